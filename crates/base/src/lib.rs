@@ -1,0 +1,31 @@
+//! `base`: the words every other room speaks.
+//!
+//! Owns: ids, the monotonic [`Instant`], the keyed [`SubjectKey`] hash, the seeded [`Prng`], the chunked
+//! [`Table`] and [`Slab`], the timer [`Wheel`], byte units.
+//! Never touches: a clock, entropy, I/O. Time and seeds come in as arguments.
+//! Driven by: everyone.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::cast_possible_truncation)]
+extern crate alloc;
+
+mod hash;
+mod id;
+mod random;
+mod table;
+mod time;
+pub mod units;
+mod wheel;
+
+pub use hash::{SubjectHash, SubjectKey};
+pub use id::{ConnId, NONE, ShardId};
+pub use random::Prng;
+pub use table::{Slab, Table};
+pub use time::Instant;
+pub use wheel::{TimerLink, Timers, Wheel};
+
+/// A subject's name: UTF-8, at most [`SUBJECT_BYTES_MAX`] bytes; names up to 24 bytes live in the row itself.
+pub type SubjectName = compact_str::CompactString;
+
+/// Longest subject name in bytes: the publish stream gives its length in one byte.
+pub const SUBJECT_BYTES_MAX: usize = 255;

@@ -1,0 +1,1 @@
+//! Checks the host: which limit bites first, and the exact fix.

@@ -1,0 +1,1 @@
+//! Subjects, patterns, subscriptions and history of one core.

@@ -1,0 +1,1 @@
+//! The client swarm behind ringcast bench.

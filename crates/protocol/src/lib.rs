@@ -1,0 +1,1 @@
+//! The client dialects: payload to command, reply and push, and back.

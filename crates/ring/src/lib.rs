@@ -1,0 +1,1 @@
+//! What glommio lacks of io_uring; the only room with unsafe code.

@@ -1,0 +1,1 @@
+//! The glommio assembly: pin, listen, the turn loop, the mesh, clock and entropy.

@@ -1,0 +1,41 @@
+//! What the control plane may ask of a shard, and the answers.
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use base::SubjectName;
+use hub::{Draft, Position};
+
+use crate::report::Report;
+
+/// Names a command, so that its answer finds back. Chosen by the control plane.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// A command of the control plane.
+#[derive(Debug)]
+pub enum Command {
+    /// Publish; answered by [`Answer::Published`] once the owner has accepted it. Any shard takes it.
+    Publish {
+        /// Where to: valid, see [`hub::subject_name`].
+        subject: SubjectName,
+        /// What.
+        draft: Draft,
+    },
+    /// Say how the shard is doing; answered by [`Answer::Report`].
+    Report,
+    /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
+    /// `spread`. Not answered: [`crate::Shard::is_drained`] tells.
+    Drain {
+        /// Over how long the connections are closed.
+        spread: Duration,
+    },
+}
+
+/// The answer to a command.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Command::Publish`].
+    Published(Position),
+    /// To [`Command::Report`].
+    Report(Box<Report>),
+}

@@ -1,0 +1,1 @@
+//! One core's whole machine: connections, sessions, outboxes, mailboxes' ends, timers.

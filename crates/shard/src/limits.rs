@@ -1,0 +1,14 @@
+//! Every bound of the shard that is not configuration.
+use base::units::KIB;
+
+/// Most pieces of one send: `IOV_MAX` is 1,024, and past 128 a larger send saves nothing (measured, docs/BENCHMARKS.md).
+pub const SEND_PIECES_MAX: usize = 128;
+
+/// Most subjects of one `GET /sub/a,b,c`.
+pub const SUBJECTS_PER_REQUEST_MAX: usize = 64;
+
+/// Largest request head that is accepted.
+pub const HEAD_BYTES_MAX: usize = 16 * KIB;
+
+/// Parcels that may wait for room in other shards' mailboxes before this shard stops taking requests and publications.
+pub const BACKLOG_PARCELS_MAX: usize = 8_192;

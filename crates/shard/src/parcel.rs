@@ -1,0 +1,139 @@
+//! What hops between shards. A parcel owns what it carries.
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use base::{ConnId, SubjectName};
+use hub::{Draft, Position, Publication};
+
+use crate::command::Ticket;
+
+/// A mailbox has two lanes, each a queue of its own and each in order.
+///
+/// A shard may leave the request lane waiting while what it has to send is over its bound; the delivery lane it always
+/// empties. Handling a delivery never makes another parcel, so deliveries always drain, so requests do too: two
+/// shards can't wait for each other for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// To a subject's owner.
+    Request,
+    /// From a subject's owner.
+    Delivery,
+}
+
+/// Who waits for the answer to a request, on the shard that asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiter {
+    /// A connection; `generation` tells it from a later one in the same slot.
+    Conn {
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
+    },
+    /// A command of the control plane.
+    Command(Ticket),
+}
+
+/// What a publisher wants to hear back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Receipt {
+    /// Nothing.
+    None,
+    /// To be counted in the next [`Parcel::Counted`] for this connection: the publish stream with `?ack=1`.
+    Count {
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
+    },
+    /// The position, as [`Parcel::Published`].
+    Position(Waiter),
+}
+
+/// A message from one shard to another.
+#[derive(Debug)]
+pub enum Parcel {
+    /// Request: give this publication an offset and send it to everyone.
+    Publish {
+        /// Where to.
+        subject: SubjectName,
+        /// What.
+        draft: Draft,
+        /// What to answer.
+        receipt: Receipt,
+    },
+    /// Request: this shard wants what is published to the subject from now on, and to know where it stands.
+    Join {
+        /// The subject.
+        subject: SubjectName,
+        /// From where to recover, if at all.
+        since: Option<Position>,
+        /// Most publications to recover.
+        limit: u32,
+        /// Who asked.
+        waiter: Waiter,
+    },
+    /// Request: this shard has no subscriber of the subject any more.
+    Leave {
+        /// The subject.
+        subject: SubjectName,
+    },
+    /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
+    /// `recovered`; every later one comes after it.
+    Joined {
+        /// The subject.
+        subject: SubjectName,
+        /// Where it stands.
+        recovery: Box<Recovery>,
+        /// Who asked.
+        waiter: Waiter,
+    },
+    /// Delivery: a publication, for this shard's subscribers.
+    Deliver {
+        /// The subject.
+        subject: SubjectName,
+        /// What.
+        publication: Publication,
+    },
+    /// Delivery: so many more publications of the connection's stream were accepted by this owner.
+    Counted {
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
+        /// How many since the last time.
+        count: u32,
+    },
+    /// Delivery: the answer to a publish that asked for the position.
+    Published {
+        /// Who asked.
+        waiter: Waiter,
+        /// Where the publication stands.
+        position: Position,
+    },
+}
+
+/// Where a subject stands, and what a subscriber missed.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// The subject's newest position.
+    pub top: Position,
+    /// True if nothing after the wanted position is missing from `missed`; true also if nothing was wanted.
+    pub gapless: bool,
+    /// What was published after the wanted position, oldest first. If there is a gap: what there is.
+    pub missed: Vec<Publication>,
+}
+
+impl Parcel {
+    /// The lane it travels on.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } => Lane::Request,
+            Self::Joined { .. } | Self::Deliver { .. } | Self::Counted { .. } | Self::Published { .. } => Lane::Delivery,
+        }
+    }
+}
+
+// A mailbox slot holds a parcel: 4,096 slots x 2 lanes x 132 pairs of 12 cores is 68 MB at 64 bytes.
+const _: () = assert!(size_of::<Parcel>() <= 88);

@@ -1,0 +1,200 @@
+//! What a shard counts. Plain numbers: the shard adds, the control plane reads them in a [`Report`].
+
+/// Kinds of connection, by what they speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// Head not complete yet, or an HTTP connection between two requests.
+    Http,
+    /// `GET /sub/…` upgraded.
+    PlainWebSocket,
+    /// `GET /sub/…` with `Accept: text/event-stream`.
+    EventStream,
+    /// `GET /sub/…` otherwise.
+    LongPoll,
+    /// `GET /pub` upgraded.
+    PublishStream,
+    /// `/connection/websocket` in JSON.
+    CentrifugoJson,
+    /// `/echo`.
+    Echo,
+}
+
+impl Transport {
+    /// All of them, in the order of [`Report::connections`].
+    pub const ALL: [Self; 7] = [
+        Self::Http,
+        Self::PlainWebSocket,
+        Self::EventStream,
+        Self::LongPoll,
+        Self::PublishStream,
+        Self::CentrifugoJson,
+        Self::Echo,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::PlainWebSocket => "websocket",
+            Self::EventStream => "sse",
+            Self::LongPoll => "long_poll",
+            Self::PublishStream => "publish_stream",
+            Self::CentrifugoJson => "centrifugo_json",
+            Self::Echo => "echo",
+        }
+    }
+}
+
+/// Why something was refused, or a connection closed by the server. Each is a counter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Refusal {
+    /// A request that is not HTTP/1.1, or not to the letter.
+    BadRequest,
+    /// A request head too large, or with too many fields.
+    HeadTooLarge,
+    /// A head, or a body, that was not complete in time.
+    HeadTooSlow,
+    /// An upgrade that RFC 6455 forbids.
+    BadUpgrade,
+    /// Another WebSocket version than 13.
+    UpgradeVersion,
+    /// No such path on the data plane, or a method it does not have.
+    NotFound,
+    /// No key, or a wrong one.
+    Unauthorized,
+    /// The namespace does not allow it.
+    Forbidden,
+    /// A subject name too long, empty or not UTF-8; too many of them.
+    BadSubject,
+    /// A position that is none of ours.
+    BadPosition,
+    /// A body, frame or message over its bound.
+    TooLarge,
+    /// A frame that RFC 6455 forbids.
+    BadFrame,
+    /// Text that is not UTF-8.
+    BadText,
+    /// A payload that breaks the rules of its dialect.
+    BadCommand,
+    /// No sign of life after a ping.
+    NoPong,
+    /// Nothing but pings for too long.
+    Idle,
+    /// An outbox over its bound under the policy `close`.
+    SlowConsumer,
+    /// The bound on connections, or the system's memory or descriptors.
+    Capacity,
+    /// The server is draining.
+    Draining,
+}
+
+impl Refusal {
+    /// All of them, in the order of [`Report::refusals`].
+    pub const ALL: [Self; 19] = [
+        Self::BadRequest,
+        Self::HeadTooLarge,
+        Self::HeadTooSlow,
+        Self::BadUpgrade,
+        Self::UpgradeVersion,
+        Self::NotFound,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::BadSubject,
+        Self::BadPosition,
+        Self::TooLarge,
+        Self::BadFrame,
+        Self::BadText,
+        Self::BadCommand,
+        Self::NoPong,
+        Self::Idle,
+        Self::SlowConsumer,
+        Self::Capacity,
+        Self::Draining,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTooSlow => "head_too_slow",
+            Self::BadUpgrade => "bad_upgrade",
+            Self::UpgradeVersion => "upgrade_version",
+            Self::NotFound => "not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::BadSubject => "bad_subject",
+            Self::BadPosition => "bad_position",
+            Self::TooLarge => "too_large",
+            Self::BadFrame => "bad_frame",
+            Self::BadText => "bad_text",
+            Self::BadCommand => "bad_command",
+            Self::NoPong => "no_pong",
+            Self::Idle => "idle",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Capacity => "capacity",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// One shard's counters and gauges at one moment. Counters only grow.
+#[derive(Clone, Default, Debug)]
+pub struct Report {
+    /// Open connections, by [`Transport::ALL`].
+    pub connections: [u64; Transport::ALL.len()],
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections ended, by whichever side.
+    pub closed: u64,
+    /// Publications taken from this shard's own clients and commands.
+    pub messages_in: u64,
+    /// Publications given to sockets or outboxes.
+    pub messages_out: u64,
+    /// Bytes received from sockets.
+    pub bytes_in: u64,
+    /// Bytes that sockets took.
+    pub bytes_out: u64,
+    /// Publications that left an outbox unsent under the policy `drop_oldest`.
+    pub outbox_dropped: u64,
+    /// Publications replaced by a newer one of their subject under the policy `conflate`.
+    pub outbox_conflated: u64,
+    /// Connections closed under the policy `close`.
+    pub outbox_closed: u64,
+    /// Bytes waiting in outboxes now.
+    pub outbox_bytes: u64,
+    /// Parcels sent to other shards.
+    pub hops_out: u64,
+    /// Parcels received from other shards.
+    pub hops_in: u64,
+    /// Parcels waiting for room in a mailbox now.
+    pub backlog_parcels: u64,
+    /// Refusals, by [`Refusal::ALL`].
+    pub refusals: [u64; Refusal::ALL.len()],
+    /// Subjects known to the shard now.
+    pub subjects: u64,
+    /// Subscriptions now.
+    pub subscriptions: u64,
+    /// Publications in histories now.
+    pub history_publications: u64,
+    /// Bytes held for connection rows.
+    pub memory_connections: u64,
+    /// Bytes held for subscription rows.
+    pub memory_subscriptions: u64,
+    /// Bytes held for subject rows and their index.
+    pub memory_subjects: u64,
+    /// Bytes of publications held in histories.
+    pub memory_history: u64,
+    /// Bytes lent to connections with something in flight: partial frames, assembled messages, queued output.
+    pub memory_lent: u64,
+}
+
+impl Report {
+    /// Counts a refusal.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.refusals[refusal as usize] += 1;
+    }
+}
