@@ -8,9 +8,9 @@ impl Prng {
     /// A stream of its own for each `use_of_it`, so that one part's draws don't disturb another's.
     #[must_use]
     pub fn new(seed: u64, use_of_it: &str) -> Self {
-        let salt = use_of_it.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let salt = use_of_it
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(fastrand::Rng::with_seed(seed ^ salt))
     }
 

@@ -1,1 +1,27 @@
-//! Subjects, patterns, subscriptions and history of one core.
+//! `hub`: what one core knows of subjects.
+//!
+//! Owns: subject names and rows, who on this core is subscribed to what, the offset and history of the subjects that
+//! this core owns, idempotency keys, namespaces.
+//! Never touches: bytes of frames, other cores, time, I/O.
+//! Driven by: `shard`, one call at a time. A row exists while somebody needs it: a subscription, a watcher, a
+//! history or a position that may still be asked for; [`Hub::release`] drops it when nobody does.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::cast_possible_truncation)]
+extern crate alloc;
+
+mod history;
+mod idempotency;
+mod namespace;
+mod publication;
+mod subject;
+mod subscription;
+mod table;
+
+pub use history::HistoryBounds;
+pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
+pub use namespace::{Namespace, OutboxPolicy, Pattern, PatternError};
+pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher};
+pub use subject::{SubjectError, subject_name};
+pub use subscription::Subscription;
+pub use table::{Hub, Recovered};

@@ -1,0 +1,98 @@
+//! The history of one subject: its newest publications, bounded in count, bytes and age.
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use base::{Instant, NONE};
+
+use crate::Publication;
+
+/// How much of a subject is kept. All three bounds hold at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HistoryBounds {
+    /// Most publications.
+    pub count: u32,
+    /// Most payload bytes.
+    pub bytes: usize,
+    /// Greatest age.
+    pub age: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: Instant,
+    publication: Publication,
+}
+
+/// One subject's history. `newer` and `older` link the shard's histories by their last publication, so that the
+/// one that has been quiet longest is found at once when the shard's memory for histories is used up.
+#[derive(Debug)]
+pub(crate) struct History {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    pub(crate) subject: u32,
+    pub(crate) newer: u32,
+    pub(crate) older: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), bytes: 0, subject: NONE, newer: NONE, older: NONE }
+    }
+}
+
+/// What a publication costs in a history besides its payload: the entry and the shared payload's two counters.
+const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
+
+impl History {
+    pub(crate) fn of(subject: u32) -> Self {
+        Self { subject, ..Self::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes held, payloads included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn push(&mut self, publication: Publication, at: Instant) {
+        self.bytes += publication.payload.len() + ENTRY_BYTES;
+        self.entries.push_back(Entry { at, publication });
+    }
+
+    /// Drops what is over a bound, oldest first.
+    pub(crate) fn trim(&mut self, bounds: &HistoryBounds, now: Instant) {
+        while let Some(oldest) = self.entries.front() {
+            let over = self.entries.len() > bounds.count as usize
+                || self.bytes - self.entries.len() * ENTRY_BYTES > bounds.bytes
+                || now.since(oldest.at) >= bounds.age;
+            if !over {
+                break;
+            }
+            self.bytes -= oldest.publication.payload.len() + ENTRY_BYTES;
+            self.entries.pop_front();
+        }
+        if self.entries.capacity() > 16 && self.entries.len() * 4 < self.entries.capacity() {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+    }
+
+    /// When the newest entry was published.
+    pub(crate) fn last_at(&self) -> Option<Instant> {
+        self.entries.back().map(|entry| entry.at)
+    }
+
+    /// Offset of the oldest entry.
+    pub(crate) fn first_offset(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.publication.position.offset)
+    }
+
+    /// The entries after `offset`, oldest first. Offsets of a subject are consecutive, so this is an index, not a search.
+    pub(crate) fn after(&self, offset: u64) -> impl Iterator<Item = &Publication> {
+        let first = self.first_offset().unwrap_or(0);
+        let skip = usize::try_from((offset + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(skip).map(|entry| &entry.publication)
+    }
+}

@@ -1,0 +1,68 @@
+//! A publication: a payload that has been given its place in a subject.
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+/// What a payload is, as its publisher said or as its bytes show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Valid UTF-8, checked when it was taken in: a WebSocket text frame, a JSON string or a JSON value.
+    Text,
+    /// Any bytes: a WebSocket binary frame.
+    Binary,
+}
+
+/// What is to be published: everything but the place, which the subject's owner gives.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The bytes. Shared: a publication is copied to no subscriber.
+    pub payload: Arc<[u8]>,
+    /// What they are.
+    pub kind: Kind,
+    /// What few publications have.
+    pub extra: Option<Arc<Extra>>,
+}
+
+/// What few publications have, kept out of the row that all of them need.
+#[derive(Clone, Default, Debug)]
+pub struct Extra {
+    /// The client that published, for dialects that tell.
+    pub publisher: Option<Publisher>,
+    /// A second publication to the same subject under this key within [`crate::KEY_AGE`] is the first one.
+    pub idempotency_key: Option<Box<str>>,
+}
+
+/// The client that published.
+#[derive(Clone, Default, Debug)]
+pub struct Publisher {
+    /// The user; empty for an anonymous one.
+    pub user: Box<str>,
+    /// The session.
+    pub client: Box<str>,
+}
+
+/// A place in a subject: the offset counts publications from 1 within one epoch; 0 is before the first.
+///
+/// The epoch tells one life of the subject's counter from another: after a restart, or after the subject was forgotten,
+/// offsets start anew, and a position of an older life must not be taken for one of this.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Position {
+    /// Which life of the counter.
+    pub epoch: u32,
+    /// How many publications the life has had.
+    pub offset: u64,
+}
+
+/// A draft with its place.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The bytes.
+    pub payload: Arc<[u8]>,
+    /// What few publications have.
+    pub extra: Option<Arc<Extra>>,
+    /// Where it stands.
+    pub position: Position,
+    /// What the bytes are.
+    pub kind: Kind,
+    /// True if the subject keeps a history: the position can be recovered from.
+    pub kept: bool,
+}

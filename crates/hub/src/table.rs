@@ -1,0 +1,391 @@
+//! The hub: subjects, subscriptions and histories of one core, and the rules that tie them together.
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
+use hashbrown::HashTable;
+
+use crate::history::History;
+use crate::subject::Subject;
+use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription};
+
+/// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
+#[derive(Debug)]
+pub struct Hub {
+    key: SubjectKey,
+    namespaces: Box<[Namespace]>,
+    subjects: Slab<Subject>,
+    index: HashTable<u32>,
+    subscriptions: Slab<Subscription>,
+    histories: Slab<History>,
+    /// Histories by their last publication: the one quiet longest and the newest.
+    oldest: u32,
+    newest: u32,
+    history_bytes: usize,
+    history_bytes_max: usize,
+    history_publications: usize,
+    epochs: u32,
+}
+
+/// What [`Hub::recover`] found.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The subject's newest position.
+    pub top: Position,
+    /// True if nothing after the wanted position is missing from `missed`.
+    pub gapless: bool,
+    /// What was published after it, oldest first; if there is a gap, what there is.
+    pub missed: Vec<Publication>,
+}
+
+impl Hub {
+    /// An empty hub. `first_epoch` must differ from start to start: positions of an earlier life must not match.
+    #[must_use]
+    pub fn new(key: SubjectKey, namespaces: Vec<Namespace>, history_bytes_max: usize, first_epoch: u32) -> Self {
+        Self {
+            key,
+            namespaces: namespaces.into(),
+            subjects: Slab::default(),
+            index: HashTable::new(),
+            subscriptions: Slab::default(),
+            histories: Slab::default(),
+            oldest: NONE,
+            newest: NONE,
+            history_bytes: 0,
+            history_bytes_max,
+            history_publications: 0,
+            epochs: first_epoch,
+        }
+    }
+
+    // ---- subjects ----
+
+    /// The row of the subject, if this core knows it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<u32> {
+        let hash = self.key.hash(name.as_bytes()).0;
+        self.index.find(hash, |&row| self.subjects[row].name == name).copied()
+    }
+
+    /// The row of the subject, made if this core doesn't know it yet. Must be given back by [`Hub::release`].
+    pub fn enter(&mut self, name: &str) -> u32 {
+        if let Some(row) = self.find(name) {
+            return row;
+        }
+        self.epochs = self.epochs.wrapping_add(1);
+        let namespace = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
+        let row = self.subjects.insert(Subject {
+            name: SubjectName::from(name),
+            epoch: self.epochs,
+            namespace: namespace.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX),
+            ..Subject::default()
+        });
+        let (key, subjects) = (self.key, &self.subjects);
+        let hash = key.hash(name.as_bytes()).0;
+        self.index.insert_unique(hash, row, |&row| key.hash(subjects[row].name.as_bytes()).0);
+        row
+    }
+
+    /// Drops the subject's row if nobody needs it; true if it is gone.
+    pub fn release(&mut self, row: u32) -> bool {
+        let subject = &self.subjects[row];
+        if subject.first != NONE || subject.watchers != 0 || subject.history != NONE || subject.joined {
+            return false;
+        }
+        let hash = self.key.hash(subject.name.as_bytes()).0;
+        if let Ok(found) = self.index.find_entry(hash, |&other| other == row) {
+            found.remove();
+        }
+        self.subjects.remove(row);
+        if self.index.len() * 4 < self.index.capacity() && self.index.capacity() > 4_096 {
+            let (key, subjects) = (self.key, &self.subjects);
+            self.index.shrink_to(self.index.len() * 2, |&row| key.hash(subjects[row].name.as_bytes()).0);
+        }
+        true
+    }
+
+    /// The subject's name.
+    #[must_use]
+    pub fn name(&self, row: u32) -> &SubjectName {
+        &self.subjects[row].name
+    }
+
+    /// The options of the first namespace whose pattern names the subject.
+    #[must_use]
+    pub fn namespace(&self, row: u32) -> Option<&Namespace> {
+        self.namespaces.get(usize::from(self.subjects[row].namespace))
+    }
+
+    /// The same for a subject without a row.
+    #[must_use]
+    pub fn namespace_of(&self, name: &str) -> Option<&Namespace> {
+        self.namespaces.iter().find(|namespace| namespace.pattern.matches(name))
+    }
+
+    /// True on a core that isn't the owner once it has asked the owner for the subject.
+    #[must_use]
+    pub fn is_joined(&self, row: u32) -> bool {
+        self.subjects[row].joined
+    }
+
+    /// Remembers whether the owner has been asked for the subject.
+    pub fn set_joined(&mut self, row: u32, joined: bool) {
+        self.subjects[row].joined = joined;
+    }
+
+    // ---- watchers: which other cores want a subject that this core owns ----
+
+    /// Core `shard` wants the subject.
+    pub fn watch(&mut self, row: u32, shard: ShardId) {
+        self.subjects[row].watchers |= 1 << shard.0;
+    }
+
+    /// Core `shard` wants it no more.
+    pub fn unwatch(&mut self, row: u32, shard: ShardId) {
+        self.subjects[row].watchers &= !(1 << shard.0);
+    }
+
+    /// The cores that want it.
+    pub fn watchers(&self, row: u32) -> impl Iterator<Item = ShardId> + use<> {
+        let mut left = self.subjects[row].watchers;
+        core::iter::from_fn(move || {
+            let shard = u16::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
+            left &= left - 1;
+            Some(ShardId(shard))
+        })
+    }
+
+    // ---- subscriptions ----
+
+    /// Subscribes `conn`; the new row is the head of the connection's list, before `sibling`.
+    pub fn subscribe(&mut self, conn: ConnId, subject: u32, sibling: u32, live: bool) -> u32 {
+        let next = self.subjects[subject].first;
+        let row = self.subscriptions.insert(Subscription { conn, subject, next, prev: NONE, sibling, live });
+        if next != NONE {
+            self.subscriptions[next].prev = row;
+        }
+        self.subjects[subject].first = row;
+        self.subjects[subject].subscribers += 1;
+        row
+    }
+
+    /// Ends a subscription of a connection whose list begins at `*head`.
+    pub fn unsubscribe(&mut self, row: u32, head: &mut u32) {
+        let gone = self.subscriptions[row];
+        if *head == row {
+            *head = gone.sibling;
+        } else {
+            let mut at = *head;
+            while self.subscriptions[at].sibling != row {
+                at = self.subscriptions[at].sibling;
+            }
+            self.subscriptions[at].sibling = gone.sibling;
+        }
+        if gone.prev == NONE {
+            self.subjects[gone.subject].first = gone.next;
+        } else {
+            self.subscriptions[gone.prev].next = gone.next;
+        }
+        if gone.next != NONE {
+            self.subscriptions[gone.next].prev = gone.prev;
+        }
+        self.subjects[gone.subject].subscribers -= 1;
+        self.subscriptions.remove(row);
+    }
+
+    /// A subscription's row.
+    #[must_use]
+    pub fn subscription(&self, row: u32) -> &Subscription {
+        &self.subscriptions[row]
+    }
+
+    /// Marks a subscription as answered by the owner.
+    pub fn set_live(&mut self, row: u32) {
+        self.subscriptions[row].live = true;
+    }
+
+    /// The subject's first subscription on this core, or [`NONE`]; go on with [`Subscription::next`].
+    #[must_use]
+    pub fn first(&self, subject: u32) -> u32 {
+        self.subjects[subject].first
+    }
+
+    /// The subscription to `subject` in the connection's list that begins at `head`.
+    #[must_use]
+    pub fn subscription_to(&self, head: u32, subject: u32) -> Option<u32> {
+        let mut row = head;
+        while row != NONE {
+            if self.subscriptions[row].subject == subject {
+                return Some(row);
+            }
+            row = self.subscriptions[row].sibling;
+        }
+        None
+    }
+
+    // ---- publications, on the owner ----
+
+    /// Gives the draft its place and keeps it if the namespace has a history.
+    pub fn publish(&mut self, row: u32, draft: Draft, now: Instant) -> Publication {
+        let bounds = self.history_bounds(row);
+        let subject = &mut self.subjects[row];
+        subject.offset += 1;
+        let position = Position { epoch: subject.epoch, offset: subject.offset };
+        let Draft { payload, kind, extra } = draft;
+        let publication = Publication { payload, extra, position, kind, kept: bounds.is_some() };
+        if let Some(bounds) = bounds {
+            self.keep(row, publication.clone(), &bounds, now);
+        }
+        publication
+    }
+
+    /// Where the subject stands.
+    #[must_use]
+    pub fn top(&self, row: u32) -> Position {
+        let subject = &self.subjects[row];
+        Position { epoch: subject.epoch, offset: subject.offset }
+    }
+
+    /// What came after `since`, at most `limit` publications. If more came, or some of it is gone, or the position
+    /// is of another life, there is a gap: then the newest `limit` that are there.
+    #[must_use]
+    pub fn recover(&mut self, row: u32, since: Option<Position>, limit: u32, now: Instant) -> Recovered {
+        let top = self.top(row);
+        let Some(since) = since else {
+            return Recovered { top, gapless: true, missed: Vec::new() };
+        };
+        self.trim(row, now);
+        let known = since.epoch == top.epoch && since.offset <= top.offset;
+        let wanted = if known { since.offset } else { 0 };
+        let history = self.subjects[row].history;
+        if history == NONE {
+            return Recovered { top, gapless: known && wanted == top.offset, missed: Vec::new() };
+        }
+        let history = &self.histories[history];
+        let whole = history.first_offset().is_none_or(|first| first <= wanted + 1);
+        let there = history.after(wanted).count();
+        let surplus = there.saturating_sub(limit as usize);
+        let missed: Vec<_> = history.after(wanted).skip(surplus).cloned().collect();
+        Recovered { top, gapless: known && whole && surplus == 0, missed }
+    }
+
+    fn history_bounds(&self, row: u32) -> Option<HistoryBounds> {
+        self.namespace(row)?.history
+    }
+
+    fn keep(&mut self, row: u32, publication: Publication, bounds: &HistoryBounds, now: Instant) {
+        let mut at = self.subjects[row].history;
+        if at == NONE {
+            at = self.histories.insert(History::of(row));
+            self.subjects[row].history = at;
+        } else {
+            self.unlink(at);
+        }
+        self.account(at, |history| {
+            history.push(publication, now);
+            history.trim(bounds, now);
+        });
+        self.link_newest(at);
+        while self.history_bytes > self.history_bytes_max && self.oldest != at {
+            self.drop_history(self.oldest);
+        }
+    }
+
+    fn trim(&mut self, row: u32, now: Instant) {
+        let at = self.subjects[row].history;
+        if let Some(bounds) = self.history_bounds(row).filter(|_| at != NONE) {
+            self.account(at, |history| history.trim(&bounds, now));
+        }
+    }
+
+    /// Changes a history and keeps the core's sums true.
+    fn account(&mut self, at: u32, change: impl FnOnce(&mut History)) {
+        let history = &mut self.histories[at];
+        self.history_bytes -= history.bytes();
+        self.history_publications -= history.len();
+        change(history);
+        self.history_bytes += history.bytes();
+        self.history_publications += history.len();
+    }
+
+    fn link_newest(&mut self, at: u32) {
+        let older = core::mem::replace(&mut self.newest, at);
+        self.histories[at].older = older;
+        self.histories[at].newer = NONE;
+        if older == NONE {
+            self.oldest = at;
+        } else {
+            self.histories[older].newer = at;
+        }
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let (older, newer) = (self.histories[at].older, self.histories[at].newer);
+        if older == NONE {
+            self.oldest = newer
+        } else {
+            self.histories[older].newer = newer
+        }
+        if newer == NONE { self.newest = older } else { self.histories[newer].older = older }
+    }
+
+    fn drop_history(&mut self, at: u32) {
+        self.unlink(at);
+        let gone = self.histories.remove(at);
+        self.history_bytes -= gone.bytes();
+        self.history_publications -= gone.len();
+        self.subjects[gone.subject].history = NONE;
+        self.release(gone.subject);
+    }
+
+    /// Drops histories that nobody has published to for longer than they keep, quietest first, at most `budget` of
+    /// them a call. Namespaces may keep for different times: one that keeps longer only delays those behind it, by no
+    /// more than the longest age.
+    pub fn expire_histories(&mut self, now: Instant, budget: usize) {
+        for _ in 0..budget {
+            if self.next_history_expiry().is_none_or(|at| at > now) {
+                break;
+            }
+            self.drop_history(self.oldest);
+        }
+    }
+
+    /// When the quietest history has outlived its age.
+    #[must_use]
+    pub fn next_history_expiry(&self) -> Option<Instant> {
+        let history = (self.oldest != NONE).then(|| &self.histories[self.oldest])?;
+        let bounds = self.history_bounds(history.subject)?;
+        Some(history.last_at().map_or(Instant::ORIGIN, |at| at + bounds.age))
+    }
+
+    // ---- what it costs ----
+
+    /// Subjects that this core knows.
+    #[must_use]
+    pub fn subjects(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Subscriptions on this core.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Publications in histories.
+    #[must_use]
+    pub fn history_publications(&self) -> usize {
+        self.history_publications
+    }
+
+    /// Bytes held, by class: subjects with their index, subscriptions, histories.
+    #[must_use]
+    pub fn memory(&self) -> [usize; 3] {
+        let index = self.index.allocation_size();
+        let histories = self.histories.bytes() + self.history_bytes;
+        [self.subjects.bytes() + index, self.subscriptions.bytes(), histories]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+use super::*;
+use crate::{Kind, Pattern};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use base::Prng;
+use core::time::Duration;
+
+fn hub(history: Option<HistoryBounds>, bytes_max: usize) -> Hub {
+    let namespace = Namespace { pattern: Pattern::everything(), subscribe: true, publish: true, history, outbox: None };
+    Hub::new(SubjectKey([7, 9]), alloc::vec![namespace], bytes_max, 100)
+}
+
+fn bounds(count: u32) -> HistoryBounds {
+    HistoryBounds { count, bytes: 1 << 20, age: Duration::from_secs(60) }
+}
+
+fn draft(text: &str) -> Draft {
+    Draft { payload: text.as_bytes().into(), kind: Kind::Text, extra: None }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::ORIGIN + Duration::from_secs(seconds)
+}
+
+#[test]
+fn offsets_count_from_one_and_history_keeps_the_newest() {
+    let mut hub = hub(Some(bounds(3)), 1 << 20);
+    let row = hub.enter("news");
+    for n in 1..=5 {
+        assert_eq!(hub.publish(row, draft(&format!("{n}")), at(0)).position.offset, n);
+    }
+    let epoch = hub.top(row).epoch;
+    let offsets = |found: &Recovered| found.missed.iter().map(|p| p.position.offset).collect::<Vec<_>>();
+
+    let found = hub.recover(row, Some(Position { epoch, offset: 3 }), 100, at(0));
+    assert_eq!((found.gapless, offsets(&found)), (true, alloc::vec![4, 5]));
+    let found = hub.recover(row, Some(Position { epoch, offset: 1 }), 100, at(0));
+    assert_eq!((found.gapless, offsets(&found)), (false, alloc::vec![3, 4, 5]));
+    let found = hub.recover(row, Some(Position { epoch: epoch + 1, offset: 4 }), 2, at(0));
+    assert_eq!((found.gapless, offsets(&found)), (false, alloc::vec![4, 5]));
+    let found = hub.recover(row, Some(Position { epoch, offset: 9 }), 100, at(0));
+    assert!(!found.gapless, "a position from the future is none of this life");
+    let found = hub.recover(row, Some(Position { epoch, offset: 5 }), 100, at(0));
+    assert!(found.gapless && found.missed.is_empty());
+}
+
+#[test]
+fn publications_grow_old() {
+    let mut hub = hub(Some(bounds(10)), 1 << 20);
+    let row = hub.enter("news");
+    hub.publish(row, draft("a"), at(0));
+    hub.publish(row, draft("b"), at(30));
+    let since = Position { epoch: hub.top(row).epoch, offset: 0 };
+    assert_eq!(hub.recover(row, Some(since), 9, at(59)).missed.len(), 2);
+    let found = hub.recover(row, Some(since), 9, at(61));
+    assert_eq!((found.gapless, found.missed.len()), (false, 1));
+    assert_eq!(hub.next_history_expiry(), Some(at(90)));
+    hub.expire_histories(at(90), 10);
+    assert_eq!((hub.subjects(), hub.history_publications(), hub.memory()[2] - hub.histories.bytes()), (0, 0, 0));
+}
+
+#[test]
+fn the_quietest_history_makes_room() {
+    let mut hub = hub(Some(bounds(10)), 4_000);
+    for n in 0..100 {
+        let row = hub.enter(&format!("s{n}"));
+        hub.publish(row, draft(&"x".repeat(200)), at(0));
+        assert!(hub.history_bytes <= 4_000);
+    }
+    assert!(hub.find("s0").is_none() && hub.find("s99").is_some());
+    assert_eq!(hub.subjects(), hub.history_publications());
+}
+
+#[test]
+fn a_subject_nobody_needs_is_forgotten_and_starts_a_new_life() {
+    let mut hub = hub(None, 0);
+    let row = hub.enter("a");
+    hub.publish(row, draft("x"), at(0));
+    let before = hub.top(row);
+    assert!(hub.release(row));
+    let row = hub.enter("a");
+    assert_ne!(hub.top(row).epoch, before.epoch);
+    hub.watch(row, ShardId(3));
+    hub.watch(row, ShardId(127));
+    assert!(!hub.release(row));
+    assert_eq!(hub.watchers(row).collect::<Vec<_>>(), [ShardId(3), ShardId(127)]);
+    hub.unwatch(row, ShardId(3));
+    hub.unwatch(row, ShardId(127));
+    assert!(hub.release(row));
+}
+
+/// The lists against plain maps, by seed.
+#[test]
+fn subscriptions_agree_with_a_plain_map() {
+    for seed in 0..32 {
+        let mut random = Prng::new(seed, "hub");
+        let mut hub = hub(None, 0);
+        let mut heads: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut model: BTreeMap<(u32, String), ()> = BTreeMap::new();
+        for _ in 0..1_500 {
+            let conn = u32::try_from(random.below(20)).unwrap();
+            let name = format!("subject-{}", random.below(12));
+            let head = heads.entry(conn).or_insert(NONE);
+            let row = hub.enter(&name);
+            match hub.subscription_to(*head, row) {
+                None => {
+                    *head = hub.subscribe(ConnId(conn), row, *head, true);
+                    model.insert((conn, name), ());
+                }
+                Some(subscription) => {
+                    hub.unsubscribe(subscription, head);
+                    hub.release(row);
+                    model.remove(&(conn, name));
+                }
+            }
+            assert_eq!(hub.subscriptions(), model.len(), "seed {seed}");
+        }
+        for n in 0..12 {
+            let name = format!("subject-{n}");
+            let mut listed = Vec::new();
+            let mut at = hub.find(&name).map_or(NONE, |row| hub.first(row));
+            while at != NONE {
+                listed.push(hub.subscription(at).conn.0);
+                at = hub.subscription(at).next();
+            }
+            listed.sort_unstable();
+            let expected: Vec<u32> = model.keys().filter(|(_, s)| *s == name).map(|(c, _)| *c).collect();
+            assert_eq!(listed, expected, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_million_subjects_come_and_go_without_growing_the_hub() {
+    let mut hub = hub(None, 0);
+    let mut peak = 0;
+    for round in 0..50 {
+        let rows: Vec<u32> = (0..20_000).map(|n| hub.enter(&format!("round-{round}-subject-{n}"))).collect();
+        for row in rows {
+            assert!(hub.release(row));
+        }
+        let held: usize = hub.memory().iter().sum();
+        assert!(round == 0 || held <= peak, "round {round}: {held} bytes, {peak} before");
+        peak = peak.max(held);
+    }
+    assert_eq!((hub.subjects(), hub.index.len()), (0, 0));
+}

@@ -1,0 +1,112 @@
+//! What a shard is told at its start. Plain data, checked by who reads it; the ranges are in docs/OPERATING.md.
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use base::units::{GIB, KIB, MIB};
+use base::{ShardId, SubjectKey};
+use hub::{Namespace, OutboxPolicy};
+
+/// Everything a shard is told.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Which one it is.
+    pub shard: ShardId,
+    /// How many there are, 1 to [`ShardId::COUNT_MAX`].
+    pub shards: u16,
+    /// Seeds everything that is random; from the operating system, different for each shard.
+    pub seed: u64,
+    /// Decides who owns a subject; from the operating system, the same for all shards.
+    pub key: SubjectKey,
+    /// Everything is open: publish and subscribe without keys, and `/echo`.
+    pub dev: bool,
+    /// Keys that may publish.
+    pub api_keys: Vec<String>,
+    /// Options by subject; the first that fits holds. A subject that none fits can't be subscribed to or published to
+    /// without a key.
+    pub namespaces: Vec<Namespace>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Signs of life.
+    pub heartbeat: Heartbeat,
+    /// What waits for slow readers.
+    pub outbox: Outbox,
+}
+
+/// Bounds on what one peer may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest request head in bytes.
+    pub head_bytes: usize,
+    /// How long a request's head, or its body, may take to arrive.
+    pub head_timeout: Duration,
+    /// How long a kept-alive HTTP connection may be quiet.
+    pub keep_alive: Duration,
+    /// Largest WebSocket frame in bytes.
+    pub frame_bytes: usize,
+    /// Largest WebSocket message in bytes.
+    pub message_bytes: usize,
+    /// Largest published payload in bytes, by whatever transport.
+    pub payload_bytes: usize,
+    /// Most subscriptions of one connection.
+    pub subscriptions_per_connection: usize,
+    /// Most publications that one recovery brings; more is a gap.
+    pub recovery_publications: u32,
+    /// Longest time a long poll may ask to wait.
+    pub poll_timeout: Duration,
+    /// Most bytes of all histories of this shard.
+    pub history_bytes: usize,
+}
+
+/// Signs of life.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    /// Time between pings; zero: none. The first one comes at a random time in the second half of the interval.
+    pub ping_interval: Duration,
+    /// How long a peer has to show a sign of life after a ping.
+    pub pong_timeout: Duration,
+    /// A WebSocket over which no message has gone either way for so long is closed; zero: never.
+    pub idle_close: Duration,
+}
+
+/// What waits for a reader that is slower than its subjects.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbox {
+    /// Most bytes that wait for one connection.
+    pub bytes: usize,
+    /// What happens beyond.
+    pub policy: OutboxPolicy,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 16 * KIB,
+            head_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            frame_bytes: MIB,
+            message_bytes: MIB,
+            payload_bytes: MIB,
+            subscriptions_per_connection: 128,
+            recovery_publications: 300,
+            poll_timeout: Duration::from_secs(120),
+            history_bytes: GIB,
+        }
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(8),
+            idle_close: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { bytes: MIB, policy: OutboxPolicy::Close }
+    }
+}
