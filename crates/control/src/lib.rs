@@ -1,1 +1,22 @@
-//! The control plane on tokio: HTTP API, page, metrics, health.
+//! `control`: everything that is rare, or that a well-kept library already does: HTTP API, page, metrics, health.
+//!
+//! Owns: the connections that shards hand over ([`Handed`]), and the answers to what comes on them.
+//! Never touches: shards. It talks to them through [`DataPlane`], in messages; `server` implements it.
+//! Driven by: [`serve`], a future on a tokio runtime whose threads share one file table.
+//!
+//! A connection that was handed over never goes back. If a request for the data plane arrives on it all the same (a
+//! browser keeps connections alive and reuses them), it is passed on over loopback, streaming.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod connection;
+mod health;
+pub mod metric;
+mod plane;
+mod router;
+mod serve;
+mod settings;
+
+pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+pub use serve::{Handed, serve};
+pub use settings::ControlSettings;

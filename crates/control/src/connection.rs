@@ -1,0 +1,68 @@
+//! One connection that was handed over.
+use std::io::Cursor;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// A peer that does not take what it asked for (a window shut for so long) is dropped by the kernel.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest request head, and pipelined bytes behind it, in bytes.
+const HEAD_BYTES_MAX: usize = 64 * base::units::KIB;
+
+const TURNED_AWAY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 52\r\n\
+    Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"too many connections to the control plane\"}";
+
+/// Makes a tokio stream of the socket.
+///
+/// # Errors
+/// The descriptor is no socket, or the runtime's poller takes no more.
+pub(crate) fn adopt(socket: OwnedFd) -> std::io::Result<TcpStream> {
+    let millis = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(&socket, millis)?;
+    let stream = std::net::TcpStream::from(socket);
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
+}
+
+/// Answers 503 as far as the socket takes it at once, and closes.
+pub(crate) fn turn_away(stream: TcpStream) {
+    if let Ok(stream) = stream.into_std() {
+        let _ = std::io::Write::write(&mut &stream, TURNED_AWAY);
+    }
+}
+
+/// Serves requests until either side has had enough. `head` comes first, then what the socket brings.
+pub(crate) async fn run(
+    stream: TcpStream,
+    head: Vec<u8>,
+    router: Router,
+    head_timeout: Duration,
+    mut draining: watch::Receiver<bool>,
+) {
+    let (read, write) = stream.into_split();
+    let io = TokioIo::new(tokio::io::join(Cursor::new(head).chain(read), write));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let mut served = pin!(http.serve_connection(io, TowerToHyperService::new(router)).with_upgrades());
+    let drained = async {
+        // The sender is dropped only after it has sent.
+        let _ = draining.wait_for(|draining| *draining).await;
+    };
+    // How a connection ends is the peer's business: hyper has answered what could be answered.
+    tokio::select! {
+        _ = &mut served => return,
+        () = drained => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
+}

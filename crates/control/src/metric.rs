@@ -1,0 +1,89 @@
+//! Every metric there is, in one list: docs/METRICS.md shows it, the page and the scrape read by it.
+use std::borrow::Cow;
+
+/// A metric family.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Metric {
+    /// The full name with its unit; a counter's ends in `_total`.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub help: &'static str,
+    /// How it moves.
+    pub kind: MetricKind,
+}
+
+/// How a metric moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// One value of a metric.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    /// Of which metric: one of this module's.
+    pub metric: &'static Metric,
+    /// Label names and values. Every shard's sample has `shard`; further ones are named in the metric's help.
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
+    /// The value in the unit of the metric's name. Whole numbers are exact up to 2^53.
+    pub value: f64,
+}
+
+macro_rules! metrics {
+    ($($id:ident = $kind:ident $name:literal $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $id: Metric = Metric { name: $name, help: $help, kind: MetricKind::$kind };
+        )*
+        /// All of them, in the order of the scrape.
+        pub static ALL: &[&Metric] = &[$(&$id),*];
+    };
+}
+
+metrics! {
+    BUILD = Gauge "ringcast_build_info" "Always 1; the labels `version`, `kernel` and `mode` say what is running.";
+    UP = Gauge "ringcast_ready" "1 while the server is ready, 0 while it starts or drains.";
+
+    CONNECTIONS = Gauge "ringcast_connections" "Open connections, by `transport`.";
+    ACCEPTED = Counter "ringcast_connections_accepted_total" "Connections accepted.";
+    CLOSED = Counter "ringcast_connections_closed_total" "Connections ended, by whichever side.";
+    REFUSALS = Counter "ringcast_refusals_total" "Requests refused and connections closed by the server, by `kind`.";
+
+    MESSAGES_IN = Counter "ringcast_messages_received_total" "Publications accepted from clients and from the HTTP API.";
+    MESSAGES_OUT = Counter "ringcast_messages_sent_total" "Publications given to subscribers: to their sockets or outboxes.";
+    BYTES_IN = Counter "ringcast_received_bytes_total" "Bytes received from sockets.";
+    BYTES_OUT = Counter "ringcast_sent_bytes_total" "Bytes that sockets took.";
+
+    OUTBOX_BYTES = Gauge "ringcast_outbox_bytes" "Bytes that wait for slow subscribers.";
+    OUTBOX_DROPPED = Counter "ringcast_outbox_dropped_messages_total" "Publications that a slow subscriber lost under the policy drop_oldest.";
+    OUTBOX_CONFLATED = Counter "ringcast_outbox_conflated_messages_total" "Publications that a newer one of their subject replaced under the policy conflate.";
+    OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
+
+    SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";
+    SUBSCRIPTIONS = Gauge "ringcast_subscriptions" "Subscriptions.";
+    HISTORY = Gauge "ringcast_history_messages" "Publications held in histories.";
+
+    HOPS_OUT = Counter "ringcast_hops_sent_total" "Parcels sent to other shards.";
+    HOPS_IN = Counter "ringcast_hops_received_total" "Parcels received from other shards.";
+    HOP_BACKLOG = Gauge "ringcast_hop_backlog_parcels" "Parcels that wait for room in another shard's mailbox.";
+
+    TURNS = Counter "ringcast_turns_total" "Turns of the shard's loop.";
+    TURN_TIME = Counter "ringcast_turn_seconds_total" "Time spent in turns; its rate is the shard's load, 1 at most.";
+    TURN_LONGEST = Gauge "ringcast_turn_longest_seconds" "Loop lag: the longest turn of the last 10 to 20 seconds, which is how long a ready connection may have waited.";
+    SHARD_CPU = Counter "ringcast_shard_cpu_seconds_total" "CPU time of the shard's thread, in user space and kernel.";
+
+    MEMORY = Gauge "ringcast_memory_bytes" "Bytes held in user space, by `class`: connections, subscriptions, subjects, history, lent.";
+
+    CONTROL_CONNECTIONS = Gauge "ringcast_control_connections" "Connections of the control plane: API, page, metrics, requests passed on.";
+    CONTROL_TURNED_AWAY = Counter "ringcast_control_turned_away_total" "Connections of the control plane answered with 503 because there were too many.";
+
+    PROCESS_CPU = Counter "process_cpu_seconds_total" "CPU time of the whole process, in user space and kernel.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" "Resident memory of the process; what the kernel holds for sockets is not in it.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes" "Address space of the process.";
+    PROCESS_FDS = Gauge "process_open_fds" "Descriptors in the main file table; each shard has a table of its own beside it.";
+    PROCESS_FDS_MAX = Gauge "process_max_fds" "Most descriptors in one file table.";
+    PROCESS_START = Gauge "process_start_time_seconds" "When the process started, in seconds since 1970.";
+}

@@ -1,0 +1,103 @@
+//! What the control plane asks of the data plane: the border to the shards.
+use std::fmt;
+use std::future::Future;
+
+use crate::metric::Sample;
+
+/// The shards, as the control plane sees them. A clone is a handle to the same shards.
+pub trait DataPlane: Clone + Send + Sync + 'static {
+    /// Publishes; resolves once the subject's owner has accepted it.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    fn publish(&self, request: Publish) -> impl Future<Output = Result<Accepted, PublishError>> + Send;
+
+    /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
+    /// process and of the control plane are added here, not there.
+    fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send;
+
+    /// What the server is up to.
+    fn state(&self) -> State;
+}
+
+/// A publication on its way in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publish {
+    /// Where to; not validated.
+    pub subject: String,
+    /// What.
+    pub payload: Vec<u8>,
+    /// What the payload is.
+    pub kind: PayloadKind,
+    /// A second publication to the subject under the same key is answered with the first one's position and goes nowhere.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a payload is. Decides the opcode with which plain WebSocket subscribers get it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PayloadKind {
+    /// Valid UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// Where an accepted publication stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// Its offset in the subject's epoch.
+    pub offset: u64,
+    /// The subject's epoch.
+    pub epoch: String,
+    /// Both as the opaque string that `?since=` takes.
+    pub position: String,
+}
+
+/// Why a publication was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PublishError {
+    /// The subject's name breaks a rule; which one, in words.
+    BadSubject(String),
+    /// The payload is longer than `bytes_max`.
+    TooLarge {
+        /// The bound in bytes.
+        bytes_max: usize,
+    },
+    /// The server is starting or draining, or the owner did not answer in time.
+    Unavailable,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadSubject(rule) => write!(out, "bad subject: {rule}"),
+            Self::TooLarge { bytes_max } => write!(out, "the payload is longer than {bytes_max} bytes"),
+            Self::Unavailable => write!(out, "the server can't take publications at the moment"),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+/// What a server is up to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Shards are coming up.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Leaving: no new connection is served.
+    Draining,
+}
+
+impl State {
+    /// The word in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What the control plane can be told.
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use base::units::MIB;
+
+/// Settings of the control plane. `Default` is what `serve` starts with; the address has to be set.
+#[derive(Clone, Debug)]
+pub struct ControlSettings {
+    /// Publishing without a key, and the page with all it can do.
+    pub dev: bool,
+    /// Keys of the HTTP API. Empty: nobody gets in, unless `dev`.
+    pub api_keys: Vec<String>,
+    /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
+    pub data_address: SocketAddr,
+    /// Most connections at a time; one more is answered with 503.
+    pub connections_max: usize,
+    /// Longest body of an API request in bytes: 1 MiB of payload fits in base64, and a broadcast's list of subjects.
+    pub body_bytes_max: usize,
+    /// How long a request's head may take, and how long a connection may lie idle between two requests.
+    pub head_timeout: Duration,
+    /// How long an API request's body may take.
+    pub body_timeout: Duration,
+    /// How long the connections may take to finish once the server drains.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ControlSettings {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            api_keys: Vec::new(),
+            data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            connections_max: 1_024,
+            body_bytes_max: 4 * MIB,
+            head_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
