@@ -1,0 +1,76 @@
+//! What the server answers and pushes. The encoders leave out what is zero, empty or false.
+
+/// A payload for a client of the JSON encoding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Data<'a> {
+    /// JSON text, checked by [`crate::is_json`]: embedded as it is.
+    Json(&'a [u8]),
+    /// Any text: becomes a JSON string.
+    Text(&'a str),
+}
+
+/// Who published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClientInfo<'a> {
+    /// The user's id; empty for anonymous. Written even so.
+    pub user: &'a str,
+    /// The client's id. Written even if empty.
+    pub client: &'a str,
+    /// JSON text about the connection, from its token; empty without any.
+    pub conn_info: &'a [u8],
+    /// JSON text about the subscription, from its token; empty without any.
+    pub chan_info: &'a [u8],
+}
+
+/// A publication.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publication<'a> {
+    /// The payload.
+    pub data: Data<'a>,
+    /// Its offset; 0 without history.
+    pub offset: u64,
+    /// Who published it, if a client did.
+    pub info: Option<ClientInfo<'a>>,
+}
+
+/// To `connect`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConnectResult<'a> {
+    /// The client's id.
+    pub client: &'a str,
+    /// The server's version.
+    pub version: &'a str,
+    /// True if the token expires and the client must refresh it in `ttl_s`.
+    pub expires: bool,
+    /// Seconds until then.
+    pub ttl_s: u32,
+    /// JSON text for the application; empty without any.
+    pub data: &'a [u8],
+    /// Seconds between the server's pings; 0: it sends none.
+    pub ping_s: u32,
+    /// True if the client must answer pings.
+    pub pong: bool,
+}
+
+/// To `subscribe`; recovered publications are handed in beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SubscribeResult<'a> {
+    /// True if the token expires and the client must refresh it in `ttl_s`.
+    pub expires: bool,
+    /// Seconds until then.
+    pub ttl_s: u32,
+    /// True if the client may recover; only then does it keep its position.
+    pub recoverable: bool,
+    /// The epoch's text; empty if not positioned.
+    pub epoch: &'a str,
+    /// True if nothing after the client's position is missing from the publications beside.
+    pub recovered: bool,
+    /// Where the publications beside begin if recovered (the *request's* offset), else the top.
+    pub offset: u64,
+    /// True if gaps are detected.
+    pub positioned: bool,
+    /// JSON text for the application; empty without any.
+    pub data: &'a [u8],
+    /// True if the client had asked to recover.
+    pub was_recovering: bool,
+}

@@ -1,0 +1,11 @@
+//! Centrifugo's client protocol in JSON: a message holds commands, or replies and pushes, a line each.
+//!
+//! [`commands`] reads; every encoder appends one line without its line feed. Replies that leave together are joined by
+//! one `\n`, with none after the last.
+mod decode;
+mod push;
+mod reply;
+
+pub use decode::{Commands, DecodeError, commands};
+pub use push::{PING, push_disconnect, push_publication, push_unsubscribe};
+pub use reply::{reply_connect, reply_error, reply_publish, reply_subscribe, reply_unsubscribe};

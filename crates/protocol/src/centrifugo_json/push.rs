@@ -1,0 +1,64 @@
+//! What the server sends unasked.
+use alloc::vec::Vec;
+
+use crate::centrifugo::{ClientInfo, Data, Disconnect, Publication, UnsubscribeCode};
+use crate::json::Object;
+
+/// An empty reply, which is a ping.
+pub const PING: &[u8] = b"{}";
+
+/// Appends a publication of `channel`. The same bytes for every subscriber: written once, sent to all.
+pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publication<'_>) {
+    let mut reply = Object::open(out);
+    let mut push = reply.object("push");
+    push.text("channel", channel);
+    write_publication(push.key("pub"), publication);
+    push.close();
+    reply.close();
+}
+
+/// Appends the end of the subscription to `channel`.
+pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
+    let mut reply = Object::open(out);
+    let mut push = reply.object("push");
+    push.text("channel", channel);
+    let mut unsubscribe = push.object("unsubscribe");
+    unsubscribe.number("code", code.code().into());
+    unsubscribe.text("reason", code.reason());
+    unsubscribe.close();
+    push.close();
+    reply.close();
+}
+
+/// Appends a disconnect, for transports without a close frame; on a WebSocket code and reason go into that instead.
+pub fn push_disconnect(out: &mut Vec<u8>, disconnect: Disconnect) {
+    let mut reply = Object::open(out);
+    let mut push = reply.object("push");
+    let mut body = push.object("disconnect");
+    body.number("code", disconnect.code().into());
+    body.text("reason", disconnect.reason());
+    body.close();
+    push.close();
+    reply.close();
+}
+
+pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>) {
+    let mut body = Object::open(out);
+    match publication.data {
+        Data::Json(json) => body.raw("data", json),
+        Data::Text(text) => body.text("data", text),
+    }
+    if let Some(info) = &publication.info {
+        write_info(body.object("info"), info);
+    }
+    body.number_unless_zero("offset", publication.offset);
+    body.close();
+}
+
+fn write_info(mut body: Object<'_>, info: &ClientInfo<'_>) {
+    body.text("user", info.user);
+    body.text("client", info.client);
+    body.raw_unless_empty("conn_info", info.conn_info);
+    body.raw_unless_empty("chan_info", info.chan_info);
+    body.close();
+}

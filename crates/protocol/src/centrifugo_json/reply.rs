@@ -1,0 +1,87 @@
+//! Replies: one for each command with an id.
+use alloc::vec::Vec;
+
+use crate::centrifugo::{ConnectResult, ErrorCode, Publication, SubscribeResult};
+use crate::centrifugo_json::push::write_publication;
+use crate::json::Object;
+
+/// Appends the reply to `connect`.
+pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
+    let mut reply = open(out, id);
+    let mut connect = reply.object("connect");
+    connect.text_unless_empty("client", result.client);
+    connect.text_unless_empty("version", result.version);
+    connect.flag_if_set("expires", result.expires);
+    connect.number_unless_zero("ttl", result.ttl_s.into());
+    connect.raw_unless_empty("data", result.data);
+    connect.number_unless_zero("ping", result.ping_s.into());
+    connect.flag_if_set("pong", result.pong);
+    connect.close();
+    reply.close();
+}
+
+/// Appends the reply to `subscribe`, with what was recovered, oldest first.
+pub fn reply_subscribe<'a>(
+    out: &mut Vec<u8>,
+    id: u32,
+    result: &SubscribeResult<'_>,
+    recovered: impl IntoIterator<Item = Publication<'a>>,
+) {
+    let mut reply = open(out, id);
+    let mut subscribe = reply.object("subscribe");
+    subscribe.flag_if_set("expires", result.expires);
+    subscribe.number_unless_zero("ttl", result.ttl_s.into());
+    subscribe.flag_if_set("recoverable", result.recoverable);
+    subscribe.text_unless_empty("epoch", result.epoch);
+    let mut recovered = recovered.into_iter().peekable();
+    if recovered.peek().is_some() {
+        let out = subscribe.key("publications");
+        let mut separator = b'[';
+        for publication in recovered {
+            out.push(core::mem::replace(&mut separator, b','));
+            write_publication(out, &publication);
+        }
+        out.push(b']');
+    }
+    subscribe.flag_if_set("recovered", result.recovered);
+    subscribe.number_unless_zero("offset", result.offset);
+    subscribe.flag_if_set("positioned", result.positioned);
+    subscribe.raw_unless_empty("data", result.data);
+    subscribe.flag_if_set("was_recovering", result.was_recovering);
+    subscribe.close();
+    reply.close();
+}
+
+/// Appends the reply to `unsubscribe`.
+pub fn reply_unsubscribe(out: &mut Vec<u8>, id: u32) {
+    reply_empty(out, id, "unsubscribe");
+}
+
+/// Appends the reply to `publish`.
+pub fn reply_publish(out: &mut Vec<u8>, id: u32) {
+    reply_empty(out, id, "publish");
+}
+
+/// Appends an error in reply to any command.
+pub fn reply_error(out: &mut Vec<u8>, id: u32, code: ErrorCode) {
+    let mut reply = open(out, id);
+    let mut error = reply.object("error");
+    error.number("code", code.code().into());
+    error.text("message", code.message());
+    error.flag_if_set("temporary", code.is_temporary());
+    error.close();
+    reply.close();
+}
+
+/// SDKs reach into the result, so an empty one is there all the same.
+fn reply_empty(out: &mut Vec<u8>, id: u32, kind: &'static str) {
+    let mut reply = open(out, id);
+    reply.object(kind).close();
+    reply.close();
+}
+
+fn open(out: &mut Vec<u8>, id: u32) -> Object<'_> {
+    let mut reply = Object::open(out);
+    reply.number_unless_zero("id", id.into());
+    reply
+}

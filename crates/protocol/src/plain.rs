@@ -1,0 +1,8 @@
+//! What the plain transports say themselves: positions, JSON bodies, publish-stream frames.
+mod body;
+mod position;
+mod publish;
+
+pub use body::{Payload, PollBody, write_error, write_published};
+pub use position::{MARKS_MAX, Mark, PositionError, read_position, subject_tag, write_position};
+pub use publish::{PublishFrameError, acknowledgement, split_publish};
