@@ -1,0 +1,192 @@
+//! Handing a descriptor, and bytes that belong to it, to a thread with another file table (SCM_RIGHTS, unix(7)).
+//!
+//! SOCK_SEQPACKET: whole messages as of datagrams, the end of the other side as of streams, and a bound in bytes instead of
+//! the ten messages of `net.unix.max_dgram_qlen`.
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use libc::c_int;
+
+use crate::Socket;
+use crate::errno::{checked, counted};
+use crate::message::empty_message;
+
+/// The sending end. Never waits: what does not fit is refused.
+#[derive(Debug)]
+pub struct Courier(OwnedFd);
+
+/// The receiving end. Receiving does not wait either: poll the descriptor.
+#[derive(Debug)]
+pub struct Delivered(OwnedFd);
+
+/// A pair of ends, made before the threads part.
+///
+/// # Errors
+/// Out of descriptors.
+pub fn courier() -> io::Result<(Courier, Delivered)> {
+    let mut ends: [c_int; 2] = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: the kernel writes two descriptors at the pointer, during the call.
+    // - it points at `ends`, a local of exactly that size.
+    let made = unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
+    checked(made)?;
+    // SAFETY: the descriptor must be open and nobody else's.
+    // - the kernel made it above, and it has not been given away.
+    let sender = unsafe { OwnedFd::from_raw_fd(ends[0]) };
+    // SAFETY: as above; the two are different.
+    let receiver = unsafe { OwnedFd::from_raw_fd(ends[1]) };
+    Ok((Courier(sender), Delivered(receiver)))
+}
+
+/// Room for one descriptor's control message: 24 bytes. In words, for the alignment of `cmsghdr`.
+type Control = [u64; 4];
+
+#[expect(clippy::cast_possible_truncation, reason = "4")]
+const DESCRIPTOR_BYTES: u32 = size_of::<c_int>() as u32;
+
+impl Courier {
+    /// Another sending end of the same pair, for another thread.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    /// Sends the socket and the bytes. On success the kernel holds the socket for the receiver, and the caller's descriptor may be
+    /// closed.
+    ///
+    /// # Errors
+    /// `WouldBlock` if the receiver is behind; else what the kernel says.
+    pub fn send(&self, socket: Socket, bytes: &[u8]) -> io::Result<()> {
+        let mut control: Control = [0; 4];
+        let mut vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut message = empty_message();
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        // SAFETY: the macro is arithmetic on its argument.
+        message.msg_controllen = unsafe { libc::CMSG_SPACE(DESCRIPTOR_BYTES) } as _;
+        // SAFETY: the message's control pointer and length must describe memory.
+        // - `msg_controllen` is 24 and points at `control`, 32 bytes that live to the end of this function.
+        let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+        // SAFETY: the macro is arithmetic on its argument.
+        let length = unsafe { libc::CMSG_LEN(DESCRIPTOR_BYTES) };
+        let filled = libc::cmsghdr { cmsg_len: length as _, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
+        // SAFETY: `header` must be valid for a write of a `cmsghdr`, and aligned.
+        // - it is the start of `control`: 32 bytes, aligned to 8, and nobody else holds a reference to them.
+        unsafe { header.write(filled) };
+        // SAFETY: as above: the macro steps over the header, inside `control`.
+        let payload: *mut c_int = unsafe { libc::CMSG_DATA(header) }.cast();
+        // SAFETY: `payload` must be valid for a write of a `c_int`.
+        // - it is 16 bytes into `control`'s 32.
+        unsafe { payload.write_unaligned(socket.fd()) };
+        // SAFETY: the kernel reads `message` and what it points at, during the call.
+        // - vector, control and bytes are locals or borrowed for the call.
+        let sent =
+            unsafe { libc::sendmsg(self.0.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+        let count = counted(sent)?;
+        debug_assert_eq!(count, bytes.len(), "a message leaves whole");
+        Ok(())
+    }
+}
+
+impl Delivered {
+    /// Receives one socket, into this thread's file table, and its bytes into `into`; says how many. What does not fit is lost, so
+    /// `into` is as large as the largest hand-over.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if every sender is gone; `WouldBlock` if there is nothing; `InvalidData` if the message brought no
+    /// descriptor, for which this thread's file table may have had no room.
+    pub fn receive(&self, into: &mut [u8]) -> io::Result<(OwnedFd, usize)> {
+        let mut control: Control = [0; 4];
+        let mut vector = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+        let mut message = empty_message();
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        // SAFETY: the macro is arithmetic on its argument.
+        message.msg_controllen = unsafe { libc::CMSG_SPACE(DESCRIPTOR_BYTES) } as _;
+        // SAFETY: the kernel writes `message`, and what it points at up to the lengths given, during the call.
+        // - vector and control are locals; the vector is pointer and length of `into`, borrowed mutably for the call.
+        let received = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        let count = counted(received)?;
+        // SAFETY: the message's control pointer and length must describe memory.
+        // - the kernel shortened the length to what it wrote into `control`.
+        let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+        if header.is_null() {
+            return Err(if count == 0 { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData }.into());
+        }
+        // SAFETY: `header` must be valid for a read.
+        // - it is not null, so the kernel wrote a whole `cmsghdr` at the start of `control`, which is aligned to 8.
+        let found = unsafe { header.read() };
+        if (found.cmsg_level, found.cmsg_type) != (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        // SAFETY: the macro steps over the header, inside `control`.
+        let payload: *const c_int = unsafe { libc::CMSG_DATA(header) }.cast();
+        // SAFETY: `payload` must be valid for a read of a `c_int`.
+        // - an SCM_RIGHTS message has at least one descriptor, 16 bytes into `control`'s 32.
+        let fd: RawFd = unsafe { payload.read_unaligned() };
+        // SAFETY: `fd` must be open and nobody else's.
+        // - the kernel put it into this thread's file table for this message.
+        let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok((owned, count))
+    }
+}
+
+impl AsRawFd for Delivered {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_and_its_bytes_arrive_in_another_file_table() {
+        let (courier, delivered) = courier().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        std::thread::spawn(move || {
+            crate::unshare().unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            let socket = Socket::from_slot(u32::try_from(accepted.as_raw_fd()).unwrap()).unwrap();
+            courier.send(socket, &[7; 20_000]).unwrap();
+        })
+        .join()
+        .unwrap();
+
+        let mut bytes = vec![0; 65_536];
+        let (fd, count) = delivered.receive(&mut bytes).unwrap();
+        assert_eq!((count, bytes[19_999]), (20_000, 7));
+        TcpStream::from(fd).write_all(b"hello").unwrap();
+        let mut greeting = [0; 5];
+        client.read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting, b"hello");
+
+        let nothing = delivered.receive(&mut bytes).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn the_last_courier_gone_is_the_end() {
+        let (courier, delivered) = courier().unwrap();
+        drop(courier);
+        assert_eq!(delivered.receive(&mut [0; 16]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_courier_with_full_hands_says_so_instead_of_waiting() {
+        let (courier, _delivered) = courier().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let socket = Socket::from_slot(u32::try_from(file.as_raw_fd()).unwrap()).unwrap();
+        let refused = (0..100_000).find_map(|_| courier.send(socket, &[0; 16_384]).err()).unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    }
+}
