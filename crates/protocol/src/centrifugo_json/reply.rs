@@ -85,3 +85,6 @@ fn open(out: &mut Vec<u8>, id: u32) -> Object<'_> {
     reply.number_unless_zero("id", id.into());
     reply
 }
+
+#[cfg(test)]
+mod tests;

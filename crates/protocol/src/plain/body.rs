@@ -46,16 +46,10 @@ impl<'o> PollBody<'o> {
         object.close();
     }
 
-    /// Bytes of the buffer by now, for a bound.
+    /// Bytes of the buffer by now, for whoever bounds it.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.out.len()
-    }
-
-    /// True if no publication has been appended.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.empty
     }
 
     /// Ends the body with the position to ask from next, and whether there may be a gap before the first publication.
@@ -106,3 +100,6 @@ fn write_payload(out: &mut Vec<u8>, payload: Payload<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

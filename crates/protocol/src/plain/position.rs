@@ -150,3 +150,6 @@ fn check(body: &[u8]) -> [u8; CHECK_BYTES] {
 fn upper_half(hash: u64) -> u32 {
     u32::try_from(hash >> 32).expect("64 bits less 32 are 32")
 }
+
+#[cfg(test)]
+mod tests;
