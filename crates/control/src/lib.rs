@@ -9,10 +9,16 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod api;
+mod clock;
 mod connection;
 mod health;
 pub mod metric;
+mod metrics;
+mod page;
 mod plane;
+mod process;
+mod proxy;
 mod router;
 mod serve;
 mod settings;
@@ -20,3 +26,6 @@ mod settings;
 pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;
+
+/// The version in metrics and on the page.
+const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -45,7 +45,7 @@ macro_rules! metrics {
 
 metrics! {
     BUILD = Gauge "ringcast_build_info" "Always 1; the labels `version`, `kernel` and `mode` say what is running.";
-    UP = Gauge "ringcast_ready" "1 while the server is ready, 0 while it starts or drains.";
+    READY = Gauge "ringcast_ready" "1 while the server is ready, 0 while it starts or drains.";
 
     CONNECTIONS = Gauge "ringcast_connections" "Open connections, by `transport`.";
     ACCEPTED = Counter "ringcast_connections_accepted_total" "Connections accepted.";

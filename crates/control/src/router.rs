@@ -1,25 +1,83 @@
 //! Which path is answered where.
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::middleware::map_response;
 use axum::routing::get;
+use tokio::sync::Semaphore;
 
-use crate::answer::{method_not_allowed, not_found};
+use crate::answer::{harden, method_not_allowed, not_found};
+use crate::clock::Clock;
 use crate::health::{healthz, readyz};
-use crate::{ControlSettings, DataPlane};
+use crate::metric::{self, Metric, Sample};
+use crate::metrics::{Snapshots, metrics};
+use crate::proxy::Proxy;
+use crate::{ControlSettings, DataPlane, State, api, page, proxy};
 
 /// What every handler may use.
+#[derive(Debug)]
 pub(crate) struct App<P> {
     pub(crate) plane: P,
     pub(crate) settings: ControlSettings,
+    pub(crate) clock: Clock,
+    pub(crate) proxy: Proxy,
+    pub(crate) snapshots: Snapshots,
+    /// Room for connections.
+    pub(crate) room: Arc<Semaphore>,
+    /// Connections that there was no room for.
+    pub(crate) turned_away: AtomicU64,
+    /// The kernel's release, for the metrics.
+    kernel: String,
+}
+
+impl<P: DataPlane> App<P> {
+    pub(crate) fn new(plane: P, settings: ControlSettings) -> Self {
+        Self {
+            plane,
+            clock: Clock::new(),
+            proxy: Proxy::new(settings.connections_max),
+            snapshots: Snapshots::default(),
+            room: Arc::new(Semaphore::new(settings.connections_max)),
+            turned_away: AtomicU64::new(0),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            settings,
+        }
+    }
+
+    /// The control plane's own samples.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let mode = if self.settings.dev { "dev" } else { "normal" };
+        let build = vec![
+            ("version", Cow::Borrowed(crate::VERSION)),
+            ("kernel", Cow::Owned(self.kernel.clone())),
+            ("mode", Cow::Borrowed(mode)),
+        ];
+        let ready = self.plane.state() == State::Ready;
+        let open = self.settings.connections_max - self.room.available_permits();
+        let plain = |metric: &'static Metric, value| Sample { metric, labels: Vec::new(), value };
+        vec![
+            Sample { metric: &metric::BUILD, labels: build, value: 1.0 },
+            plain(&metric::READY, f64::from(u8::from(ready))),
+            plain(&metric::CONTROL_CONNECTIONS, open as f64),
+            plain(&metric::CONTROL_TURNED_AWAY, self.turned_away.load(Ordering::Relaxed) as f64),
+        ]
+    }
 }
 
 /// The table of paths.
-pub(crate) fn router<P: DataPlane>(app: Arc<App<P>>) -> Router {
-    Router::new()
+pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
+    let ours = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz::<P>))
+        .route("/metrics", get(metrics::<P>))
+        .merge(page::routes(app.settings.dev))
+        .merge(api::routes(app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(app)
+        .layer(map_response(harden));
+    // What is passed on stays as the data plane has answered it.
+    ours.merge(proxy::routes()).with_state(Arc::clone(app))
 }

@@ -3,8 +3,9 @@ use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::connection;
@@ -28,11 +29,10 @@ pub async fn serve<P: DataPlane>(
     settings: ControlSettings,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let room = Arc::new(Semaphore::new(settings.connections_max));
     let (drain, draining) = watch::channel(false);
     let mut open = JoinSet::new();
-    let app = Arc::new(App { plane, settings });
-    let router = router(Arc::clone(&app));
+    let app = Arc::new(App::new(plane, settings));
+    let router = router(&app);
     let mut shutdown = pin!(shutdown);
     loop {
         let next = tokio::select! {
@@ -44,7 +44,8 @@ pub async fn serve<P: DataPlane>(
         let Some(Handed { socket, head }) = next else { break };
         // A socket that broke meanwhile needs no answer.
         let Ok(stream) = connection::adopt(socket) else { continue };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&app.room).try_acquire_owned() else {
+            app.turned_away.fetch_add(1, Ordering::Relaxed);
             connection::turn_away(stream);
             continue;
         };
@@ -55,7 +56,10 @@ pub async fn serve<P: DataPlane>(
         });
     }
     drain.send_replace(true);
-    let all_done = async { while open.join_next().await.is_some() {} };
-    // Whoever has not finished by then is cut off when `open` is dropped.
+    let all_done = async {
+        while open.join_next().await.is_some() {}
+        app.proxy.drained().await;
+    };
+    // Whoever has not finished by then is cut off when `open` is dropped and the runtime ends.
     let _ = tokio::time::timeout(app.settings.drain_timeout, all_done).await;
 }

@@ -1,0 +1,151 @@
+//! The HTTP API for backends: `POST /api/<method>`, and all methods in one stream at `POST /api`.
+//!
+//! Requests and answers are those of Centrifugo's HTTP API, which existing client libraries speak.
+mod error;
+mod key;
+mod method;
+mod publish;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::DataPlane;
+use crate::answer::{json, refuse};
+use crate::router::App;
+
+use self::error::ApiError;
+use self::method::{Call, Method, Reply};
+
+/// The paths of the API, all behind a key.
+pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>) -> Router<Arc<App<P>>> {
+    Router::new()
+        .route("/api", post(stream::<P>))
+        .route("/api/{method}", post(single::<P>))
+        .route_layer(from_fn_with_state(Arc::clone(app), authorize::<P>))
+}
+
+async fn authorize<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request, next: Next) -> Response {
+    if app.settings.dev || key::admits(&app.settings.api_keys, request.headers(), request.uri()) {
+        return next.run(request).await;
+    }
+    refuse(StatusCode::UNAUTHORIZED, "the API wants a key: 'X-API-Key: KEY' or 'Authorization: apikey KEY'")
+}
+
+/// `POST /api/<method>`: the body is the method's parameters.
+async fn single<P: DataPlane>(State(app): State<Arc<App<P>>>, Path(name): Path<String>, request: Request) -> Response {
+    let Some(method) = Method::named(&name) else {
+        return refuse(StatusCode::NOT_FOUND, "the API has no such method");
+    };
+    let as_status = wants_errors_as_status(request.headers());
+    let body = match read(&app, request).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let call = match serde_json::from_slice(&body).and_then(|params| Call::parse(method, params)) {
+        Ok(call) => call,
+        Err(error) => return undecodable(&error),
+    };
+    match call.run(&app.plane).await {
+        Err(error) if as_status => json(error.status(), &error),
+        reply => json(StatusCode::OK, &Answer::new(None, reply)),
+    }
+}
+
+/// A command of the stream form.
+#[derive(Deserialize)]
+struct Command<'a> {
+    id: Option<u64>,
+    #[serde(default)]
+    method: &'a str,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ApiError>,
+}
+
+impl Answer {
+    fn new(id: Option<u64>, reply: Reply) -> Self {
+        match reply {
+            Ok(result) => Self { id, result: Some(result), error: None },
+            Err(error) => Self { id, result: None, error: Some(error) },
+        }
+    }
+}
+
+/// `POST /api`: `{"method":…,"params":…}` one after the other; run in order, answered a line each.
+async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) -> Response {
+    let body = match read(&app, request).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    // All or nothing: whoever sent something that can't be read gets none of it run.
+    let commands = serde_json::Deserializer::from_slice(&body).into_iter::<Command<'_>>();
+    let commands = match commands.map(|command| command.and_then(parse)).collect::<Result<Vec<_>, _>>() {
+        Ok(commands) => commands,
+        Err(error) => return undecodable(&error),
+    };
+    let mut lines = Vec::new();
+    for (id, call) in commands {
+        let reply = match call {
+            Some(call) => call.run(&app.plane).await,
+            None => Err(ApiError::NOT_FOUND),
+        };
+        if !lines.is_empty() {
+            lines.push(b'\n');
+        }
+        if serde_json::to_writer(&mut lines, &Answer::new(id, reply)).is_err() {
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
+        }
+    }
+    ([(header::CONTENT_TYPE, "application/json")], lines).into_response()
+}
+
+fn parse(command: Command<'_>) -> serde_json::Result<(Option<u64>, Option<Call>)> {
+    let params = command.params.unwrap_or(RawValue::NULL);
+    let call = Method::named(command.method).map(|method| Call::parse(method, params)).transpose()?;
+    Ok((command.id, call))
+}
+
+fn undecodable(error: &serde_json::Error) -> Response {
+    refuse(StatusCode::BAD_REQUEST, &format!("the body is not what the method takes: {error}"))
+}
+
+fn wants_errors_as_status(headers: &HeaderMap) -> bool {
+    headers.get("x-centrifugo-error-mode").is_some_and(|mode| mode == "transport")
+}
+
+/// The body, bounded in bytes and time; or the refusal.
+async fn read<P>(app: &App<P>, request: Request) -> Result<Vec<u8>, Response> {
+    let plain = request.headers().get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    if !plain {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to come without a content coding"));
+    }
+    let bytes_max = app.settings.body_bytes_max;
+    let body = Limited::<Body>::new(request.into_body(), bytes_max).collect();
+    match tokio::time::timeout(app.settings.body_timeout, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {bytes_max} bytes")))
+        }
+        Ok(Err(_)) => Err(refuse(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}

@@ -1,0 +1,53 @@
+//! Errors of the API: their numbers are Centrifugo's.
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use crate::PublishError;
+
+/// `{"code":…,"message":…}`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct ApiError {
+    code: u16,
+    message: Cow<'static, str>,
+}
+
+impl ApiError {
+    pub(crate) const INTERNAL: Self = Self::new(100, "internal server error");
+    pub(crate) const NOT_FOUND: Self = Self::new(104, "not found");
+
+    const fn new(code: u16, message: &'static str) -> Self {
+        Self { code, message: Cow::Borrowed(message) }
+    }
+
+    /// The parameters break a rule.
+    pub(crate) fn bad_request(rule: &str) -> Self {
+        Self { code: 107, message: format!("bad request: {rule}").into() }
+    }
+
+    /// Centrifugo has it, this server does not, or has it switched off.
+    pub(crate) fn not_available(what: &str) -> Self {
+        Self { code: 108, message: format!("not available: {what}").into() }
+    }
+
+    /// The HTTP status in the error mode `transport`.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self.code {
+            102 | 104 => StatusCode::NOT_FOUND,
+            107 | 108 => StatusCode::BAD_REQUEST,
+            112 => StatusCode::RANGE_NOT_SATISFIABLE,
+            113 => StatusCode::CONFLICT,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::BadSubject(_) | PublishError::TooLarge { .. } => Self::bad_request(&error.to_string()),
+            PublishError::Unavailable => Self::INTERNAL,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The table of the API's methods. A new one is a variant here and a file beside.
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::DataPlane;
+
+use super::error::ApiError;
+use super::publish::{Broadcast, Publish};
+
+/// What a method answers.
+pub(crate) type Reply = Result<Box<RawValue>, ApiError>;
+
+/// A method's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Method {
+    Broadcast,
+    Publish,
+}
+
+/// A method with its parameters, decoded but not validated.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Broadcast(Broadcast),
+    Publish(Publish),
+}
+
+impl Method {
+    /// The method of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "broadcast" => Some(Self::Broadcast),
+            "publish" => Some(Self::Publish),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    /// Decodes a method's parameters. `null` is what no parameters are.
+    pub(crate) fn parse(method: Method, params: &RawValue) -> serde_json::Result<Self> {
+        let params = if params.get() == "null" { "{}" } else { params.get() };
+        Ok(match method {
+            Method::Broadcast => Self::Broadcast(serde_json::from_str(params)?),
+            Method::Publish => Self::Publish(serde_json::from_str(params)?),
+        })
+    }
+
+    /// Validates and runs it.
+    pub(crate) async fn run(self, plane: &impl DataPlane) -> Reply {
+        match self {
+            Self::Broadcast(params) => params.run(plane).await.and_then(|result| raw(&result)),
+            Self::Publish(params) => params.run(plane).await.and_then(|result| raw(&result)),
+        }
+    }
+}
+
+fn raw(result: &impl Serialize) -> Reply {
+    to_raw_value(result).map_err(|_| ApiError::INTERNAL)
+}
