@@ -201,11 +201,14 @@ impl Decoder {
         }
         let opcode = Opcode::from_bits(first).ok_or(FrameError::OpcodeReserved)?;
         let fin = first & 0x80 != 0;
-        match (opcode, gathered) {
-            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) if !fin => return Err(FrameError::ControlFragmented),
-            (Opcode::Continuation, None) => return Err(FrameError::ContinuationUnexpected),
-            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(FrameError::MessageInterrupted),
-            _ => {}
+        if opcode.is_control() {
+            if !fin {
+                return Err(FrameError::ControlFragmented);
+            }
+        } else if opcode == Opcode::Continuation && gathered.is_none() {
+            return Err(FrameError::ContinuationUnexpected);
+        } else if opcode != Opcode::Continuation && gathered.is_some() {
+            return Err(FrameError::MessageInterrupted);
         }
         let Some(&second) = bytes.get(1) else { return Ok(None) };
         let masked = second & 0x80 != 0;
@@ -235,7 +238,7 @@ impl Decoder {
     }
 
     /// Adds what came of a frame to what is held, and says what is complete by it.
-    #[cold]
+    #[inline(never)]
     fn gather(
         &self,
         held: &mut Partial,
@@ -255,8 +258,11 @@ impl Decoder {
             }
             Opcode::Continuation | Opcode::Text | Opcode::Binary => {
                 // What may still come: of the last frame it is known, else the bound is all that is.
-                let rest_max =
-                    if frame.fin { frame.left } else { self.message_bytes_max - held.message.len() - payload.len() };
+                let rest_max = if frame.fin {
+                    frame.left
+                } else {
+                    self.message_bytes_max.saturating_sub(held.message.len() + payload.len())
+                };
                 held.extend_message(frame.opcode, payload, rest_max)?;
                 (frame.left == 0 && frame.fin, Place::Message)
             }

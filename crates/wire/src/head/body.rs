@@ -14,21 +14,18 @@ pub enum Body {
 
 pub(super) fn framing(head: &Head<'_>) -> Result<Body, HeadError> {
     let length = content_length(head)?;
-    let mut codings = head.tokens("transfer-encoding");
-    let Some(coding) = codings.next() else {
-        if head.field("transfer-encoding").is_some() {
-            return Err(HeadError::TransferCoding);
-        }
+    if head.field("transfer-encoding").is_none() {
         return Ok(length.map_or(Body::None, Body::Length));
-    };
+    }
     // Section 6.1: both, or a coding in HTTP/1.0, is how requests are smuggled past a proxy.
     if length.is_some() || head.minor_version() == 0 {
         return Err(HeadError::BodyAmbiguous);
     }
-    if !coding.eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
-        return Err(HeadError::TransferCoding);
+    let mut codings = head.tokens("transfer-encoding");
+    match (codings.next(), codings.next()) {
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::Chunked),
+        _ => Err(HeadError::TransferCoding),
     }
-    Ok(Body::Chunked)
 }
 
 /// Section 6.3, rule 5: the same length several times is one length.

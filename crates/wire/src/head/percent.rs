@@ -23,7 +23,7 @@ impl core::error::Error for PercentError {}
 pub fn percent_decode(text: &str) -> Result<Cow<'_, [u8]>, PercentError> {
     let bytes = text.as_bytes();
     let Some(first) = memchr::memchr(b'%', bytes) else { return Ok(Cow::Borrowed(bytes)) };
-    let mut decoded = Vec::with_capacity(bytes.len() - 2);
+    let mut decoded = Vec::with_capacity(bytes.len());
     decoded.extend_from_slice(&bytes[..first]);
     let mut rest = &bytes[first..];
     while let Some((&byte, after)) = rest.split_first() {
