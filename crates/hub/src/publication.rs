@@ -52,6 +52,13 @@ pub struct Position {
     pub offset: u64,
 }
 
+impl Position {
+    /// Stands for whatever epoch the subject is in, for clients that know only an offset. No subject's own epoch.
+    pub const ANY_EPOCH: u32 = u32::MAX;
+    /// An epoch that no subject has: nothing can be recovered from it.
+    pub const NO_EPOCH: u32 = 0;
+}
+
 /// A draft with its place.
 #[derive(Clone, Debug)]
 pub struct Publication {

@@ -73,6 +73,9 @@ impl Hub {
             return row;
         }
         self.epochs = self.epochs.wrapping_add(1);
+        while matches!(self.epochs, Position::ANY_EPOCH | Position::NO_EPOCH) {
+            self.epochs = self.epochs.wrapping_add(1);
+        }
         let namespace = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
         let row = self.subjects.insert(Subject {
             name: SubjectName::from(name),
@@ -255,7 +258,8 @@ impl Hub {
             return Recovered { top, gapless: true, missed: Vec::new() };
         };
         self.trim(row, now);
-        let known = since.epoch == top.epoch && since.offset <= top.offset;
+        let same_life = since.epoch == top.epoch || since.epoch == Position::ANY_EPOCH;
+        let known = same_life && since.offset <= top.offset;
         let wanted = if known { since.offset } else { 0 };
         let history = self.subjects[row].history;
         if history == NONE {

@@ -71,7 +71,7 @@ pub enum Sent {
 /// How to close a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Close {
-    /// What was sent arrives, then FIN.
+    /// What was sent arrives. Preceded by [`Effects::shut`], or by the peer's own end.
     Graceful,
     /// At once, with a reset: for peers that don't deserve more (floods, peers that never read).
     Abort,
@@ -90,6 +90,10 @@ pub trait Effects {
     /// # Errors
     /// The parcel itself, if the mailbox has no room.
     fn hop(&mut self, to: ShardId, parcel: Parcel) -> Result<(), Parcel>;
+
+    /// Sends FIN after what was sent, and goes on reading: the peer still has the time to read its last bytes. Closing a
+    /// socket with unread input would reset it and lose them.
+    fn shut(&mut self, conn: ConnId);
 
     /// Closes the connection. No input for it follows, until its slot is accepted anew.
     fn close(&mut self, conn: ConnId, how: Close);

@@ -20,6 +20,8 @@ pub struct ShardConfig {
     pub key: SubjectKey,
     /// Everything is open: publish and subscribe without keys, and `/echo`.
     pub dev: bool,
+    /// Whether a Centrifugo client may connect without a token.
+    pub anonymous: bool,
     /// Keys that may publish.
     pub api_keys: Vec<String>,
     /// Options by subject; the first that fits holds. A subject that none fits can't be subscribed to or published to

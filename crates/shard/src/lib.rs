@@ -1,1 +1,49 @@
-//! One core's whole machine: connections, sessions, outboxes, mailboxes' ends, timers.
+//! `shard`: one core's whole machine, without the world.
+//!
+//! Owns: connections and what is lent to them, sessions, outboxes, this core's ends of the mailboxes, timers.
+//! Never touches: syscalls, threads, a clock, entropy, `async`. It asks the world through [`Effects`].
+//! Driven by: `server` with the ring, `sim` with a virtual network. Hand in [`Input`]s with [`Shard::handle`], in any number;
+//! call [`Shard::handle_timeout`] when [`Shard::next_timeout`] has come; end the turn with [`Shard::finish_turn`].
+//!
+//! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
+//! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`); `heartbeat` and `closing` are everyone's.
+//!
+//! Invariants:
+//! - A quiet connection is its row, its subscription and its subject, and nothing else.
+//! - Per subject and subscriber, publications leave in the order of their offsets; between the answer to a join and the end
+//!   of the subscription none is missing, unless an outbox policy dropped it and counted it.
+//! - Whatever can't be handled yet is kept at most once, and the peer is not read meanwhile.
+//! - A shard that is over its bound of waiting parcels takes no request; deliveries it always takes.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::cast_possible_truncation)]
+extern crate alloc;
+
+mod border;
+mod centrifugo;
+mod closing;
+mod command;
+mod config;
+mod conn;
+mod decode;
+mod encode;
+mod handshake;
+mod heartbeat;
+mod hop;
+pub mod limits;
+mod listen;
+mod parcel;
+mod publisher;
+mod report;
+mod request;
+mod route;
+mod send;
+mod shard;
+
+pub use border::{Close, Effects, End, Input, Sent};
+pub use command::{Answer, Command, Ticket};
+pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
+pub use report::{Refusal, Report, Transport};
+pub use shard::Shard;

@@ -130,7 +130,9 @@ impl Parcel {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } => Lane::Request,
-            Self::Joined { .. } | Self::Deliver { .. } | Self::Counted { .. } | Self::Published { .. } => Lane::Delivery,
+            Self::Joined { .. } | Self::Deliver { .. } | Self::Counted { .. } | Self::Published { .. } => {
+                Lane::Delivery
+            }
         }
     }
 }

@@ -79,6 +79,13 @@ pub fn write_error(out: &mut Vec<u8>, words: &str) {
     object.close();
 }
 
+/// Appends what an event of the type `reset` says: `{"subject":"…"}`, the one with a gap.
+pub fn write_subject(out: &mut Vec<u8>, subject: &str) {
+    let mut object = Object::open(out);
+    object.text("subject", subject);
+    object.close();
+}
+
 fn position_member(object: &mut Object<'_>, position: &[Mark]) {
     let out = object.key("position");
     out.push(b'"');

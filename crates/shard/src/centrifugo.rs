@@ -1,0 +1,344 @@
+//! A Centrifugo session: commands in, replies and pushes out. The rules are those of `client.go` and `handler.go` as the
+//! protocol page tells them; section numbers are that page's.
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant, NONE};
+use hub::{Draft, Extra, Kind, Position, Publisher, subject_name};
+use protocol::centrifugo::{
+    Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
+};
+use protocol::{centrifugo_json as json, epoch, is_json};
+use wire::frame::Opcode;
+
+use crate::border::Effects;
+use crate::conn::{Flags, Phase, State};
+use crate::encode::{message, push};
+use crate::parcel::{Receipt, Recovery, Waiter};
+use crate::report::Refusal;
+use crate::shard::Shard;
+
+/// What a connected client is to the server: 16 bytes a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Session {
+    client: u128,
+}
+
+/// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// `subscribe`.
+    Subscribe { id: u32, row: u32, recover: Option<Since> },
+    /// `publish`.
+    Publish { id: u32 },
+}
+
+/// From where a client wants to recover.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since {
+    offset: u64,
+}
+
+/// What to do after a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// The next one.
+    Command,
+    /// Wait for an owner.
+    Wait,
+    /// Close the connection.
+    Disconnect(Disconnect),
+}
+
+/// A version 4 UUID (RFC 9562 section 5.4).
+fn client_id(client: u128) -> String {
+    let id = client & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let (a, b, c) = (id >> 96, (id >> 80) & 0xffff, (id >> 64) & 0xffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", (id >> 48) & 0xffff, id & 0xffff_ffff_ffff)
+}
+
+impl Shard {
+    /// The commands of one message, or those of it that had to wait.
+    pub(crate) fn on_commands(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
+        let mut commands = json::commands(message);
+        while let Some(command) = commands.next() {
+            let next = match command {
+                Ok(command) => self.on_command(conn, command, now, world),
+                Err(_) => Next::Disconnect(Disconnect::BadRequest),
+            };
+            match next {
+                Next::Command => {}
+                Next::Wait => {
+                    let rest = commands.rest();
+                    if !rest.is_empty() {
+                        self.conns.lend(conn).commands = rest.into();
+                    }
+                    return;
+                }
+                Next::Disconnect(why) => {
+                    self.report.refuse(Refusal::BadCommand);
+                    self.disconnect(conn, why, now, world);
+                    return;
+                }
+            }
+        }
+        self.stall_if_full(conn, world);
+    }
+
+    /// One command: the gate of section 2.4, then by kind.
+    fn on_command(&mut self, conn: ConnId, command: Command<'_>, now: Instant, world: &mut impl Effects) -> Next {
+        let Command { id, request } = command;
+        let connected = self.conns.rows[conn.0].session != NONE;
+        match request {
+            Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now, world),
+            _ if !connected => Next::Disconnect(Disconnect::BadRequest),
+            Request::Pong => self.on_pong(conn),
+            Request::Subscribe(subscribe) => self.on_subscribe(conn, id, &subscribe, now, world),
+            Request::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, id, &unsubscribe.channel, world),
+            Request::Publish(publish) => self.on_publish(conn, id, &publish, now, world),
+            Request::Presence(_) | Request::PresenceStats(_) | Request::History(_) | Request::Rpc(_) => {
+                self.reply_error(conn, id, ErrorCode::NotAvailable, world)
+            }
+            Request::Refresh(_) | Request::SubRefresh(_) => self.reply_error(conn, id, ErrorCode::NotAvailable, world),
+            Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
+            Request::Connect(_) | Request::Ping | Request::Empty => Next::Disconnect(Disconnect::BadRequest),
+        }
+    }
+
+    /// A pong that no ping asked for ends the connection, as in the reference (section 1.3).
+    fn on_pong(&mut self, conn: ConnId) -> Next {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::PINGED) {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        flags.set(Flags::PINGED, false);
+        Next::Command
+    }
+
+    fn on_connect(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        connect: &Connect<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Next {
+        if !connect.token.is_empty() && !self.config.dev {
+            // No key to verify a token with: none is valid.
+            return Next::Disconnect(Disconnect::InvalidToken);
+        }
+        if !self.config.anonymous && !self.config.dev {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        let client = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
+        self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
+        let heartbeat = self.config.heartbeat;
+        let result = ConnectResult {
+            client: &client_id(client),
+            version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
+            ping_s: u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0),
+            pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
+            ..ConnectResult::default()
+        };
+        self.reply(conn, world, |out| json::reply_connect(out, id, &result));
+        self.arm_first_heartbeat(conn, now);
+        Next::Command
+    }
+
+    fn on_subscribe(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        subscribe: &Subscribe<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Next {
+        let channel: &str = &subscribe.channel;
+        if channel.is_empty() || !matches!(&*subscribe.delta, "" | "fossil") {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        if let Err(code) = self.may_subscribe(conn, subscribe) {
+            return self.reply_error(conn, id, code, world);
+        }
+        let row = self.subscribe(conn, channel);
+        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
+        let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
+        let since = recover.map(|since| {
+            // An empty epoch matches any (section 4.4); one that is none of ours matches none.
+            let epoch = match &*subscribe.epoch {
+                "" => Position::ANY_EPOCH,
+                text => epoch::read(text).unwrap_or(Position::NO_EPOCH),
+            };
+            Position { epoch, offset: since.offset }
+        });
+        let conn_row = &mut self.conns.rows[conn.0];
+        conn_row.phase = Phase::Asked;
+        let waiter = Waiter::Conn { conn, generation: conn_row.generation };
+        self.conns.lend(conn).state = State::Command(Waiting::Subscribe { id, row, recover });
+        self.join(row, since, waiter, now, world);
+        self.next_by_phase(conn)
+    }
+
+    /// The checks of sections 2.4 and 4.3, in their order.
+    fn may_subscribe(&self, conn: ConnId, subscribe: &Subscribe<'_>) -> Result<(), ErrorCode> {
+        let channel: &str = &subscribe.channel;
+        subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
+        let row = &self.conns.rows[conn.0];
+        if let Some(subject) = self.hub.find(channel)
+            && self.hub.subscription_to(row.subscriptions, subject).is_some()
+        {
+            return Err(ErrorCode::AlreadySubscribed);
+        }
+        if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
+            return Err(ErrorCode::LimitExceeded);
+        }
+        match subscribe.kind {
+            0 => {}
+            4 => return Err(ErrorCode::NotAvailable),
+            _ => return Err(ErrorCode::PermissionDenied),
+        }
+        if self.config.dev {
+            return Ok(());
+        }
+        match self.hub.namespace_of(channel) {
+            None => Err(ErrorCode::UnknownChannel),
+            Some(namespace) if namespace.subscribe && subscribe.token.is_empty() => Ok(()),
+            Some(_) => Err(ErrorCode::PermissionDenied),
+        }
+    }
+
+    /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
+    pub(crate) fn command_joined(
+        &mut self,
+        conn: ConnId,
+        row: u32,
+        recovery: &Recovery,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let State::Command(Waiting::Subscribe { id, row: waited, recover }) = self.conns.take_state(conn) else {
+            return;
+        };
+        debug_assert_eq!(row, waited, "a session asks one owner at a time");
+        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
+        let recovered = recover.is_some() && recovery.gapless;
+        let missed = if recovered { &*recovery.missed } else { &[] };
+        // A recovered list that can't be told whole is not told at all.
+        let pushes: Option<Vec<_>> = missed.iter().map(push).collect();
+        let recovered = recovered && pushes.is_some();
+        let epoch = epoch::text(recovery.top.epoch);
+        let result = SubscribeResult {
+            recoverable: keeps,
+            positioned: keeps,
+            epoch: if keeps { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
+            offset: match (keeps, recover) {
+                (false, _) => 0,
+                // Publications bring the client from its own offset to the top.
+                (true, Some(since)) if recovered => since.offset,
+                (true, _) => recovery.top.offset,
+            },
+            recovered,
+            was_recovering: recover.is_some(),
+            ..SubscribeResult::default()
+        };
+        self.reply(conn, world, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
+        self.conns.rows[conn.0].phase = Phase::Open;
+        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.wake(conn);
+    }
+
+    fn on_unsubscribe(&mut self, conn: ConnId, id: u32, channel: &str, world: &mut impl Effects) -> Next {
+        if channel.is_empty() {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        let head = self.conns.rows[conn.0].subscriptions;
+        let subscription = self.hub.find(channel).and_then(|row| self.hub.subscription_to(head, row));
+        if let Some(subscription) = subscription {
+            self.unsubscribe(conn, subscription, world);
+        }
+        self.reply(conn, world, |out| json::reply_unsubscribe(out, id));
+        Next::Command
+    }
+
+    fn on_publish(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        publish: &Publish<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Next {
+        let channel: &str = &publish.channel;
+        if channel.is_empty() {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        let namespace = self.hub.namespace_of(channel);
+        let refused = if namespace.is_none() && !self.config.dev {
+            Some(ErrorCode::UnknownChannel)
+        } else if subject_name(channel.as_bytes()).is_err()
+            || publish.data.is_empty()
+            || publish.data.len() > self.config.limits.payload_bytes
+        {
+            Some(ErrorCode::BadRequest)
+        } else if !self.config.dev && !namespace.is_some_and(|namespace| namespace.publish) {
+            Some(ErrorCode::PermissionDenied)
+        } else {
+            None
+        };
+        if let Some(code) = refused {
+            return self.reply_error(conn, id, code, world);
+        }
+        debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
+        let conn_row = &mut self.conns.rows[conn.0];
+        let client = client_id(self.conns.sessions[conn_row.session].client);
+        conn_row.phase = Phase::Asked;
+        let waiter = Waiter::Conn { conn, generation: conn_row.generation };
+        self.conns.lend(conn).state = State::Command(Waiting::Publish { id });
+        let publisher = Publisher { user: Box::default(), client: client.into() };
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
+        let draft = Draft { payload: Self::shared(publish.data), kind: Kind::Text, extra };
+        self.publish(channel, draft, Receipt::Position(waiter), now, world);
+        self.next_by_phase(conn)
+    }
+
+    /// The owner has accepted a client's publication.
+    pub(crate) fn command_published(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        let State::Command(Waiting::Publish { id }) = self.conns.take_state(conn) else {
+            return;
+        };
+        self.reply(conn, world, |out| json::reply_publish(out, id));
+        self.conns.rows[conn.0].phase = Phase::Open;
+        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.wake(conn);
+    }
+
+    fn next_by_phase(&self, conn: ConnId) -> Next {
+        if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
+    }
+
+    fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode, world: &mut impl Effects) -> Next {
+        self.reply(conn, world, |out| json::reply_error(out, id, code));
+        Next::Command
+    }
+
+    fn reply(&mut self, conn: ConnId, world: &mut impl Effects, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = self.take_scratch();
+        write(&mut text);
+        self.queue_own(conn, message(Opcode::Text, &text), world);
+        self.scratch = text;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_is_a_version_4_uuid() {
+        assert_eq!(client_id(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(client_id(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

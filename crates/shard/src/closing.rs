@@ -1,0 +1,311 @@
+//! Ends: of a connection, by whichever side; and the drain of all of them.
+use core::time::Duration;
+
+use base::{ConnId, Instant, NONE};
+use hub::OutboxPolicy;
+use protocol::centrifugo::Disconnect;
+use wire::frame::{Opcode, close_frame};
+
+use crate::border::{Close, Effects, End};
+use crate::conn::{Flags, Phase, State};
+use crate::encode::message;
+use crate::heartbeat::CLOSING_TIMEOUT;
+use crate::report::{Refusal, Transport};
+use crate::send::{Flushed, Frame};
+use crate::shard::Shard;
+
+/// A leave that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    began: Instant,
+    spread: Duration,
+    /// Connections that were open when it began.
+    total: u64,
+    told: u64,
+    /// The next slot to look at.
+    cursor: u32,
+}
+
+/// How often a drain goes on.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+impl Shard {
+    // ---- queueing, and what happens when a reader is slow ----
+
+    /// Queues a publication; the outbox's policy decides what happens if it is at its bound.
+    pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, world: &mut impl Effects) {
+        if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
+            return;
+        }
+        let bytes_max = self.config.outbox.bytes;
+        let over =
+            |row: &crate::conn::Conn| !row.outbox.is_empty() && row.outbox.bytes as usize + frame.len() > bytes_max;
+        if over(&self.conns.rows[conn.0]) {
+            // A burst within one turn is no slow reader: the socket may take it.
+            self.flush(conn, world);
+        }
+        if self.conns.rows[conn.0].flags.has(Flags::FULL) {
+            let policy = self.hub.namespace(subject).and_then(|namespace| namespace.outbox);
+            let policy = policy.unwrap_or(self.config.outbox.policy);
+            let row = &mut self.conns.rows[conn.0];
+            if policy == OutboxPolicy::Conflate {
+                while self.outboxes.drop_oldest(&mut row.outbox, Some(subject)) {
+                    self.report.outbox_conflated += 1;
+                }
+            }
+            while over(row) {
+                if policy == OutboxPolicy::Close || !self.outboxes.drop_oldest(&mut row.outbox, None) {
+                    self.report.outbox_closed += 1;
+                    self.doomed.push((conn, Disconnect::Slow));
+                    return;
+                }
+                self.report.outbox_dropped += 1;
+            }
+        }
+        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, subject);
+        self.mark_dirty(conn);
+    }
+
+    /// Queues what is not a publication: it is never dropped.
+    pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame, world: &mut impl Effects) {
+        let _ = world;
+        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, NONE);
+        self.mark_dirty(conn);
+    }
+
+    /// Has the connection flushed at the end of the turn.
+    pub(crate) fn mark_dirty(&mut self, conn: ConnId) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::DIRTY) {
+            flags.set(Flags::DIRTY, true);
+            self.dirty.push(conn);
+        }
+    }
+
+    /// Offers the outbox to the socket, unless it is known to be full or the response has not begun.
+    pub(crate) fn flush(&mut self, conn: ConnId, world: &mut impl Effects) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.flags.has(Flags::FULL) || row.flags.has(Flags::HELD) {
+            return;
+        }
+        match self.outboxes.flush(conn, &mut row.outbox, world) {
+            Flushed::Empty => {}
+            Flushed::Full => row.flags.set(Flags::FULL, true),
+            // `Ended` is on its way; until then nothing more is worth keeping.
+            Flushed::Broken => self.outboxes.clear(&mut row.outbox),
+        }
+    }
+
+    // ---- the server closes ----
+
+    /// Closes a WebSocket with a code and a reason.
+    pub(crate) fn close_websocket(
+        &mut self,
+        conn: ConnId,
+        code: u16,
+        reason: &str,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let frame = message(Opcode::Close, close_frame(code, reason).payload());
+        self.queue_own(conn, frame, world);
+        self.begin_closing(conn, now);
+    }
+
+    /// Closes a Centrifugo session with one of its codes.
+    pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant, world: &mut impl Effects) {
+        self.close_websocket(conn, why.code(), why.reason(), now, world);
+    }
+
+    /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
+    pub(crate) fn begin_closing(&mut self, conn: ConnId, now: Instant) {
+        let row = &mut self.conns.rows[conn.0];
+        row.phase = Phase::Closing;
+        row.flags.set(Flags::GOODBYE, true);
+        row.flags.set(Flags::HELD, false);
+        self.arm(conn, now + CLOSING_TIMEOUT);
+        self.mark_dirty(conn);
+        self.closing.push(conn);
+    }
+
+    /// The work of closing that may need the world: done at the end of the turn.
+    pub(crate) fn settle_closing(&mut self, world: &mut impl Effects) {
+        for conn in core::mem::take(&mut self.closing) {
+            if self.conns.rows[conn.0].phase == Phase::Closing {
+                self.unsubscribe_all(conn, world);
+                self.give_back(conn);
+                if self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
+                    self.conns.rows[conn.0].flags.set(Flags::PAUSED, false);
+                    world.pause(conn, false);
+                }
+            }
+        }
+    }
+
+    /// A connection that is closing and has nothing more to send: FIN, or the end if the peer has sent its own.
+    pub(crate) fn shut_if_done(&mut self, conn: ConnId, world: &mut impl Effects) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.phase != Phase::Closing || !row.outbox.is_empty() {
+            return;
+        }
+        if row.flags.has(Flags::FINISHED) {
+            self.close(conn, Close::Graceful, world);
+        } else if !row.flags.has(Flags::SHUT) {
+            row.flags.set(Flags::SHUT, true);
+            world.shut(conn);
+        }
+    }
+
+    /// Closes those whom a policy has condemned in this turn.
+    pub(crate) fn close_doomed(&mut self, now: Instant, world: &mut impl Effects) {
+        for (conn, why) in core::mem::take(&mut self.doomed) {
+            let row = &mut self.conns.rows[conn.0];
+            if matches!(row.phase, Phase::Vacant | Phase::Closing) {
+                continue;
+            }
+            self.report.refuse(if why == Disconnect::Slow { Refusal::SlowConsumer } else { Refusal::BadCommand });
+            self.outboxes.drop_unsent(&mut row.outbox);
+            match row.transport {
+                Transport::CentrifugoJson => self.disconnect(conn, why, now, world),
+                Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
+                    self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now, world);
+                }
+                Transport::EventStream | Transport::LongPoll | Transport::Http => self.begin_closing(conn, now),
+            }
+        }
+    }
+
+    // ---- the peer ends ----
+
+    pub(crate) fn on_ended(&mut self, conn: ConnId, end: End, now: Instant, world: &mut impl Effects) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.phase == Phase::Vacant {
+            return;
+        }
+        match end {
+            End::Broken => self.forget(conn, world),
+            End::Finished => {
+                row.flags.set(Flags::FINISHED, true);
+                match row.phase {
+                    // A peer may send its request and its FIN together, and still read the answer.
+                    Phase::Asked => {}
+                    Phase::Closing => {
+                        self.mark_dirty(conn);
+                    }
+                    Phase::Vacant | Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
+                        if row.outbox.is_empty() {
+                            self.close(conn, Close::Graceful, world);
+                        } else {
+                            self.begin_closing(conn, now);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes the socket and forgets the connection.
+    pub(crate) fn close(&mut self, conn: ConnId, how: Close, world: &mut impl Effects) {
+        world.close(conn, how);
+        self.forget(conn, world);
+    }
+
+    /// Forgets a connection whose socket is no longer this shard's.
+    pub(crate) fn forget(&mut self, conn: ConnId, world: &mut impl Effects) {
+        self.disarm(conn);
+        self.unsubscribe_all(conn, world);
+        self.give_back(conn);
+        self.outboxes.clear(&mut self.conns.rows[conn.0].outbox);
+        self.set_transport(conn, Transport::Http);
+        self.report.connections[Transport::Http as usize] -= 1;
+        self.report.closed += 1;
+        self.conns.open -= 1;
+        let generation = self.conns.rows[conn.0].generation;
+        let dirty = self.conns.rows[conn.0].flags.has(Flags::DIRTY);
+        let row = &mut self.conns.rows[conn.0];
+        *row = crate::conn::Conn { generation, ..Default::default() };
+        // Still on this turn's list: a connection that gets the slot in the same turn must not be listed twice.
+        row.flags.set(Flags::DIRTY, dirty);
+    }
+
+    /// Takes back everything that is lent.
+    fn give_back(&mut self, conn: ConnId) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.lent != NONE {
+            let lent = self.conns.lents.remove(row.lent);
+            row.lent = NONE;
+            debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
+        }
+        let row = &mut self.conns.rows[conn.0];
+        if row.session != NONE {
+            self.conns.sessions.remove(row.session);
+            row.session = NONE;
+        }
+    }
+
+    // ---- drain ----
+
+    pub(crate) fn begin_drain(&mut self, spread: Duration, now: Instant) {
+        let total = self.conns.open as u64;
+        self.drain.get_or_insert(Drain { began: now, spread, total, told: 0, cursor: 0 });
+    }
+
+    /// When the drain goes on.
+    pub(crate) fn next_drain_step(&self, now: Instant) -> Option<Instant> {
+        self.drain.filter(|_| self.conns.open > 0).map(|_| now + DRAIN_STEP)
+    }
+
+    /// Tells as many connections to come back elsewhere as are due by now: evenly over the drain's spread.
+    pub(crate) fn go_on_draining(&mut self, now: Instant, world: &mut impl Effects) {
+        let Some(mut drain) = self.drain else {
+            return;
+        };
+        let elapsed = now.since(drain.began);
+        let due = if elapsed >= drain.spread {
+            u64::MAX
+        } else {
+            let share = elapsed.as_secs_f64() / drain.spread.as_secs_f64();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of a count"
+            )]
+            let due = (share * drain.total as f64) as u64;
+            due
+        };
+        while drain.told < due {
+            let Some(row) = self.conns.rows.get(drain.cursor) else {
+                // Those who came meanwhile are told in the next round.
+                drain.cursor = 0;
+                break;
+            };
+            let conn = ConnId(drain.cursor);
+            drain.cursor += 1;
+            if matches!(row.phase, Phase::Vacant | Phase::Closing) {
+                continue;
+            }
+            drain.told += 1;
+            self.tell_to_leave(conn, now, world);
+        }
+        self.drain = Some(drain);
+    }
+
+    fn tell_to_leave(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        let row = &self.conns.rows[conn.0];
+        match (row.phase, row.transport) {
+            (Phase::Vacant | Phase::Closing | Phase::Asked, _) => {}
+            (Phase::Head | Phase::Body, _) => self.close(conn, Close::Graceful, world),
+            (Phase::Poll, _) => self.answer_poll(conn, now, world),
+            (Phase::Open, Transport::EventStream) => {
+                let retry_ms = 1_000 + u32::try_from(self.random.below(4_000)).unwrap_or(0);
+                self.end_stream(conn, retry_ms, now, world);
+            }
+            (Phase::Open, Transport::CentrifugoJson) => self.disconnect(conn, Disconnect::Shutdown, now, world),
+            (Phase::Open, _) => {
+                self.report_acks(conn, world);
+                self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now, world);
+            }
+        }
+    }
+}

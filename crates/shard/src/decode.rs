@@ -1,0 +1,207 @@
+//! *Decode*: what arrives on a connection, by its phase; frames of an open WebSocket.
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant};
+use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
+
+use crate::border::Effects;
+use crate::conn::{Flags, Phase};
+use crate::encode::message;
+use crate::report::{Refusal, Transport};
+use crate::shard::Shard;
+
+/// Largest message of `/echo`: conformance suites send 16 MiB.
+const ECHO_BYTES_MAX: usize = 64 << 20;
+
+impl Shard {
+    /// Handles bytes by the connection's phase. Whatever can't be handled yet is kept, and reading is paused.
+    pub(crate) fn received(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+        if bytes.is_empty() {
+            return;
+        }
+        let row = &self.conns.rows[conn.0];
+        match row.phase {
+            Phase::Vacant | Phase::Closing => {}
+            Phase::Head => self.on_head(conn, bytes, now, world),
+            Phase::Body => self.on_body(conn, bytes, now, world),
+            Phase::Asked | Phase::Poll => self.keep_unread(conn, bytes, world),
+            Phase::Open if row.flags.has(Flags::GOODBYE) || row.transport == Transport::EventStream => {}
+            Phase::Open if row.flags.has(Flags::STALLED) => self.keep_unread(conn, bytes, world),
+            Phase::Open => self.on_frames(conn, bytes, now, world),
+        }
+    }
+
+    /// Keeps bytes for later and pauses reading, so that a peer can't make the server keep more than one read.
+    pub(crate) fn keep_unread(&mut self, conn: ConnId, bytes: &[u8], world: &mut impl Effects) {
+        self.conns.lend(conn).unread.extend_from_slice(bytes);
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::PAUSED) {
+            flags.set(Flags::PAUSED, true);
+            world.pause(conn, true);
+        }
+    }
+
+    /// Goes on with a connection whose answer has come: first the commands that waited, then the bytes.
+    pub(crate) fn resume(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        if !self.can_read(conn) {
+            return;
+        }
+        let commands = self.conns.lent(conn).map(|lent| core::mem::take(&mut lent.commands)).unwrap_or_default();
+        if !commands.is_empty() {
+            self.on_commands(conn, &commands, now, world);
+        }
+        if self.can_read(conn) {
+            let mut unread = self.conns.take_unread(conn);
+            self.received(conn, &mut unread, now, world);
+        }
+        if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
+            self.conns.rows[conn.0].flags.set(Flags::PAUSED, false);
+            world.pause(conn, false);
+        }
+        self.conns.reclaim(conn);
+    }
+
+    fn can_read(&self, conn: ConnId) -> bool {
+        let row = &self.conns.rows[conn.0];
+        matches!(row.phase, Phase::Head | Phase::Body | Phase::Open) && !row.flags.has(Flags::STALLED)
+    }
+
+    fn decoder(&self, transport: Transport) -> Decoder {
+        let limits = &self.config.limits;
+        let (frame_bytes_max, message_bytes_max) = match transport {
+            Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
+            Transport::CentrifugoJson => (limits.frame_bytes, limits.message_bytes),
+            // One publication a message: the payload's bound, and the subject before it.
+            Transport::PublishStream => {
+                let most = limits.payload_bytes + 1 + base::SUBJECT_BYTES_MAX;
+                (most, most)
+            }
+            // A listener has nothing to say: what it says all the same is read and dropped.
+            Transport::PlainWebSocket | Transport::EventStream | Transport::LongPoll | Transport::Http => {
+                (limits.frame_bytes, limits.message_bytes)
+            }
+        };
+        Decoder { role: Role::Server, frame_bytes_max, message_bytes_max }
+    }
+
+    fn on_frames(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+        let transport = self.conns.rows[conn.0].transport;
+        if transport != Transport::CentrifugoJson {
+            // Any byte is a sign of life; in Centrifugo's dialect only its pong is.
+            self.conns.rows[conn.0].flags.set(Flags::PINGED, false);
+        }
+        let decoder = self.decoder(transport);
+        let mut partial = self.conns.lent(conn).and_then(|lent| lent.partial.take());
+        let mut used = 0;
+        loop {
+            match decoder.next(&mut partial, bytes, &mut used) {
+                Ok(None) => break,
+                Ok(Some(event)) => self.on_event(conn, event, now, world),
+                Err(error) => {
+                    self.on_frame_error(conn, error, now, world);
+                    break;
+                }
+            }
+            if !self.can_read(conn) || self.conns.rows[conn.0].flags.has(Flags::GOODBYE) {
+                break;
+            }
+        }
+        if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
+            return;
+        }
+        if partial.is_some() {
+            self.conns.lend(conn).partial = partial;
+        }
+        let flags = self.conns.rows[conn.0].flags;
+        if used < bytes.len() && !flags.has(Flags::GOODBYE) {
+            self.keep_unread(conn, &bytes[used..], world);
+        }
+        self.conns.reclaim(conn);
+    }
+
+    fn on_event(&mut self, conn: ConnId, event: Event<'_>, now: Instant, world: &mut impl Effects) {
+        match event {
+            Event::Message { kind, payload } => self.on_message(conn, kind, payload, now, world),
+            Event::Ping(payload) => {
+                self.queue_own(conn, message(Opcode::Pong, payload), world);
+                self.stall_if_full(conn, world);
+            }
+            Event::Pong(_) => {}
+            Event::Close { code, reason } => self.on_close_frame(conn, code, reason, now, world),
+        }
+    }
+
+    fn on_message(&mut self, conn: ConnId, kind: Kind, payload: &mut [u8], now: Instant, world: &mut impl Effects) {
+        let row = &mut self.conns.rows[conn.0];
+        row.active_s = crate::heartbeat::second(now);
+        match row.transport {
+            Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
+            Transport::CentrifugoJson => self.on_commands(conn, payload, now, world),
+            Transport::Echo => {
+                self.queue_own(conn, message(kind.opcode(), payload), world);
+                self.stall_if_full(conn, world);
+            }
+            Transport::PlainWebSocket | Transport::EventStream | Transport::LongPoll | Transport::Http => {}
+        }
+    }
+
+    fn on_frame_error(&mut self, conn: ConnId, error: FrameError, now: Instant, world: &mut impl Effects) {
+        self.report.refuse(match error.close_code() {
+            1007 => Refusal::BadText,
+            1009 => Refusal::TooLarge,
+            _ => Refusal::BadFrame,
+        });
+        self.close_websocket(conn, error.close_code(), error.reason(), now, world);
+    }
+
+    /// The peer closes: its code comes back, as RFC 6455 section 5.5.1 advises, and the connection ends once that is out.
+    fn on_close_frame(
+        &mut self,
+        conn: ConnId,
+        code: Option<u16>,
+        reason: &str,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        self.report_acks(conn, world);
+        match code {
+            Some(code) => self.close_websocket(conn, code, reason, now, world),
+            None => {
+                self.queue_own(conn, message(Opcode::Close, &[]), world);
+                self.begin_closing(conn, now);
+            }
+        }
+    }
+
+    /// Stops reading from a peer that makes us queue more than it reads, until it has read.
+    pub(crate) fn stall_if_full(&mut self, conn: ConnId, world: &mut impl Effects) {
+        if self.conns.rows[conn.0].outbox.bytes as usize > self.config.outbox.bytes {
+            self.flush(conn, world);
+        }
+        let row = &mut self.conns.rows[conn.0];
+        if row.outbox.bytes as usize > self.config.outbox.bytes {
+            row.flags.set(Flags::STALLED, true);
+        }
+    }
+
+    /// Ends the stall of a connection whose outbox has room again.
+    pub(crate) fn unstall(&mut self, conn: ConnId) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.flags.has(Flags::STALLED) && row.outbox.is_empty() && self.mail.has_room() {
+            row.flags.set(Flags::STALLED, false);
+            self.wake(conn);
+        }
+    }
+
+    /// A copy of the bytes of a body or message, shared from here on.
+    pub(crate) fn shared(bytes: &[u8]) -> alloc::sync::Arc<[u8]> {
+        bytes.into()
+    }
+
+    /// Takes the scratch buffer, emptied.
+    pub(crate) fn take_scratch(&mut self) -> Vec<u8> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch
+    }
+}

@@ -1,0 +1,126 @@
+//! *Encode*: a publication as finished bytes, once for each dialect that has a subscriber on this core.
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use base::SubjectName;
+use hub::{Kind, Publication};
+use protocol::centrifugo::{ClientInfo, Data, Publication as Push};
+use protocol::centrifugo_json;
+use protocol::is_json;
+use protocol::plain::{self, Mark};
+use wire::frame::{Opcode, header};
+use wire::sse;
+
+use crate::send::Frame;
+
+/// A publication and what it has been encoded to so far.
+#[derive(Debug)]
+pub(crate) struct Encoded<'p> {
+    publication: &'p Publication,
+    raw: Option<Frame>,
+    event: Option<Frame>,
+    bare_event: Option<Frame>,
+    centrifugo_json: Option<Option<Frame>>,
+}
+
+impl<'p> Encoded<'p> {
+    pub(crate) fn new(publication: &'p Publication) -> Self {
+        Self { publication, raw: None, event: None, bare_event: None, centrifugo_json: None }
+    }
+
+    pub(crate) fn publication(&self) -> &'p Publication {
+        self.publication
+    }
+
+    /// The payload as one WebSocket frame.
+    pub(crate) fn raw(&mut self) -> Frame {
+        let publication = self.publication;
+        Rc::clone(self.raw.get_or_insert_with(|| {
+            let opcode = match publication.kind {
+                Kind::Text => Opcode::Text,
+                Kind::Binary => Opcode::Binary,
+            };
+            message(opcode, &publication.payload)
+        }))
+    }
+
+    /// An event with the position of its one subject.
+    pub(crate) fn event(&mut self, subject: &SubjectName) -> Frame {
+        let publication = self.publication;
+        Rc::clone(self.event.get_or_insert_with(|| {
+            let mut id = Vec::new();
+            plain::write_position(&mut id, &[mark(subject, publication)]);
+            event(core::str::from_utf8(&id).ok(), publication)
+        }))
+    }
+
+    /// An event without a position, for listeners of several subjects: theirs is told apart, before it.
+    pub(crate) fn bare_event(&mut self) -> Frame {
+        let publication = self.publication;
+        Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication)))
+    }
+
+    /// A Centrifugo push in JSON, as one WebSocket frame; `None` if the payload can't be JSON.
+    pub(crate) fn centrifugo_json(&mut self, subject: &SubjectName) -> Option<Frame> {
+        let publication = self.publication;
+        self.centrifugo_json
+            .get_or_insert_with(|| {
+                let push = push(publication)?;
+                let mut text = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
+                centrifugo_json::push_publication(&mut text, subject, &push);
+                Some(message(Opcode::Text, &text))
+            })
+            .clone()
+    }
+}
+
+/// One whole message as one frame.
+pub(crate) fn message(opcode: Opcode, payload: &[u8]) -> Frame {
+    let header = header(opcode, payload.len());
+    let mut bytes = Vec::with_capacity(header.as_slice().len() + payload.len());
+    bytes.extend_from_slice(header.as_slice());
+    bytes.extend_from_slice(payload);
+    bytes.into()
+}
+
+/// Where the publication stands, for a position string.
+pub(crate) fn mark(subject: &str, publication: &Publication) -> Mark {
+    let position = publication.position;
+    Mark { subject_tag: plain::subject_tag(subject), epoch: position.epoch, offset: position.offset }
+}
+
+/// An event stream is text: bytes that aren't come as an event of the type `base64`.
+fn event(id: Option<&str>, publication: &Publication) -> Frame {
+    let payload = &publication.payload;
+    let mut bytes = Vec::with_capacity(payload.len() + 64);
+    if publication.kind == Kind::Text || simdutf8::basic::from_utf8(payload).is_ok() {
+        sse::write_event(&mut bytes, id, None, Some(payload));
+    } else {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(payload);
+        sse::write_event(&mut bytes, id, Some("base64"), Some(text.as_bytes()));
+    }
+    bytes.into()
+}
+
+/// What a Centrifugo client gets of a publication. JSON goes as it is, whoever published it and however; other
+/// text becomes a JSON string; other bytes can't be told to a client of the JSON encoding.
+pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
+    let payload = &publication.payload;
+    let data = if is_json(payload) {
+        Data::Json(payload)
+    } else if publication.kind == Kind::Text {
+        Data::Text(core::str::from_utf8(payload).ok()?)
+    } else {
+        return None;
+    };
+    let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
+    let info = publisher.map(|publisher| ClientInfo {
+        user: &publisher.user,
+        client: &publisher.client,
+        ..ClientInfo::default()
+    });
+    // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
+    let offset = if publication.kept { publication.position.offset } else { 0 };
+    Some(Push { data, offset, info })
+}

@@ -1,0 +1,154 @@
+//! *Handshake*: HTTP, up to the point where the connection knows what it is.
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant};
+use protocol::plain;
+use wire::head::{self, HeadLimits};
+use wire::{response, upgrade};
+
+use crate::border::Effects;
+use crate::conn::{Flags, Phase, State};
+use crate::publisher::Publisher;
+use crate::report::{Refusal, Transport};
+use crate::request::{self, Denied, Request, WebSocketKey};
+use crate::shard::Shard;
+
+/// Most fields of a request head.
+const FIELDS_MAX: usize = head::FIELDS_MAX;
+
+impl Shard {
+    /// Bytes of a request's head; those of `bytes` that were received before are in front.
+    pub(crate) fn on_head(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+        let limits = HeadLimits { bytes_max: self.config.limits.head_bytes, fields_max: FIELDS_MAX };
+        let read = match head::parse(bytes, &limits) {
+            Ok(None) => {
+                self.conns.lend(conn).unread.extend_from_slice(bytes);
+                return;
+            }
+            Ok(Some(head)) => request::read(&head, &self.config).map(|request| (request, head.len())),
+            Err(error) => Err(request::bad_head(&error)),
+        };
+        match read {
+            Err(denied) => self.deny(conn, &denied, now, world),
+            Ok((Request::Elsewhere, _)) => self.leave_to_control(conn, bytes, world),
+            Ok((request, length)) => {
+                self.serve(conn, request, now, world);
+                self.received(conn, &mut bytes[length..], now, world);
+            }
+        }
+    }
+
+    fn serve(&mut self, conn: ConnId, request: Request, now: Instant, world: &mut impl Effects) {
+        if self.drain.is_some() {
+            let reason = "the server is shutting down: come back in a moment";
+            self.deny(conn, &Denied::new(503, Refusal::Draining, reason), now, world);
+            return;
+        }
+        match request {
+            Request::Listen(listen) => self.listen(conn, listen, now, world),
+            Request::Publish(body) => self.begin_body(conn, body, now, world),
+            Request::PublishStream { key, ack } => {
+                self.upgraded(conn, &key, None, Transport::PublishStream, now, world);
+                if ack {
+                    self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
+                }
+            }
+            Request::Centrifugo { key, protocol } => {
+                self.upgraded(conn, &key, protocol, Transport::CentrifugoJson, now, world);
+            }
+            Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now, world),
+            Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
+            Request::Elsewhere => {}
+        }
+    }
+
+    /// Answers an upgrade; the connection is a WebSocket from here on.
+    pub(crate) fn upgraded(
+        &mut self,
+        conn: ConnId,
+        key: &WebSocketKey,
+        protocol: Option<&str>,
+        transport: Transport,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        self.scratch.clear();
+        upgrade::write_response(&mut self.scratch, key, protocol);
+        let frame = Rc::from(&*self.scratch);
+        self.outboxes.push_first(&mut self.conns.rows[conn.0].outbox, frame);
+        self.mark_dirty(conn);
+        self.set_transport(conn, transport);
+        let row = &mut self.conns.rows[conn.0];
+        row.flags.set(Flags::HELD, false);
+        row.phase = Phase::Open;
+        row.active_s = crate::heartbeat::second(now);
+        self.arm_first_heartbeat(conn, now);
+        let _ = world;
+    }
+
+    /// Answers a request with JSON; the connection goes on to the next request, or is closed.
+    pub(crate) fn respond(
+        &mut self,
+        conn: ConnId,
+        status: u16,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        keep_alive: bool,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let keep_alive = keep_alive && self.drain.is_none();
+        let mut all: Vec<(&str, &str)> = Vec::with_capacity(fields.len() + 3);
+        if !body.is_empty() {
+            all.push(("Content-Type", "application/json"));
+        }
+        all.push(("Cache-Control", "no-store"));
+        if self.config.dev {
+            all.push(("Access-Control-Allow-Origin", "*"));
+        }
+        all.extend_from_slice(fields);
+        self.scratch.clear();
+        response::write(&mut self.scratch, status, &all, (!body.is_empty()).then_some(body), keep_alive);
+        let frame = Rc::from(&*self.scratch);
+        self.queue_own(conn, frame, world);
+        self.set_transport(conn, Transport::Http);
+        if keep_alive {
+            self.conns.rows[conn.0].phase = Phase::Head;
+            self.arm(conn, now + self.config.limits.keep_alive);
+            self.wake(conn);
+        } else {
+            self.begin_closing(conn, now);
+        }
+    }
+
+    /// Refuses a request: status, reason in words, and the connection is closed.
+    pub(crate) fn deny(&mut self, conn: ConnId, denied: &Denied, now: Instant, world: &mut impl Effects) {
+        self.report.refuse(denied.refusal);
+        let fields: &[(&str, &str)] = match denied.status {
+            401 => &[("WWW-Authenticate", "apikey")],
+            405 => &[("Allow", "GET, POST, PUT, OPTIONS")],
+            426 => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+            503 => &[("Retry-After", "2")],
+            _ => &[],
+        };
+        let mut body = Vec::new();
+        plain::write_error(&mut body, &denied.reason);
+        self.respond(conn, denied.status, fields, &body, false, now, world);
+    }
+
+    fn preflight(&mut self, conn: ConnId, keep_alive: bool, now: Instant, world: &mut impl Effects) {
+        let open: &[(&str, &str)] = &[
+            ("Access-Control-Allow-Methods", "GET, POST, PUT, OPTIONS"),
+            ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key"),
+            ("Access-Control-Max-Age", "300"),
+        ];
+        let fields = if self.config.dev { open } else { &[("Allow", "GET, POST, PUT, OPTIONS")] };
+        self.respond(conn, 204, fields, &[], keep_alive, now, world);
+    }
+
+    fn leave_to_control(&mut self, conn: ConnId, bytes: &[u8], world: &mut impl Effects) {
+        world.hand_over(conn, bytes);
+        self.forget(conn, world);
+    }
+}

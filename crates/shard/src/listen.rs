@@ -1,0 +1,330 @@
+//! Listeners: `GET /sub/<subject>[,<subject>…]` as WebSocket, event stream or long poll.
+//!
+//! The response begins once every owner has answered: from then on nothing is missed. What is delivered before that waits
+//! behind the response's head (event stream, WebSocket) or is collected (long poll).
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant};
+use hub::{Kind, Position, Publication};
+use protocol::is_json;
+use protocol::plain::{self, Mark, Payload, PollBody};
+use wire::{response, sse};
+
+use crate::border::Effects;
+use crate::conn::{Flags, Phase, State};
+use crate::encode::Encoded;
+use crate::parcel::{Recovery, Waiter};
+use crate::report::{Refusal, Transport};
+use crate::request::{Denied, How, Listen};
+use crate::send::Frame;
+use crate::shard::Shard;
+
+/// How long a browser waits before it opens an event stream again.
+const RETRY_MS: u32 = 1_000;
+
+/// Most publications that a long poll collects before it answers; what is older is given up and told as a gap.
+const COLLECTED_MAX: usize = 1_024;
+
+/// What a listener has to remember that the row has no room for.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    how: How,
+    /// Owners that have not answered yet.
+    unanswered: usize,
+    /// A long poll's: something is missing before what it collected.
+    reset: bool,
+    /// Where the listener stands in each of its subjects, in the order of the request.
+    standing: Vec<Standing>,
+    /// A long poll's publications, with the subject's row.
+    collected: Vec<(u32, Publication)>,
+}
+
+#[derive(Debug)]
+struct Standing {
+    row: u32,
+    subject_tag: u32,
+    position: Position,
+}
+
+impl Listener {
+    fn stand(&mut self, row: u32, position: Position) {
+        if let Some(standing) = self.standing.iter_mut().find(|standing| standing.row == row) {
+            standing.position = position;
+        }
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        let mark =
+            |at: &Standing| Mark { subject_tag: at.subject_tag, epoch: at.position.epoch, offset: at.position.offset };
+        self.standing.iter().map(mark).collect()
+    }
+
+    fn collect(&mut self, row: u32, publication: Publication) {
+        if self.collected.len() == COLLECTED_MAX {
+            self.collected.remove(0);
+            self.reset = true;
+        }
+        self.collected.push((row, publication));
+    }
+}
+
+impl Shard {
+    pub(crate) fn listen(&mut self, conn: ConnId, listen: Listen, now: Instant, world: &mut impl Effects) {
+        if listen.subjects.len() > self.config.limits.subscriptions_per_connection {
+            let most = self.config.limits.subscriptions_per_connection;
+            let reason = alloc::format!("a connection has at most {most} subscriptions");
+            self.deny(conn, &Denied::new(400, Refusal::BadSubject, reason), now, world);
+            return;
+        }
+        let transport = match listen.how {
+            How::WebSocket { .. } => Transport::PlainWebSocket,
+            How::EventStream => Transport::EventStream,
+            How::LongPoll { .. } => Transport::LongPoll,
+        };
+        self.disarm(conn);
+        self.set_transport(conn, transport);
+        let row = &mut self.conns.rows[conn.0];
+        row.phase = Phase::Asked;
+        row.flags.set(Flags::HELD, true);
+        let waiter = Waiter::Conn { conn, generation: row.generation };
+        let mut standing = Vec::with_capacity(listen.subjects.len());
+        let mut since = Vec::with_capacity(listen.subjects.len());
+        for wanted in &listen.subjects {
+            let subject = self.subscribe(conn, &wanted.subject);
+            let subject_tag = plain::subject_tag(&wanted.subject);
+            standing.push(Standing { row: subject, subject_tag, position: wanted.since.unwrap_or_default() });
+            since.push((subject, wanted.since));
+        }
+        let unanswered = standing.len();
+        let listener = Listener { how: listen.how, unanswered, reset: false, standing, collected: Vec::new() };
+        self.conns.lend(conn).state = State::Listening(Box::new(listener));
+        for (subject, since) in since {
+            self.join(subject, since, waiter, now, world);
+        }
+    }
+
+    /// Subscribes the connection; not live until the owner has answered.
+    pub(crate) fn subscribe(&mut self, conn: ConnId, subject: &str) -> u32 {
+        let row = self.hub.enter(subject);
+        let conn_row = &mut self.conns.rows[conn.0];
+        conn_row.subscriptions = self.hub.subscribe(conn, row, conn_row.subscriptions, false);
+        conn_row.subscription_count += 1;
+        row
+    }
+
+    fn listener(&mut self, conn: ConnId) -> Option<&mut Listener> {
+        match self.conns.lent(conn).map(|lent| &mut lent.state) {
+            Some(State::Listening(listener)) => Some(listener),
+            Some(_) | None => None,
+        }
+    }
+
+    /// An owner has said where its subject stands and what was missed.
+    pub(crate) fn listener_joined(
+        &mut self,
+        conn: ConnId,
+        row: u32,
+        recovery: Recovery,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let gap = !recovery.gapless;
+        let Some(listener) = self.listener(conn) else {
+            return;
+        };
+        listener.unanswered -= 1;
+        let last = listener.unanswered == 0;
+        match recovery.missed.first() {
+            None => listener.stand(row, recovery.top),
+            Some(first) => {
+                let Position { epoch, offset } = first.position;
+                listener.stand(row, Position { epoch, offset: offset - 1 });
+            }
+        }
+        match listener.how {
+            How::WebSocket { .. } => {}
+            How::LongPoll { .. } => {
+                listener.reset |= gap;
+                recovery.missed.into_iter().for_each(|publication| listener.collect(row, publication));
+            }
+            How::EventStream => {
+                listener.stand(row, recovery.top);
+                if gap {
+                    self.queue_reset(conn, row, world);
+                }
+                for publication in &recovery.missed {
+                    self.deliver_to(conn, row, &mut Encoded::new(publication), now, world);
+                }
+            }
+        }
+        if last {
+            self.opened(conn, now, world);
+        }
+    }
+
+    fn queue_reset(&mut self, conn: ConnId, row: u32, world: &mut impl Effects) {
+        let mut data = Vec::new();
+        plain::write_subject(&mut data, self.hub.name(row));
+        let mut event = Vec::new();
+        sse::write_event(&mut event, None, Some("reset"), Some(&data));
+        self.queue_own(conn, event.into(), world);
+    }
+
+    /// Every owner has answered: the response begins.
+    fn opened(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        let State::Listening(listener) = self.conns.take_state(conn) else {
+            return;
+        };
+        match &listener.how {
+            How::WebSocket { key } => {
+                self.upgraded(conn, key, None, Transport::PlainWebSocket, now, world);
+                self.wake(conn);
+            }
+            How::EventStream => {
+                let keep = listener.standing.len() > 1;
+                let marks = listener.marks();
+                self.begin_stream(conn, &marks, now, world);
+                if keep {
+                    self.conns.lend(conn).state = State::Listening(listener);
+                }
+                self.wake(conn);
+            }
+            How::LongPoll { timeout, .. } => {
+                let at = now + *timeout;
+                self.conns.rows[conn.0].flags.set(Flags::HELD, false);
+                self.conns.rows[conn.0].phase = Phase::Poll;
+                let ready = !listener.collected.is_empty() || listener.reset;
+                self.conns.lend(conn).state = State::Listening(listener);
+                self.arm(conn, at);
+                if ready {
+                    self.mark_dirty(conn);
+                }
+            }
+        }
+    }
+
+    /// The head of an event stream, before what was recovered; behind it the position from which to resume even if
+    /// nothing comes: an event without data sets the reader's last event id and is not dispatched (WHATWG HTML, section
+    /// 9.2.6).
+    fn begin_stream(&mut self, conn: ConnId, marks: &[Mark], now: Instant, world: &mut impl Effects) {
+        let mut head = self.take_scratch();
+        let mut fields = alloc::vec![
+            ("Content-Type", "text/event-stream; charset=utf-8"),
+            ("Cache-Control", "no-cache, no-transform"),
+            ("X-Accel-Buffering", "no"),
+        ];
+        if self.config.dev {
+            fields.push(("Access-Control-Allow-Origin", "*"));
+        }
+        response::write_head(&mut head, 200, &fields, None, false);
+        sse::write_retry(&mut head, RETRY_MS);
+        self.outboxes.push_first(&mut self.conns.rows[conn.0].outbox, Rc::from(&*head));
+        self.scratch = head;
+        let mut event = Vec::new();
+        write_id(&mut event, marks);
+        event.push(b'\n');
+        self.queue_own(conn, event.into(), world);
+        let row = &mut self.conns.rows[conn.0];
+        row.flags.set(Flags::HELD, false);
+        row.phase = Phase::Open;
+        self.mark_dirty(conn);
+        self.arm_first_heartbeat(conn, now);
+    }
+
+    /// True for an event stream of several subjects: its ids tell where it stands in all of them.
+    pub(crate) fn tells_all_positions(&mut self, conn: ConnId) -> bool {
+        self.listener(conn).is_some_and(|listener| listener.standing.len() > 1)
+    }
+
+    /// Queues an event for a stream of several subjects: an id of its own, then the event that all share.
+    pub(crate) fn note_event(&mut self, conn: ConnId, row: u32, encoded: &mut Encoded<'_>, world: &mut impl Effects) {
+        let position = encoded.publication().position;
+        let Some(listener) = self.listener(conn) else {
+            return;
+        };
+        listener.stand(row, position);
+        // Until every owner has answered, where the stream stands as a whole is not known: the id comes at the opening.
+        let id: Option<Frame> = (listener.unanswered == 0).then(|| {
+            let mut id = Vec::new();
+            write_id(&mut id, &listener.marks());
+            id.into()
+        });
+        if let Some(id) = id {
+            self.queue(conn, id, row, world);
+        }
+        self.report.messages_out += 1;
+        self.queue(conn, encoded.bare_event(), row, world);
+    }
+
+    // ---- long poll ----
+
+    /// A publication for a long poll: answered at the end of the turn, together with what else the turn brings.
+    pub(crate) fn collect(&mut self, conn: ConnId, row: u32, publication: &Publication) {
+        if let Some(listener) = self.listener(conn) {
+            listener.collect(row, publication.clone());
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// Answers the poll with what it has collected, or with 204 at its time-out.
+    pub(crate) fn answer_poll(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        let State::Listening(mut listener) = self.conns.take_state(conn) else {
+            return;
+        };
+        let How::LongPoll { keep_alive, .. } = listener.how else {
+            return;
+        };
+        if listener.collected.is_empty() && !listener.reset {
+            let mut position = Vec::new();
+            plain::write_position(&mut position, &listener.marks());
+            let position = core::str::from_utf8(&position).unwrap_or_default();
+            self.unsubscribe_all(conn, world);
+            self.respond(conn, 204, &[("Ringcast-Position", position)], &[], keep_alive, now, world);
+            return;
+        }
+        let mut bytes = Vec::new();
+        let mut body = PollBody::open(&mut bytes);
+        for (row, publication) in core::mem::take(&mut listener.collected) {
+            listener.stand(row, publication.position);
+            body.publication(self.hub.name(row), payload(&publication), &listener.marks());
+            self.report.messages_out += 1;
+        }
+        body.close(&listener.marks(), listener.reset);
+        self.unsubscribe_all(conn, world);
+        self.respond(conn, 200, &[], &bytes, keep_alive, now, world);
+    }
+
+    /// True if the poll has something to answer with.
+    pub(crate) fn poll_is_ready(&mut self, conn: ConnId) -> bool {
+        self.conns.rows[conn.0].phase == Phase::Poll
+            && self.listener(conn).is_some_and(|listener| !listener.collected.is_empty() || listener.reset)
+    }
+
+    /// Closes an event stream with advice when to come back, or answers a poll: what a drain does.
+    pub(crate) fn end_stream(&mut self, conn: ConnId, retry_ms: u32, now: Instant, world: &mut impl Effects) {
+        let mut advice = Vec::new();
+        sse::write_retry(&mut advice, retry_ms);
+        advice.push(b'\n');
+        self.queue_own(conn, advice.into(), world);
+        self.begin_closing(conn, now);
+    }
+}
+
+fn write_id(out: &mut Vec<u8>, marks: &[Mark]) {
+    out.extend_from_slice(b"id: ");
+    plain::write_position(out, marks);
+    out.push(b'\n');
+}
+
+fn payload(publication: &Publication) -> Payload<'_> {
+    let bytes = &publication.payload;
+    if is_json(bytes) {
+        return Payload::Json(bytes);
+    }
+    match (publication.kind, core::str::from_utf8(bytes)) {
+        (Kind::Text | Kind::Binary, Ok(text)) => Payload::Text(text),
+        (Kind::Text | Kind::Binary, Err(_)) => Payload::Binary(bytes),
+    }
+}

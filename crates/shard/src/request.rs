@@ -1,0 +1,324 @@
+//! What an HTTP request asks of the data plane: pure functions from a head to a [`Request`].
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use base::SubjectName;
+use hub::{Kind, Namespace, Position, subject_name};
+use protocol::plain::{self, Mark};
+use subtle::ConstantTimeEq;
+use wire::head::{self, ChunkedDecoder, Head};
+use wire::upgrade::{self, Upgrade};
+
+use crate::config::ShardConfig;
+use crate::limits::SUBJECTS_PER_REQUEST_MAX;
+use crate::report::Refusal;
+
+/// The 24 characters of a `Sec-WebSocket-Key`.
+pub(crate) type WebSocketKey = [u8; 24];
+
+/// A request that the data plane serves, with everything it needs from the head.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// `GET /sub/…`
+    Listen(Listen),
+    /// `POST` or `PUT /pub/…`
+    Publish(Box<Body>),
+    /// `GET /pub`, upgraded.
+    PublishStream { key: WebSocketKey, ack: bool },
+    /// `GET /connection/websocket`, upgraded.
+    Centrifugo { key: WebSocketKey, protocol: Option<&'static str> },
+    /// `GET /echo`, upgraded.
+    Echo { key: WebSocketKey },
+    /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
+    Preflight { keep_alive: bool },
+    /// Not the data plane's.
+    Elsewhere,
+}
+
+/// `GET /sub/<subject>[,<subject>…]`
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) subjects: Vec<Wanted>,
+    pub(crate) how: How,
+}
+
+/// A subject and from where to recover.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) subject: SubjectName,
+    pub(crate) since: Option<Position>,
+}
+
+/// The three ways to listen.
+#[derive(Debug)]
+pub(crate) enum How {
+    WebSocket { key: WebSocketKey },
+    EventStream,
+    LongPoll { timeout: Duration, keep_alive: bool },
+}
+
+/// `POST /pub/<subject>`, and what has arrived of its body.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) subject: SubjectName,
+    /// What the Content-Type says; `None` if there is none: then the bytes decide.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) keep_alive: bool,
+    pub(crate) expects_continue: bool,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) framing: Framing,
+}
+
+/// How the end of a body is found.
+#[derive(Debug)]
+pub(crate) enum Framing {
+    Length(usize),
+    Chunked(ChunkedDecoder),
+}
+
+/// A request that is answered with an error.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) status: u16,
+    pub(crate) reason: Cow<'static, str>,
+    pub(crate) refusal: Refusal,
+}
+
+impl Denied {
+    pub(crate) fn new(status: u16, refusal: Refusal, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, reason: reason.into(), refusal }
+    }
+}
+
+/// Longest `Idempotency-Key` in bytes.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Reads what the request wants.
+///
+/// # Errors
+/// The answer that it deserves instead.
+pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
+    let path = head.path();
+    if head.method() == "OPTIONS" && (path.starts_with("/sub/") || path.starts_with("/pub")) {
+        return Ok(Request::Preflight { keep_alive: head.keep_alive() });
+    }
+    if let Some(list) = path.strip_prefix("/sub/") {
+        return listen(head, list, config);
+    }
+    if let Some(name) = path.strip_prefix("/pub/") {
+        return publish(head, name, config);
+    }
+    match path {
+        "/pub" => {
+            authorize(head, config)?;
+            let key = must_upgrade(head)?.1;
+            let ack = head.param("ack").is_some_and(|value| value == "1");
+            Ok(Request::PublishStream { key, ack })
+        }
+        "/connection/websocket" => {
+            let (upgrade, key) = must_upgrade(head)?;
+            if head.param("format").is_some_and(|format| format == "protobuf")
+                || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
+            {
+                let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
+                return Err(Denied::new(501, Refusal::BadRequest, reason));
+            }
+            let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
+            Ok(Request::Centrifugo { key, protocol })
+        }
+        "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
+        _ => Ok(Request::Elsewhere),
+    }
+}
+
+fn upgrade_of<'h>(head: &'h Head<'h>) -> Result<Option<(Upgrade<'h>, WebSocketKey)>, Denied> {
+    let upgrade = upgrade::check(head).map_err(|error| {
+        let refusal = if error.status() == 426 { Refusal::UpgradeVersion } else { Refusal::BadUpgrade };
+        Denied::new(error.status(), refusal, error.to_string())
+    })?;
+    Ok(upgrade.map(|upgrade| {
+        let mut key = [0; 24];
+        // `check` lets only keys of 24 characters through.
+        key.iter_mut().zip(upgrade.key).for_each(|(to, from)| *to = *from);
+        (upgrade, key)
+    }))
+}
+
+fn must_upgrade<'h>(head: &'h Head<'h>) -> Result<(Upgrade<'h>, WebSocketKey), Denied> {
+    upgrade_of(head)?
+        .ok_or_else(|| Denied::new(426, Refusal::BadUpgrade, "this path speaks WebSocket: send an upgrade"))
+}
+
+fn listen(head: &Head<'_>, list: &str, config: &ShardConfig) -> Result<Request, Denied> {
+    let upgrade = upgrade_of(head)?;
+    if head.method() != "GET" {
+        return Err(Denied::new(405, Refusal::NotFound, "listen with GET"));
+    }
+    let since = head.param("since");
+    let last = head.field("last-event-id").and_then(|id| core::str::from_utf8(id).ok());
+    let how = if let Some((_, key)) = upgrade {
+        How::WebSocket { key }
+    } else if head.field("accept").is_some_and(|accept| contains_event_stream(accept)) {
+        How::EventStream
+    } else {
+        How::LongPoll { timeout: poll_timeout(head, config)?, keep_alive: head.keep_alive() }
+    };
+    let since = match &how {
+        How::WebSocket { .. } if since.is_some() => {
+            let reason = "a WebSocket frame carries no position: resume with an event stream or a long poll";
+            return Err(Denied::new(400, Refusal::BadPosition, reason));
+        }
+        How::WebSocket { .. } => None,
+        // A browser that reconnects repeats the URL as it was: the header is the newer one.
+        How::EventStream => last.filter(|id| !id.is_empty()).map(Cow::Borrowed).or(since),
+        How::LongPoll { .. } => since,
+    };
+    let marks = since.filter(|text| !text.is_empty()).map(|text| read_marks(&text)).transpose()?;
+    let subjects = wanted(list, marks.as_deref(), config)?;
+    Ok(Request::Listen(Listen { subjects, how }))
+}
+
+fn contains_event_stream(accept: &[u8]) -> bool {
+    accept
+        .split(|byte| *byte == b',')
+        .filter_map(|part| part.split(|byte| *byte == b';').next())
+        .any(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+fn read_marks(text: &str) -> Result<Vec<Mark>, Denied> {
+    plain::read_position(text).map_err(|error| Denied::new(400, Refusal::BadPosition, error.to_string()))
+}
+
+fn wanted(list: &str, marks: Option<&[Mark]>, config: &ShardConfig) -> Result<Vec<Wanted>, Denied> {
+    let mut subjects: Vec<Wanted> = Vec::with_capacity(1);
+    for name in list.split(',') {
+        let subject = subject(name)?;
+        let allowed = |namespace: &Namespace| namespace.subscribe;
+        if !config.dev && !namespace_of(config, &subject).is_some_and(allowed) {
+            let reason = alloc::format!("no namespace of the configuration lets clients subscribe to {subject:?}");
+            return Err(Denied::new(403, Refusal::Forbidden, reason));
+        }
+        if subjects.iter().any(|known| known.subject == subject) {
+            continue;
+        }
+        if subjects.len() == SUBJECTS_PER_REQUEST_MAX {
+            let reason = alloc::format!("more than {SUBJECTS_PER_REQUEST_MAX} subjects in one request");
+            return Err(Denied::new(400, Refusal::BadSubject, reason));
+        }
+        // A position that says nothing of this subject is no position of it: told as a gap.
+        let since = marks.map(|marks| {
+            let tag = plain::subject_tag(&subject);
+            marks
+                .iter()
+                .find(|mark| mark.subject_tag == tag)
+                .map_or(Position::default(), |mark| Position { epoch: mark.epoch, offset: mark.offset })
+        });
+        subjects.push(Wanted { subject, since });
+    }
+    Ok(subjects)
+}
+
+fn poll_timeout(head: &Head<'_>, config: &ShardConfig) -> Result<Duration, Denied> {
+    let longest = config.limits.poll_timeout;
+    let Some(text) = head.param("timeout") else {
+        return Ok(longest.min(Duration::from_secs(30)));
+    };
+    match text.parse::<u32>() {
+        Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds)).min(longest)),
+        Err(_) => Err(Denied::new(400, Refusal::BadRequest, "timeout is a whole number of seconds")),
+    }
+}
+
+fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request, Denied> {
+    if !matches!(head.method(), "POST" | "PUT") {
+        return Err(Denied::new(405, Refusal::NotFound, "publish with POST or PUT"));
+    }
+    let subject = subject(name)?;
+    let open = namespace_of(config, &subject).is_some_and(|namespace| namespace.publish);
+    if !open {
+        authorize(head, config)?;
+    }
+    let bytes_max = config.limits.payload_bytes;
+    let too_large = || Denied::new(413, Refusal::TooLarge, alloc::format!("a payload has at most {bytes_max} bytes"));
+    let framing = match head.body().map_err(|error| bad_head(&error))? {
+        head::Body::None => Framing::Length(0),
+        head::Body::Length(length) => {
+            let length = usize::try_from(length).ok().filter(|length| *length <= bytes_max).ok_or_else(too_large)?;
+            Framing::Length(length)
+        }
+        head::Body::Chunked => Framing::Chunked(ChunkedDecoder::new(bytes_max)),
+    };
+    let idempotency_key = match head.field("idempotency-key").map(core::str::from_utf8) {
+        None => None,
+        Some(Ok(key)) if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX && !key.is_empty() => Some(Box::from(key)),
+        Some(_) => {
+            return Err(Denied::new(400, Refusal::BadRequest, "an Idempotency-Key has 1 to 255 bytes of UTF-8"));
+        }
+    };
+    Ok(Request::Publish(Box::new(Body {
+        subject,
+        kind: head.field("content-type").and_then(kind_of),
+        idempotency_key,
+        keep_alive: head.keep_alive(),
+        expects_continue: head.expects_continue(),
+        bytes: Vec::new(),
+        framing,
+    })))
+}
+
+/// Text for `text/*` and `application/json`, else binary; `None` lets the bytes decide: `curl -d` says form unless told
+/// otherwise, and nobody means one here.
+fn kind_of(content_type: &[u8]) -> Option<Kind> {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let text = essence.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"text/"))
+        || essence.eq_ignore_ascii_case(b"application/json");
+    if essence.is_empty() || essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        return None;
+    }
+    Some(if text { Kind::Text } else { Kind::Binary })
+}
+
+fn subject(encoded: &str) -> Result<SubjectName, Denied> {
+    let bytes = head::percent_decode(encoded)
+        .map_err(|_| Denied::new(400, Refusal::BadSubject, "a '%' in the subject is not followed by two hex digits"))?;
+    match subject_name(&bytes) {
+        Ok(name) => Ok(SubjectName::from(name)),
+        Err(error) => Err(Denied::new(400, Refusal::BadSubject, error.to_string())),
+    }
+}
+
+fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namespace> {
+    config.namespaces.iter().find(|namespace| namespace.pattern.matches(subject))
+}
+
+/// Whether the request has a key that may publish: `X-API-Key: KEY` or `Authorization: apikey KEY`. Compared in
+/// constant time, so that a wrong key's answer doesn't tell how much of it was right.
+fn authorize(head: &Head<'_>, config: &ShardConfig) -> Result<(), Denied> {
+    if config.dev {
+        return Ok(());
+    }
+    let given = head.field("x-api-key").or_else(|| {
+        let (scheme, key) = head.field("authorization")?.split_at_checked("apikey ".len())?;
+        scheme.eq_ignore_ascii_case(b"apikey ").then(|| key.trim_ascii())
+    });
+    let given = given.unwrap_or_default();
+    let known = config.api_keys.iter().fold(false, |found, key| {
+        let same: bool = key.as_bytes().ct_eq(given).into();
+        found | (same && !key.is_empty())
+    });
+    if known {
+        return Ok(());
+    }
+    let reason = "publishing needs an API key, as 'X-API-Key: KEY' or 'Authorization: apikey KEY'";
+    Err(Denied::new(401, Refusal::Unauthorized, reason))
+}
+
+/// The answer to a head that is not HTTP, or not to the letter.
+pub(crate) fn bad_head(error: &head::HeadError) -> Denied {
+    let refusal = if error.status() == 431 { Refusal::HeadTooLarge } else { Refusal::BadRequest };
+    Denied::new(error.status(), refusal, String::from("the request is not understood: ") + &error.to_string())
+}

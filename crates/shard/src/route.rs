@@ -1,0 +1,243 @@
+//! *Route*: from a draft to the subject's owner, and from the owner to everyone.
+//!
+//! Local and remote meet in the same functions: [`Shard::accept`] is the owner's end, whether the draft was published here
+//! or hopped; [`Shard::deliver`] is the subscribers' end, whether the publication was accepted here or hopped.
+use alloc::boxed::Box;
+
+use base::{ConnId, Instant, NONE, ShardId};
+use hub::{Draft, Position, Publication};
+
+use crate::border::Effects;
+use crate::command::Answer;
+use crate::conn::State;
+use crate::encode::Encoded;
+use crate::parcel::{Parcel, Receipt, Recovery, Waiter};
+use crate::report::Transport;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Publishes: here if this shard owns the subject, else by a hop to its owner.
+    pub(crate) fn publish(
+        &mut self,
+        subject: &str,
+        draft: Draft,
+        receipt: Receipt,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        self.report.messages_in += 1;
+        let owner = self.owner(subject);
+        if owner == self.config.shard {
+            self.accept(owner, subject, draft, receipt, now, world);
+        } else {
+            self.mail.send(owner, Parcel::Publish { subject: subject.into(), draft, receipt }, world);
+        }
+    }
+
+    /// The owner's end: gives the draft its place, keeps it, and sends it to every core that wants it.
+    pub(crate) fn accept(
+        &mut self,
+        from: ShardId,
+        subject: &str,
+        draft: Draft,
+        receipt: Receipt,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let key = draft.extra.as_ref().and_then(|extra| extra.idempotency_key.clone());
+        if let Some(key) = &key
+            && let Some(position) = self.idempotency.find(&self.config.key, subject, key, now)
+        {
+            self.receipt(from, receipt, position, now, world);
+            return;
+        }
+        let row = self.hub.enter(subject);
+        let publication = self.hub.publish(row, draft, now);
+        let position = publication.position;
+        if let Some(key) = &key {
+            self.idempotency.insert(&self.config.key, subject, key, position, now);
+        }
+        for shard in self.hub.watchers(row) {
+            let parcel = Parcel::Deliver { subject: subject.into(), publication: publication.clone() };
+            self.mail.send(shard, parcel, world);
+        }
+        self.deliver(row, &publication, now, world);
+        self.hub.release(row);
+        self.receipt(from, receipt, position, now, world);
+    }
+
+    fn receipt(&mut self, from: ShardId, receipt: Receipt, position: Position, now: Instant, world: &mut impl Effects) {
+        match receipt {
+            Receipt::None => {}
+            Receipt::Count { conn, generation } => self.counts.add(from, conn, generation),
+            Receipt::Position(waiter) if from == self.config.shard => self.published(waiter, position, now, world),
+            Receipt::Position(waiter) => self.mail.send(from, Parcel::Published { waiter, position }, world),
+        }
+    }
+
+    /// The subscribers' end: queues the publication for every subscriber of this core, encoded once a dialect.
+    pub(crate) fn deliver(&mut self, row: u32, publication: &Publication, now: Instant, world: &mut impl Effects) {
+        let mut encoded = Encoded::new(publication);
+        let mut at = self.hub.first(row);
+        while at != NONE {
+            let subscription = self.hub.subscription(at);
+            let (conn, live) = (subscription.conn, subscription.live);
+            at = subscription.next();
+            if live {
+                self.deliver_to(conn, row, &mut encoded, now, world);
+            }
+        }
+    }
+
+    /// Queues a publication for one subscriber.
+    pub(crate) fn deliver_to(
+        &mut self,
+        conn: ConnId,
+        row: u32,
+        encoded: &mut Encoded<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let transport = self.conns.rows[conn.0].transport;
+        let frame = match transport {
+            Transport::PlainWebSocket => encoded.raw(),
+            Transport::CentrifugoJson => match encoded.centrifugo_json(self.hub.name(row)) {
+                Some(frame) => frame,
+                None => {
+                    self.doomed.push((conn, protocol::centrifugo::Disconnect::InappropriateProtocol));
+                    return;
+                }
+            },
+            Transport::EventStream if self.tells_all_positions(conn) => {
+                self.note_event(conn, row, encoded, world);
+                return;
+            }
+            Transport::EventStream => encoded.event(self.hub.name(row)),
+            Transport::LongPoll => {
+                self.collect(conn, row, encoded.publication());
+                return;
+            }
+            Transport::Http | Transport::PublishStream | Transport::Echo => return,
+        };
+        self.report.messages_out += 1;
+        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.queue(conn, frame, row, world);
+    }
+
+    /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to
+    /// [`Shard::joined`], at once if this core owns the subject.
+    pub(crate) fn join(
+        &mut self,
+        row: u32,
+        since: Option<Position>,
+        waiter: Waiter,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let subject = self.hub.name(row).clone();
+        let limit = self.config.limits.recovery_publications;
+        let owner = self.owner(&subject);
+        if owner == self.config.shard {
+            let recovery = self.recovery(row, since, limit, now);
+            self.joined(row, recovery, waiter, now, world);
+        } else {
+            self.hub.set_joined(row, true);
+            self.mail.send(owner, Parcel::Join { subject, since, limit, waiter }, world);
+        }
+    }
+
+    fn recovery(&mut self, row: u32, since: Option<Position>, limit: u32, now: Instant) -> Recovery {
+        let found = self.hub.recover(row, since, limit, now);
+        Recovery { top: found.top, gapless: found.gapless, missed: found.missed }
+    }
+
+    /// The owner has answered a join: the subscription is live from here on.
+    fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
+        let Waiter::Conn { conn, generation } = waiter else {
+            return;
+        };
+        let Some(conn_row) = self.conns.find(conn, generation) else {
+            return;
+        };
+        let Some(subscription) = self.hub.subscription_to(conn_row.subscriptions, row) else {
+            return;
+        };
+        self.hub.set_live(subscription);
+        match self.conns.lent(conn).map(|lent| &lent.state) {
+            Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
+            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now, world),
+            Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_)) | None => {}
+        }
+    }
+
+    /// The owner has accepted a publication whose publisher wants to know where it stands.
+    pub(crate) fn published(&mut self, waiter: Waiter, position: Position, now: Instant, world: &mut impl Effects) {
+        match waiter {
+            Waiter::Command(ticket) => world.answer(ticket, Answer::Published(position)),
+            Waiter::Conn { conn, generation } => {
+                if self.conns.find(conn, generation).is_none() {
+                    return;
+                }
+                match self.conns.lent(conn).map(|lent| &lent.state) {
+                    Some(State::Publishing { .. }) => self.answer_publish(conn, position, now, world),
+                    Some(State::Command(_)) => self.command_published(conn, now, world),
+                    Some(State::None | State::Body(_) | State::Listening(_) | State::Publisher(_)) | None => {}
+                }
+            }
+        }
+    }
+
+    /// Takes a parcel from another shard.
+    pub(crate) fn on_parcel(&mut self, from: ShardId, parcel: Parcel, now: Instant, world: &mut impl Effects) {
+        self.hops_in += 1;
+        match parcel {
+            Parcel::Publish { subject, draft, receipt } => self.accept(from, &subject, draft, receipt, now, world),
+            Parcel::Join { subject, since, limit, waiter } => {
+                let row = self.hub.enter(&subject);
+                self.hub.watch(row, from);
+                let recovery = Box::new(self.recovery(row, since, limit, now));
+                self.mail.send(from, Parcel::Joined { subject, recovery, waiter }, world);
+            }
+            Parcel::Leave { subject } => {
+                if let Some(row) = self.hub.find(&subject) {
+                    self.hub.unwatch(row, from);
+                    self.hub.release(row);
+                }
+            }
+            Parcel::Joined { subject, recovery, waiter } => {
+                if let Some(row) = self.hub.find(&subject) {
+                    self.joined(row, *recovery, waiter, now, world);
+                }
+            }
+            Parcel::Deliver { subject, publication } => {
+                if let Some(row) = self.hub.find(&subject) {
+                    self.deliver(row, &publication, now, world);
+                }
+            }
+            Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),
+            Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
+        }
+    }
+
+    /// Ends all subscriptions of a connection; subjects that nobody here wants any more are left.
+    pub(crate) fn unsubscribe_all(&mut self, conn: ConnId, world: &mut impl Effects) {
+        while self.conns.rows[conn.0].subscriptions != NONE {
+            self.unsubscribe(conn, self.conns.rows[conn.0].subscriptions, world);
+        }
+    }
+
+    /// Ends one subscription.
+    pub(crate) fn unsubscribe(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
+        let row = self.hub.subscription(subscription).subject;
+        let conn_row = &mut self.conns.rows[conn.0];
+        self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
+        conn_row.subscription_count -= 1;
+        if self.hub.first(row) == NONE && self.hub.is_joined(row) {
+            self.hub.set_joined(row, false);
+            let subject = self.hub.name(row).clone();
+            let owner = self.owner(&subject);
+            self.mail.send(owner, Parcel::Leave { subject }, world);
+        }
+        self.hub.release(row);
+    }
+}

@@ -1,0 +1,222 @@
+//! *Send*: the outboxes. What a turn queues for a connection leaves in one send at the turn's end.
+//!
+//! An outbox is a chain of rows in one slab of the shard, so an empty one is four words in the connection's row. A
+//! frame is shared by all outboxes it waits in.
+use alloc::rc::Rc;
+
+use base::{ConnId, NONE, Slab};
+
+use crate::border::{Effects, Sent};
+use crate::limits::SEND_PIECES_MAX;
+
+/// Finished bytes, shared by the connections of this core that they go to.
+pub(crate) type Frame = Rc<[u8]>;
+
+/// A connection's end of the outbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outbox {
+    head: u32,
+    tail: u32,
+    /// Bytes that wait.
+    pub(crate) bytes: u32,
+    /// Bytes of the head frame that the socket has taken.
+    sent: u32,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { head: NONE, tail: NONE, bytes: 0, sent: 0 }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+}
+
+#[derive(Debug)]
+struct Queued {
+    frame: Option<Frame>,
+    next: u32,
+    /// The subject's row for a publication, `NONE` for everything that must not be dropped.
+    subject: u32,
+}
+
+impl Default for Queued {
+    fn default() -> Self {
+        Self { frame: None, next: NONE, subject: NONE }
+    }
+}
+
+/// The rows of all outboxes of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Outboxes {
+    rows: Slab<Queued>,
+    /// Bytes that wait in all of them.
+    pub(crate) bytes: usize,
+    /// Bytes that sockets have taken.
+    pub(crate) taken: u64,
+}
+
+/// What became of a flush.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flushed {
+    /// The outbox is empty.
+    Empty,
+    /// The socket is full.
+    Full,
+    /// The connection is broken.
+    Broken,
+}
+
+fn length(frame: &Frame) -> u32 {
+    u32::try_from(frame.len()).expect("a frame is bounded by the payload's bound, far below 4 GiB")
+}
+
+impl Outboxes {
+    fn frame_bytes(&self, at: u32) -> u32 {
+        self.rows[at].frame.as_ref().map_or(0, length)
+    }
+
+    /// Queues a frame behind the others. `subject` is the row of a publication's subject, or `NONE`.
+    pub(crate) fn push(&mut self, outbox: &mut Outbox, frame: Frame, subject: u32) {
+        let bytes = length(&frame);
+        let at = self.rows.insert(Queued { frame: Some(frame), next: NONE, subject });
+        if outbox.head == NONE {
+            outbox.head = at;
+        } else {
+            self.rows[outbox.tail].next = at;
+        }
+        outbox.tail = at;
+        outbox.bytes += bytes;
+        self.bytes += bytes as usize;
+    }
+
+    /// Queues a frame before all others; nothing of them has been sent.
+    pub(crate) fn push_first(&mut self, outbox: &mut Outbox, frame: Frame) {
+        debug_assert_eq!(outbox.sent, 0, "the head of a response comes before anything is sent");
+        let bytes = length(&frame);
+        let at = self.rows.insert(Queued { frame: Some(frame), next: outbox.head, subject: NONE });
+        if outbox.head == NONE {
+            outbox.tail = at;
+        }
+        outbox.head = at;
+        outbox.bytes += bytes;
+        self.bytes += bytes as usize;
+    }
+
+    /// Drops the oldest waiting publication (of `subject` if it is given); false if there is none. A frame that is
+    /// partly sent, and whatever is not a publication, stays.
+    pub(crate) fn drop_oldest(&mut self, outbox: &mut Outbox, subject: Option<u32>) -> bool {
+        let mut prev = NONE;
+        let mut at = outbox.head;
+        while at != NONE {
+            let row = &self.rows[at];
+            let next = row.next;
+            let begun = at == outbox.head && outbox.sent > 0;
+            let wanted = row.subject != NONE && subject.is_none_or(|wanted| wanted == row.subject);
+            if wanted && !begun {
+                let bytes = self.frame_bytes(at);
+                if prev == NONE {
+                    outbox.head = next
+                } else {
+                    self.rows[prev].next = next
+                }
+                if next == NONE {
+                    outbox.tail = prev;
+                }
+                self.rows.remove(at);
+                outbox.bytes -= bytes;
+                self.bytes -= bytes as usize;
+                return true;
+            }
+            prev = at;
+            at = next;
+        }
+        false
+    }
+
+    /// Drops everything but a frame that is partly sent.
+    pub(crate) fn drop_unsent(&mut self, outbox: &mut Outbox) {
+        let keep = if outbox.sent > 0 { outbox.head } else { NONE };
+        let mut at = if keep == NONE { outbox.head } else { self.rows[keep].next };
+        while at != NONE {
+            let bytes = self.frame_bytes(at);
+            outbox.bytes -= bytes;
+            self.bytes -= bytes as usize;
+            at = self.rows.remove(at).next;
+        }
+        outbox.head = keep;
+        outbox.tail = keep;
+        if keep != NONE {
+            self.rows[keep].next = NONE;
+        }
+    }
+
+    /// Drops everything: the connection is gone.
+    pub(crate) fn clear(&mut self, outbox: &mut Outbox) {
+        let mut at = outbox.head;
+        while at != NONE {
+            let bytes = self.frame_bytes(at);
+            let skip = if at == outbox.head { outbox.sent } else { 0 };
+            self.bytes -= (bytes - skip) as usize;
+            at = self.rows.remove(at).next;
+        }
+        *outbox = Outbox::default();
+    }
+
+    /// Offers the outbox to the socket until it is empty or the socket is full.
+    pub(crate) fn flush(&mut self, conn: ConnId, outbox: &mut Outbox, world: &mut impl Effects) -> Flushed {
+        while outbox.head != NONE {
+            let (offered, sent) = self.offer(conn, outbox, world);
+            match sent {
+                Sent::All => self.advance(outbox, offered),
+                Sent::Full(taken) => {
+                    self.advance(outbox, taken);
+                    return Flushed::Full;
+                }
+                Sent::Broken => return Flushed::Broken,
+            }
+        }
+        Flushed::Empty
+    }
+
+    fn offer(&self, conn: ConnId, outbox: &Outbox, world: &mut impl Effects) -> (usize, Sent) {
+        let first = self.rows[outbox.head].frame.as_deref().unwrap_or_default();
+        let first = &first[outbox.sent as usize..];
+        if self.rows[outbox.head].next == NONE {
+            return (first.len(), world.send(conn, &[first]));
+        }
+        let mut pieces: [&[u8]; SEND_PIECES_MAX] = [&[]; SEND_PIECES_MAX];
+        pieces[0] = first;
+        let (mut count, mut offered) = (1, first.len());
+        let mut at = self.rows[outbox.head].next;
+        while at != NONE && count < SEND_PIECES_MAX {
+            let frame = self.rows[at].frame.as_deref().unwrap_or_default();
+            pieces[count] = frame;
+            count += 1;
+            offered += frame.len();
+            at = self.rows[at].next;
+        }
+        (offered, world.send(conn, &pieces[..count]))
+    }
+
+    fn advance(&mut self, outbox: &mut Outbox, taken: usize) {
+        self.taken += taken as u64;
+        self.bytes -= taken;
+        let mut left = u32::try_from(taken).expect("a send is at most what the outbox holds");
+        outbox.bytes -= left;
+        while outbox.head != NONE {
+            let rest = self.frame_bytes(outbox.head) - outbox.sent;
+            if left < rest {
+                outbox.sent += left;
+                return;
+            }
+            left -= rest;
+            outbox.sent = 0;
+            outbox.head = self.rows.remove(outbox.head).next;
+        }
+        outbox.tail = NONE;
+    }
+}

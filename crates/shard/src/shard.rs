@@ -1,0 +1,314 @@
+//! The shard: one core's whole machine. This file is its table of contents.
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant, Prng, ShardId, Wheel};
+use hub::{Hub, Idempotency};
+use protocol::centrifugo::Disconnect;
+
+use crate::border::{Effects, Input};
+use crate::closing::Drain;
+use crate::command::{Answer, Command, Ticket};
+use crate::config::ShardConfig;
+use crate::conn::{Conn, Conns, Flags, Phase};
+use crate::hop::Mail;
+use crate::parcel::{Receipt, Waiter};
+use crate::publisher::Counts;
+use crate::report::{Report, Transport};
+use crate::send::{Frame, Outboxes};
+
+/// Most histories that one turn expires, so that a million of them don't hold up a message.
+const EXPIRED_PER_TURN_MAX: usize = 256;
+
+/// One core's connections, sessions, subscriptions, outboxes and its ends of the mailboxes.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) config: ShardConfig,
+    pub(crate) conns: Conns,
+    pub(crate) hub: Hub,
+    pub(crate) idempotency: Idempotency,
+    pub(crate) outboxes: Outboxes,
+    pub(crate) mail: Mail,
+    pub(crate) wheel: Wheel,
+    pub(crate) random: Prng,
+    pub(crate) report: Report,
+    pub(crate) hops_in: u64,
+    pub(crate) drain: Option<Drain>,
+    /// When the next counts of publish streams are due.
+    pub(crate) acks_at: Option<Instant>,
+    /// Publish streams with something to report.
+    pub(crate) acks: Vec<(ConnId, u32)>,
+    pub(crate) constant: Constant,
+    /// For building what is then shared or sent; empty between uses.
+    pub(crate) scratch: Vec<u8>,
+    // What a turn leaves for its end.
+    pub(crate) dirty: Vec<ConnId>,
+    pub(crate) ready: Vec<ConnId>,
+    pub(crate) stalled: Vec<ConnId>,
+    pub(crate) doomed: Vec<(ConnId, Disconnect)>,
+    pub(crate) closing: Vec<ConnId>,
+    pub(crate) counts: Counts,
+}
+
+/// Frames that are always the same.
+#[derive(Debug, Default)]
+pub(crate) struct Constant {
+    pub(crate) ping: Option<Frame>,
+    pub(crate) centrifugo_ping: Option<Frame>,
+    pub(crate) comment: Option<Frame>,
+}
+
+impl Shard {
+    /// An empty shard.
+    #[must_use]
+    pub fn new(config: ShardConfig, now: Instant) -> Self {
+        assert!(
+            config.shard.0 < config.shards && config.shards <= ShardId::COUNT_MAX,
+            "a shard is one of its server's"
+        );
+        let mut random = Prng::new(config.seed, "shard");
+        let epoch = u32::try_from(random.next_u64() >> 32).unwrap_or(1);
+        let hub = Hub::new(config.key, config.namespaces.clone(), config.limits.history_bytes, epoch);
+        Self {
+            conns: Conns::default(),
+            hub,
+            idempotency: Idempotency::default(),
+            outboxes: Outboxes::default(),
+            mail: Mail::new(config.shards),
+            wheel: Wheel::new(now),
+            random,
+            report: Report::default(),
+            hops_in: 0,
+            drain: None,
+            acks_at: None,
+            acks: Vec::new(),
+            constant: Constant::default(),
+            scratch: Vec::new(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            stalled: Vec::new(),
+            doomed: Vec::new(),
+            closing: Vec::new(),
+            counts: Counts::default(),
+            config,
+        }
+    }
+
+    /// Handles one input. Frames leave in [`Shard::finish_turn`] only.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant, world: &mut impl Effects) {
+        match input {
+            Input::Accepted { conn } => self.on_accepted(conn, now),
+            Input::Received { conn, bytes } => self.on_received(conn, bytes, now, world),
+            Input::Writable { conn } => self.on_writable(conn),
+            Input::Ended { conn, end } => self.on_ended(conn, end, now, world),
+            Input::Parcel { from, parcel } => self.on_parcel(from, parcel, now, world),
+            Input::Command { ticket, command } => self.on_command_of_control(ticket, command, now, world),
+        }
+        self.resume_ready(now, world);
+    }
+
+    /// Does what is due by `now`.
+    pub fn handle_timeout(&mut self, now: Instant, world: &mut impl Effects) {
+        while let Some(row) = self.wheel.expire(&mut self.conns, now) {
+            self.on_timer(ConnId(row), now, world);
+        }
+        self.send_due_acks(now, world);
+        self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
+        if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
+            self.idempotency.forget(now, hub::KEYS_MAX);
+        }
+        self.go_on_draining(now, world);
+        self.resume_ready(now, world);
+    }
+
+    /// When [`Shard::handle_timeout`] has something to do; `None`: there is nothing to wake up for.
+    #[must_use]
+    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        [
+            self.wheel.next_due(),
+            self.acks_at,
+            self.hub.next_history_expiry(),
+            self.idempotency.next_expiry(),
+            self.next_drain_step(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Ends a turn: every connection that something was queued for is flushed, once.
+    pub fn finish_turn(&mut self, now: Instant, world: &mut impl Effects) {
+        self.mail.retry(world);
+        if self.mail.has_room() {
+            for conn in core::mem::take(&mut self.stalled) {
+                self.unstall(conn);
+            }
+        }
+        self.send_counts(now, world);
+        // Flushing may condemn, closing may queue: twice is enough, the rest is the next turn's.
+        for _ in 0..2 {
+            self.resume_ready(now, world);
+            self.close_doomed(now, world);
+            self.settle_closing(world);
+            self.flush_dirty(now, world);
+        }
+    }
+
+    /// False while this shard has more to send to other shards than it should: what makes parcels must wait.
+    #[must_use]
+    pub fn accepts_requests(&self) -> bool {
+        !self.mail.is_over_bound()
+    }
+
+    /// True while parcels wait for room in a mailbox: [`Shard::finish_turn`] must come again soon.
+    #[must_use]
+    pub fn has_backlog(&self) -> bool {
+        self.mail.waiting() > 0
+    }
+
+    /// True while a turn has left something for the next one, which must come at once.
+    #[must_use]
+    pub fn has_unfinished(&self) -> bool {
+        !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty() && self.closing.is_empty())
+    }
+
+    /// True once a drain has closed every connection.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drain.is_some() && self.conns.open == 0
+    }
+
+    /// Open connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.conns.open
+    }
+
+    // ---- one function an input ----
+
+    fn on_accepted(&mut self, conn: ConnId, now: Instant) {
+        let row = self.conns.rows.grow_to(conn.0);
+        debug_assert_eq!(row.phase, Phase::Vacant, "{conn} is accepted while it is open");
+        let mut flags = Flags::default();
+        flags.set(Flags::DIRTY, row.flags.has(Flags::DIRTY));
+        *row = Conn { generation: row.generation.wrapping_add(1), phase: Phase::Head, flags, ..Conn::default() };
+        self.conns.open += 1;
+        self.report.accepted += 1;
+        self.report.connections[Transport::Http as usize] += 1;
+        self.arm(conn, now + self.config.limits.head_timeout);
+    }
+
+    fn on_received(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+        self.report.bytes_in += bytes.len() as u64;
+        let unfinished = self.conns.rows[conn.0].phase == Phase::Head
+            && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty());
+        if unfinished {
+            let mut whole = self.conns.take_unread(conn);
+            whole.extend_from_slice(bytes);
+            self.received(conn, &mut whole, now, world);
+            self.conns.reclaim(conn);
+        } else {
+            self.received(conn, bytes, now, world);
+        }
+    }
+
+    fn on_writable(&mut self, conn: ConnId) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.phase != Phase::Vacant {
+            row.flags.set(Flags::FULL, false);
+            self.mark_dirty(conn);
+        }
+    }
+
+    fn on_command_of_control(&mut self, ticket: Ticket, command: Command, now: Instant, world: &mut impl Effects) {
+        match command {
+            Command::Publish { subject, draft } => {
+                let receipt = Receipt::Position(Waiter::Command(ticket));
+                self.publish(&subject, draft, receipt, now, world);
+            }
+            Command::Report => {
+                let report = self.full_report();
+                world.answer(ticket, Answer::Report(report.into()));
+            }
+            Command::Drain { spread } => self.begin_drain(spread, now),
+        }
+    }
+
+    // ---- shared by the rooms of the shard ----
+
+    /// The shard that owns a subject.
+    pub(crate) fn owner(&self, subject: &str) -> ShardId {
+        if self.config.shards == 1 {
+            return self.config.shard;
+        }
+        self.config.key.hash(subject.as_bytes()).owner(self.config.shards)
+    }
+
+    /// Has a connection go on with what it has not read yet, after this input.
+    pub(crate) fn wake(&mut self, conn: ConnId) {
+        if self.conns.rows[conn.0].lent != base::NONE || self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
+            self.ready.push(conn);
+        }
+    }
+
+    fn resume_ready(&mut self, now: Instant, world: &mut impl Effects) {
+        while let Some(conn) = self.ready.pop() {
+            if self.conns.rows[conn.0].phase != Phase::Vacant {
+                self.resume(conn, now, world);
+            }
+        }
+    }
+
+    fn flush_dirty(&mut self, now: Instant, world: &mut impl Effects) {
+        let mut dirty = core::mem::take(&mut self.dirty);
+        for conn in dirty.drain(..) {
+            self.conns.rows[conn.0].flags.set(Flags::DIRTY, false);
+            let phase = self.conns.rows[conn.0].phase;
+            match phase {
+                Phase::Vacant => continue,
+                Phase::Poll if self.poll_is_ready(conn) => {
+                    self.answer_poll(conn, now, world);
+                    continue;
+                }
+                Phase::Head | Phase::Body | Phase::Asked | Phase::Poll | Phase::Open | Phase::Closing => {}
+            }
+            self.flush(conn, world);
+            self.shut_if_done(conn, world);
+            if self.conns.rows[conn.0].phase != Phase::Vacant {
+                self.unstall(conn);
+            }
+        }
+        // What was queued meanwhile is on the new list; its memory is the old one's.
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
+    }
+
+    /// Counts the connection under another transport.
+    pub(crate) fn set_transport(&mut self, conn: ConnId, transport: Transport) {
+        let row = &mut self.conns.rows[conn.0];
+        self.report.connections[row.transport as usize] -= 1;
+        self.report.connections[transport as usize] += 1;
+        row.transport = transport;
+    }
+
+    fn full_report(&self) -> Report {
+        let count = |number: usize| number as u64;
+        let [subjects, subscriptions, history] = self.hub.memory();
+        let sessions = self.conns.sessions.bytes();
+        Report {
+            bytes_out: self.outboxes.taken,
+            outbox_bytes: count(self.outboxes.bytes),
+            hops_out: self.mail.sent,
+            hops_in: self.hops_in,
+            backlog_parcels: count(self.mail.waiting()),
+            subjects: count(self.hub.subjects()),
+            subscriptions: count(self.hub.subscriptions()),
+            history_publications: count(self.hub.history_publications()),
+            memory_connections: count(self.conns.rows.bytes() + sessions),
+            memory_subscriptions: count(subscriptions),
+            memory_subjects: count(subjects),
+            memory_history: count(history),
+            memory_lent: count(self.conns.lents.bytes() + self.outboxes.bytes),
+            ..self.report.clone()
+        }
+    }
+}
