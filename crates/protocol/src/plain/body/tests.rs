@@ -54,8 +54,11 @@ fn a_publish_is_answered_with_its_place() {
 }
 
 #[test]
-fn a_refusal_is_words() {
+fn a_refusal_and_a_reset_are_words() {
     let mut out = Vec::new();
     write_error(&mut out, "no such \"path\"");
     assert_eq!(out, br#"{"error":"no such \"path\""}"#);
+    out.clear();
+    write_subject(&mut out, "n\"ws");
+    assert_eq!(out, br#"{"subject":"n\"ws"}"#);
 }
