@@ -7,12 +7,12 @@ use core::time::Duration;
 
 use crate::{Instant, NONE};
 
-/// Slots of the wheel. With [`TICK`] one turn is 65.5 s, longer than a heartbeat: a timer further away is passed over
+/// Slots of the wheel. One turn is 65.5 s, longer than a heartbeat: a timer further away is passed over
 /// once a turn.
 const SLOTS: u32 = 4_096;
 
 /// A timer fires at most this much late.
-const TICK: Duration = Duration::from_millis(16);
+const TICK_NANOS: u64 = 16_000_000;
 
 const WORDS: usize = (SLOTS / 64) as usize;
 
@@ -21,7 +21,7 @@ const WORDS: usize = (SLOTS / 64) as usize;
 pub struct TimerLink {
     next: u32,
     prev: u32,
-    /// Tick at which it fires; 0 while unarmed.
+    /// Lower half of the tick at which it fires; 0 while unarmed.
     due: u32,
 }
 
@@ -52,7 +52,7 @@ pub struct Wheel {
     occupied: [u64; WORDS],
     origin: Instant,
     /// Every slot up to this tick has been emptied of what was due.
-    passed: u32,
+    passed: u64,
     armed: usize,
 }
 
@@ -78,7 +78,11 @@ impl Wheel {
     /// Arms `row`'s timer for `at`, in place of what it was armed for.
     pub fn arm(&mut self, rows: &mut impl Timers, row: u32, at: Instant) {
         self.disarm(rows, row);
-        let due = self.tick_after(at).max(self.passed + 1);
+        let due = match low(self.tick_after(at).max(self.passed + 1)) {
+            // 0 means unarmed: once in 2.2 years a timer is one tick late.
+            0 => 1,
+            due => due,
+        };
         let slot = due % SLOTS;
         let next = core::mem::replace(&mut self.heads[slot as usize], row);
         if next != NONE {
@@ -123,10 +127,10 @@ impl Wheel {
                 self.passed = today;
                 return None;
             }
-            let mut row = self.heads[(tick % SLOTS) as usize];
+            let mut row = self.heads[(low(tick) % SLOTS) as usize];
             while row != NONE {
                 let link = *rows.timer(row);
-                if link.due <= today {
+                if is_past(link.due, today) {
                     self.disarm(rows, row);
                     return Some(row);
                 }
@@ -141,15 +145,15 @@ impl Wheel {
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         let tick = self.next_occupied()?;
-        Some(self.origin + TICK * tick)
+        Some(self.origin + Duration::from_nanos(tick.saturating_mul(TICK_NANOS)))
     }
 
     /// The first tick after `passed` whose slot holds a timer.
-    fn next_occupied(&self) -> Option<u32> {
+    fn next_occupied(&self) -> Option<u64> {
         if self.armed == 0 {
             return None;
         }
-        let first = (self.passed + 1) % SLOTS;
+        let first = low(self.passed + 1) % SLOTS;
         let (word, bit) = ((first / 64) as usize, first % 64);
         for step in 0..=WORDS {
             let at = (word + step) % WORDS;
@@ -161,21 +165,29 @@ impl Wheel {
             }
             if bits != 0 {
                 let slot = u32::try_from(at).unwrap_or(0) * 64 + bits.trailing_zeros();
-                return Some(self.passed + 1 + (slot + SLOTS - first) % SLOTS);
+                return Some(self.passed + 1 + u64::from((slot + SLOTS - first) % SLOTS));
             }
         }
         None
     }
 
-    fn tick_before(&self, at: Instant) -> u32 {
-        let ticks = at.since(self.origin).as_nanos() / TICK.as_nanos();
-        // 2^32 ticks of 16 ms are 2.2 years: past that the wheel stands still rather than wrapping.
-        u32::try_from(ticks).unwrap_or(u32::MAX - SLOTS)
+    fn tick_before(&self, at: Instant) -> u64 {
+        (at.as_nanos().saturating_sub(self.origin.as_nanos())) / TICK_NANOS
     }
 
-    fn tick_after(&self, at: Instant) -> u32 {
-        self.tick_before(at).saturating_add(1)
+    fn tick_after(&self, at: Instant) -> u64 {
+        self.tick_before(at) + 1
     }
+}
+
+/// The half of a tick that a row keeps.
+fn low(tick: u64) -> u32 {
+    u32::try_from(tick & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+/// Whether a row's `due` is not after `today`; timers are less than a year away, so the halves can't be confused.
+fn is_past(due: u32, today: u64) -> bool {
+    low(today).wrapping_sub(due) < 1 << 31
 }
 
 impl fmt::Debug for Wheel {
@@ -239,6 +251,25 @@ mod tests {
                 assert_eq!(wheel.len(), model.len(), "seed {seed}");
             }
         }
+    }
+
+    /// Ticks are kept in halves: the wheel must not notice when the lower one starts anew, after 2.2 years.
+    #[test]
+    fn time_goes_on_after_two_years() {
+        let start = (1_u64 << 32) * 16 - 1_000;
+        let (mut wheel, mut rows) = (Wheel::new(Instant::ORIGIN), Rows::default());
+        assert_eq!(wheel.expire(&mut rows, ms(start)), None);
+        for row in 0..200 {
+            wheel.arm(&mut rows, row, ms(start + u64::from(row) * 20));
+        }
+        let mut fired = 0;
+        for now in 0..5_000 {
+            while let Some(row) = wheel.expire(&mut rows, ms(start + now)) {
+                assert!(u64::from(row) * 20 <= now && now <= u64::from(row) * 20 + 33, "row {row} at {now}");
+                fired += 1;
+            }
+        }
+        assert_eq!(fired, 200);
     }
 
     #[test]
