@@ -20,7 +20,7 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * base::units::KIB;
 
 const TURNED_AWAY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 52\r\n\
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 53\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"too many connections to the control plane\"}";
 
 /// Makes a tokio stream of the socket.

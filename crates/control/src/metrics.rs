@@ -86,14 +86,18 @@ impl Collector for Scrape {
             };
             let mut family = encoder.encode_descriptor(name, metric.help, None, kind)?;
             for sample in samples {
-                encode(family.encode_family(&sample.labels)?, metric.kind, sample.value)?;
+                if sample.labels.is_empty() {
+                    encode(&mut family, metric.kind, sample.value)?;
+                } else {
+                    encode(&mut family.encode_family(&sample.labels)?, metric.kind, sample.value)?;
+                }
             }
         }
         Ok(())
     }
 }
 
-fn encode(mut to: MetricEncoder<'_>, kind: MetricKind, value: f64) -> std::fmt::Result {
+fn encode(to: &mut MetricEncoder<'_>, kind: MetricKind, value: f64) -> std::fmt::Result {
     match (kind, whole(value)) {
         (MetricKind::Counter, Some(value)) => to.encode_counter::<NoLabels, _, u64>(&value, None),
         (MetricKind::Counter, None) => to.encode_counter::<NoLabels, _, u64>(&value, None),

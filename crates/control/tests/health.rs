@@ -1,0 +1,148 @@
+//! Health, metrics, the page, and the life of connections.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+mod support;
+
+use std::time::Duration;
+
+use control::{ControlSettings, State};
+use support::Server;
+
+fn dev() -> ControlSettings {
+    ControlSettings { dev: true, ..ControlSettings::default() }
+}
+
+#[test]
+fn ready_only_between_starting_and_draining() {
+    let server = Server::start(ControlSettings::default());
+    for (state, status) in [(State::Starting, 503), (State::Ready, 200), (State::Draining, 503)] {
+        *server.recorder.state.lock().unwrap() = state;
+        assert_eq!(server.get("/readyz").status, status, "{state:?}");
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+}
+
+#[test]
+fn head_is_get_without_a_body() {
+    let server = Server::start(ControlSettings::default());
+    let mut peer = server.connect();
+    for path in ["/healthz", "/", "/metrics"] {
+        peer.send(&format!("HEAD {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        let head = peer.head();
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    }
+}
+
+#[test]
+fn metrics_come_in_both_formats() {
+    let server = Server::start(dev());
+    let text = server.get("/metrics");
+    assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(text.body.contains("# TYPE ringcast_messages_sent_total counter\n"), "{}", text.body);
+    assert!(text.body.contains("\nringcast_messages_sent_total{shard=\"1\"} 2.5\n"));
+    assert!(text.body.contains("\nringcast_ready 1\n"));
+    assert!(text.body.contains("transport=\"sse\""));
+    assert!(text.body.contains("process_resident_memory_bytes "));
+    assert!(!text.body.contains("# EOF"));
+    let open =
+        server.ask("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0\r\n\r\n");
+    assert!(open.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(open.body.contains("# TYPE ringcast_messages_sent counter\n"));
+    assert!(open.body.ends_with("# EOF\n"));
+    assert_eq!(*server.recorder.scrapes.lock().unwrap(), 1, "scrapes within 200 ms share one snapshot");
+}
+
+#[test]
+fn the_page_is_complete_in_dev_and_modest_otherwise() {
+    let server = Server::start(dev());
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page/style.css", "text/css; charset=utf-8"),
+        ("/page/script.js", "text/javascript; charset=utf-8"),
+        ("/page/icon.svg", "image/svg+xml"),
+        ("/stats", "application/json"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(content_type)), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'self';"));
+        for elsewhere in ["src=\"http", "url(http", "@import", "<script>", " style=\""] {
+            assert!(!answer.body.contains(elsewhere), "{path} has {elsewhere}");
+        }
+    }
+    let stats: serde_json::Value = serde_json::from_str(&server.get("/stats").body).unwrap();
+    assert_eq!((&stats["shards"], &stats["connections"]), (&2.into(), &5.0.into()));
+
+    let server = Server::start(ControlSettings::default());
+    assert_eq!(server.get("/").status, 200);
+    assert!(!server.get("/").body.contains("script"));
+    assert_eq!(server.get("/stats").status, 404);
+    assert_eq!(server.get("/page/script.js").status, 404);
+    let missing = server.get("/nonsense");
+    assert_eq!((missing.status, missing.body.as_str()), (404, r#"{"error":"there is nothing at this path"}"#));
+}
+
+#[test]
+fn too_many_connections_are_turned_away_and_room_comes_back() {
+    let server = Server::start(ControlSettings { connections_max: 1, ..dev() });
+    let mut first = server.connect();
+    first.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(first.answer().status, 200);
+    let answer = server.get("/healthz");
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
+    assert_eq!(answer.body, r#"{"error":"too many connections to the control plane"}"#);
+    drop(first);
+    let again = (0..100).map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        server.get("/healthz").status
+    });
+    assert!(again.into_iter().any(|status| status == 200));
+}
+
+#[test]
+fn slow_heads_and_idle_connections_are_closed() {
+    let server = Server::start(ControlSettings { head_timeout: Duration::from_millis(200), ..dev() });
+    let mut slow = server.connect();
+    slow.send("GET /healthz HTTP/1.1\r\nHost:");
+    let mut idle = server.connect();
+    idle.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(idle.answer().status, 200);
+    assert!(idle.is_closed());
+    assert!(slow.is_closed());
+}
+
+#[test]
+fn rubbish_is_answered_and_harms_nobody() {
+    let server = Server::start(dev());
+    for rubbish in [
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /\u{7f} HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /api/publish HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        "POST /api/publish HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut peer = server.connect();
+        peer.send(rubbish);
+        let answer = peer.answer();
+        assert!((400..=505).contains(&answer.status), "{rubbish:?}: {answer:?}");
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn draining_closes_idle_connections_and_finishes_open_requests() {
+    let mut server = Server::start(dev());
+    let mut idle = server.connect();
+    idle.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(idle.answer().status, 200);
+    let mut busy = server.connect();
+    busy.send("POST /api/publish HTTP/1.1\r\nHost: test\r\nContent-Length: 24\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    drop(server.shutdown.take());
+    assert!(idle.is_closed());
+    busy.send(r#"{"channel":"a","data":1}"#);
+    let answer = busy.answer();
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    server.served.take().unwrap().join().unwrap();
+}

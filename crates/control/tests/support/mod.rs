@@ -1,0 +1,192 @@
+//! A listener that hands connections over as a shard does, and a data plane that records what it is asked.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may unwrap")]
+use std::borrow::Cow;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use control::metric::{self, Sample};
+use control::{Accepted, ControlSettings, DataPlane, Handed, Publish, PublishError, State};
+use tokio::sync::{mpsc, oneshot};
+
+/// Records publications; refuses subjects that say so.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    pub(crate) published: Arc<Mutex<Vec<Publish>>>,
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) scrapes: Arc<Mutex<u32>>,
+}
+
+impl DataPlane for Recorder {
+    async fn publish(&self, request: Publish) -> Result<Accepted, PublishError> {
+        match request.subject.as_str() {
+            "bad" => return Err(PublishError::BadSubject("it says so".into())),
+            "large" => return Err(PublishError::TooLarge { bytes_max: 5 }),
+            "away" => return Err(PublishError::Unavailable),
+            _ => {}
+        }
+        let mut published = self.published.lock().unwrap();
+        published.push(request);
+        Ok(Accepted { offset: published.len() as u64, epoch: "e".into(), position: format!("e-{}", published.len()) })
+    }
+
+    async fn samples(&self) -> Vec<Sample> {
+        *self.scrapes.lock().unwrap() += 1;
+        let mut samples = Vec::new();
+        for shard in ["0", "1"] {
+            for metric in metric::ALL.iter().filter(|metric| metric.name.starts_with("ringcast_")) {
+                let ours = [&metric::BUILD, &metric::READY, &metric::CONTROL_CONNECTIONS, &metric::CONTROL_TURNED_AWAY];
+                if ours.contains(metric) {
+                    continue;
+                }
+                let mut labels = vec![("shard", Cow::Borrowed(shard))];
+                if **metric == metric::CONNECTIONS {
+                    labels.push(("transport", "sse".into()));
+                }
+                samples.push(Sample { metric, labels, value: 2.5 });
+            }
+        }
+        samples
+    }
+
+    fn state(&self) -> State {
+        *self.state.lock().unwrap()
+    }
+}
+
+/// A running control plane.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) recorder: Recorder,
+    pub(crate) shutdown: Option<oneshot::Sender<()>>,
+    pub(crate) served: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// `data` answers what arrives for the data plane.
+    pub(crate) fn start(settings: ControlSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let recorder =
+            Recorder { published: Arc::default(), state: Arc::new(Mutex::new(State::Ready)), scrapes: Arc::default() };
+        let (to_control, handed) = mpsc::channel(64);
+        thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let to_control = to_control.clone();
+                thread::spawn(move || hand_over(stream, &to_control));
+            }
+        });
+        let (shutdown, asked) = oneshot::channel();
+        let plane = recorder.clone();
+        let served = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(control::serve(handed, plane, settings, async move {
+                let _ = asked.await;
+            }));
+        });
+        Self { address, recorder, shutdown: Some(shutdown), served: Some(served) }
+    }
+
+    pub(crate) fn connect(&self) -> Peer {
+        Peer::connect(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn ask(&self, head_and_body: &str) -> Answer {
+        let mut peer = self.connect();
+        peer.send(head_and_body);
+        peer.answer()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
+    }
+
+    pub(crate) fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+        self.ask(&post(path, headers, body))
+    }
+
+    pub(crate) fn last_published(&self) -> Publish {
+        self.recorder.published.lock().unwrap().last().cloned().unwrap()
+    }
+}
+
+pub(crate) fn post(path: &str, headers: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: test\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// Reads what is there, as a shard would have, and gives the socket away.
+fn hand_over(mut stream: TcpStream, to_control: &mpsc::Sender<Handed>) {
+    let mut head = vec![0; 16];
+    // Less than a head, often: the control plane must go on where the shard stopped.
+    let Ok(count) = stream.read(&mut head) else { return };
+    head.truncate(count);
+    let _ = to_control.blocking_send(Handed { socket: OwnedFd::from(stream), head });
+}
+
+/// A client's end of a connection.
+pub(crate) struct Peer(pub(crate) TcpStream);
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+impl Peer {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    pub(crate) fn send(&mut self, bytes: &str) {
+        self.0.write_all(bytes.as_bytes()).unwrap();
+    }
+
+    /// Up to and without the empty line.
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "closed within {:?}", String::from_utf8_lossy(&head));
+            head.push(byte[0]);
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    pub(crate) fn exactly(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// One answer that says how long it is.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let head = self.head();
+        let status = head[9..12].parse().unwrap();
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        answer.body = self.exactly(length);
+        answer
+    }
+
+    /// True if the server has closed and sent nothing before.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
+    }
+}
