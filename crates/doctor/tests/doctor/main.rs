@@ -1,0 +1,5 @@
+//! The doctor before hosts made of files.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+mod common;
+mod hosts;
+mod knobs;
