@@ -130,7 +130,8 @@ fn take_mark(body: &mut &[u8]) -> Option<Mark> {
         rest = after;
         let digit = u64::from(byte & 0x7f);
         let shifted = digit << (7 * place);
-        if shifted >> (7 * place) != digit {
+        // Too large, or written with a needless zero: nothing that we wrote.
+        if shifted >> (7 * place) != digit || (byte == 0 && place > 0) {
             return None;
         }
         offset |= shifted;

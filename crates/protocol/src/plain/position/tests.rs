@@ -73,6 +73,8 @@ fn what_is_no_position_is_refused_with_its_reason() {
     assert_eq!(read_position(&signed(&[])), Err(PositionError::Malformed));
     let mark = |offset: &[u8]| [&[0; 8], offset].concat();
     assert_eq!(read_position(&signed(&[&[VERSION][..], &mark(&[0x80])].concat())), Err(PositionError::Malformed));
+    let zero = signed(&[&[VERSION][..], &mark(&[0x80, 0])].concat());
+    assert_eq!(read_position(&zero), Err(PositionError::Malformed));
     let overflow = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
     assert_eq!(read_position(&signed(&[&[VERSION][..], &mark(&overflow)].concat())), Err(PositionError::Malformed));
     let many = [&[VERSION][..], &mark(&[0]).repeat(MARKS_MAX + 1)].concat();
