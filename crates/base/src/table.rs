@@ -127,6 +127,11 @@ impl<T: Default> Slab<T> {
         self.len() == 0
     }
 
+    /// Every row that was ever handed out; those not in use are default ones.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        (0..self.grown).map(|index| &self.rows[index])
+    }
+
     /// Bytes held, without what rows own on the heap.
     #[must_use]
     pub fn bytes(&self) -> usize {

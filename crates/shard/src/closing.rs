@@ -32,14 +32,21 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 impl Shard {
     // ---- queueing, and what happens when a reader is slow ----
 
-    /// Queues a publication; the outbox's policy decides what happens if it is at its bound.
-    pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, world: &mut impl Effects) {
+    /// Queues a publication, and what belongs `before` it; the outbox's policy decides what happens if it is at its bound.
+    pub(crate) fn queue(
+        &mut self,
+        conn: ConnId,
+        before: Option<Frame>,
+        frame: Frame,
+        subject: u32,
+        world: &mut impl Effects,
+    ) {
         if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
             return;
         }
         let bytes_max = self.config.outbox.bytes;
-        let over =
-            |row: &crate::conn::Conn| !row.outbox.is_empty() && row.outbox.bytes as usize + frame.len() > bytes_max;
+        let bytes = frame.len() + before.as_ref().map_or(0, |frame| frame.len());
+        let over = |row: &crate::conn::Conn| !row.outbox.is_empty() && row.outbox.bytes as usize + bytes > bytes_max;
         if over(&self.conns.rows[conn.0]) {
             // A burst within one turn is no slow reader: the socket may take it.
             self.flush(conn, world);
@@ -62,7 +69,11 @@ impl Shard {
                 self.report.outbox_dropped += 1;
             }
         }
-        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, subject);
+        let outbox = &mut self.conns.rows[conn.0].outbox;
+        if let Some(before) = before {
+            self.outboxes.push(outbox, before, subject);
+        }
+        self.outboxes.push(outbox, frame, subject);
         self.mark_dirty(conn);
     }
 

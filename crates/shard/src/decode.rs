@@ -187,9 +187,14 @@ impl Shard {
     /// Ends the stall of a connection whose outbox has room again.
     pub(crate) fn unstall(&mut self, conn: ConnId) {
         let row = &mut self.conns.rows[conn.0];
-        if row.flags.has(Flags::STALLED) && row.outbox.is_empty() && self.mail.has_room() {
+        if !row.flags.has(Flags::STALLED) || !row.outbox.is_empty() {
+            return;
+        }
+        if self.mail.has_room() {
             row.flags.set(Flags::STALLED, false);
             self.wake(conn);
+        } else if !self.stalled.contains(&conn) {
+            self.stalled.push(conn);
         }
     }
 

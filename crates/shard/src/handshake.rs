@@ -12,10 +12,19 @@ use crate::conn::{Flags, Phase, State};
 use crate::publisher::Publisher;
 use crate::report::{Refusal, Transport};
 use crate::request::{self, Denied, Request, WebSocketKey};
+use crate::send::Frame;
 use crate::shard::Shard;
 
 /// Most fields of a request head.
 const FIELDS_MAX: usize = head::FIELDS_MAX;
+
+/// An HTTP response: JSON, or no body.
+#[derive(Debug)]
+pub(crate) struct Response<'r> {
+    pub(crate) status: u16,
+    pub(crate) fields: &'r [(&'r str, &'r str)],
+    pub(crate) body: &'r [u8],
+}
 
 impl Shard {
     /// Bytes of a request's head; those of `bytes` that were received before are in front.
@@ -49,56 +58,70 @@ impl Shard {
             Request::Listen(listen) => self.listen(conn, listen, now, world),
             Request::Publish(body) => self.begin_body(conn, body, now, world),
             Request::PublishStream { key, ack } => {
-                self.upgraded(conn, &key, None, Transport::PublishStream, now, world);
+                self.upgraded(conn, &key, None, Transport::PublishStream, now);
                 if ack {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
             Request::Centrifugo { key, protocol } => {
-                self.upgraded(conn, &key, protocol, Transport::CentrifugoJson, now, world);
+                self.upgraded(conn, &key, protocol, Transport::CentrifugoJson, now);
             }
-            Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now, world),
+            Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
             Request::Elsewhere => {}
         }
     }
 
     /// Answers an upgrade; the connection is a WebSocket from here on.
-    pub(crate) fn upgraded(
+    fn upgraded(
         &mut self,
         conn: ConnId,
         key: &WebSocketKey,
         protocol: Option<&str>,
         transport: Transport,
         now: Instant,
-        world: &mut impl Effects,
     ) {
+        let response = self.switching_protocols(key, protocol);
+        let anchor = self.conns.rows[conn.0].outbox.last();
+        self.begin_open(conn, anchor, response, transport, now);
+    }
+
+    /// The answer to an upgrade.
+    pub(crate) fn switching_protocols(&mut self, key: &WebSocketKey, protocol: Option<&str>) -> Frame {
         self.scratch.clear();
         upgrade::write_response(&mut self.scratch, key, protocol);
-        let frame = Rc::from(&*self.scratch);
-        self.outboxes.push_first(&mut self.conns.rows[conn.0].outbox, frame);
+        Rc::from(&*self.scratch)
+    }
+
+    /// The connection is open from here on. Its response's head goes behind the row `anchor` of the outbox: earlier
+    /// responses are before it, what was delivered while owners were asked comes after it.
+    pub(crate) fn begin_open(&mut self, conn: ConnId, anchor: u32, head: Frame, transport: Transport, now: Instant) {
+        self.outboxes.push_behind(&mut self.conns.rows[conn.0].outbox, anchor, head);
         self.mark_dirty(conn);
         self.set_transport(conn, transport);
         let row = &mut self.conns.rows[conn.0];
         row.flags.set(Flags::HELD, false);
         row.phase = Phase::Open;
         row.active_s = crate::heartbeat::second(now);
-        self.arm_first_heartbeat(conn, now);
-        let _ = world;
+        if row.flags.has(Flags::FINISHED) {
+            self.begin_closing(conn, now);
+        } else {
+            self.arm_first_heartbeat(conn, now);
+        }
     }
 
-    /// Answers a request with JSON; the connection goes on to the next request, or is closed.
+    /// Answers a request; the connection goes on to the next request, or is closed.
     pub(crate) fn respond(
         &mut self,
         conn: ConnId,
-        status: u16,
-        fields: &[(&str, &str)],
-        body: &[u8],
+        response: &Response<'_>,
         keep_alive: bool,
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let keep_alive = keep_alive && self.drain.is_none();
+        let Response { status, fields, body } = *response;
+        let finished = self.conns.rows[conn.0].flags.has(Flags::FINISHED);
+        let keep_alive = keep_alive && !finished && self.drain.is_none();
         let mut all: Vec<(&str, &str)> = Vec::with_capacity(fields.len() + 3);
         if !body.is_empty() {
             all.push(("Content-Type", "application/json"));
@@ -134,7 +157,7 @@ impl Shard {
         };
         let mut body = Vec::new();
         plain::write_error(&mut body, &denied.reason);
-        self.respond(conn, denied.status, fields, &body, false, now, world);
+        self.respond(conn, &Response { status: denied.status, fields, body: &body }, false, now, world);
     }
 
     fn preflight(&mut self, conn: ConnId, keep_alive: bool, now: Instant, world: &mut impl Effects) {
@@ -144,7 +167,7 @@ impl Shard {
             ("Access-Control-Max-Age", "300"),
         ];
         let fields = if self.config.dev { open } else { &[("Allow", "GET, POST, PUT, OPTIONS")] };
-        self.respond(conn, 204, fields, &[], keep_alive, now, world);
+        self.respond(conn, &Response { status: 204, fields, body: &[] }, keep_alive, now, world);
     }
 
     fn leave_to_control(&mut self, conn: ConnId, bytes: &[u8], world: &mut impl Effects) {

@@ -149,8 +149,12 @@ impl Shard {
         self.queue_own(conn, frame, world);
         let flags = &mut self.conns.rows[conn.0].flags;
         flags.set(Flags::PINGED, true);
-        flags.set(Flags::PONG_DUE, true);
-        self.arm(conn, now + heartbeat.pong_timeout);
+        if heartbeat.pong_timeout.is_zero() {
+            self.arm(conn, now + heartbeat.ping_interval);
+        } else {
+            flags.set(Flags::PONG_DUE, true);
+            self.arm(conn, now + heartbeat.pong_timeout);
+        }
     }
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {

@@ -15,6 +15,7 @@ use wire::{response, sse};
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::encode::Encoded;
+use crate::handshake::Response;
 use crate::parcel::{Recovery, Waiter};
 use crate::report::{Refusal, Transport};
 use crate::request::{Denied, How, Listen};
@@ -31,6 +32,8 @@ const COLLECTED_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Listener {
     how: How,
+    /// The outbox's last row when the request came: the response's head goes behind it.
+    anchor: u32,
     /// Owners that have not answered yet.
     unanswered: usize,
     /// A long poll's: something is missing before what it collected.
@@ -88,6 +91,7 @@ impl Shard {
         let row = &mut self.conns.rows[conn.0];
         row.phase = Phase::Asked;
         row.flags.set(Flags::HELD, true);
+        let anchor = row.outbox.last();
         let waiter = Waiter::Conn { conn, generation: row.generation };
         let mut standing = Vec::with_capacity(listen.subjects.len());
         let mut since = Vec::with_capacity(listen.subjects.len());
@@ -98,7 +102,7 @@ impl Shard {
             since.push((subject, wanted.since));
         }
         let unanswered = standing.len();
-        let listener = Listener { how: listen.how, unanswered, reset: false, standing, collected: Vec::new() };
+        let listener = Listener { how: listen.how, anchor, unanswered, reset: false, standing, collected: Vec::new() };
         self.conns.lend(conn).state = State::Listening(Box::new(listener));
         for (subject, since) in since {
             self.join(subject, since, waiter, now, world);
@@ -179,13 +183,14 @@ impl Shard {
         };
         match &listener.how {
             How::WebSocket { key } => {
-                self.upgraded(conn, key, None, Transport::PlainWebSocket, now, world);
+                let head = self.switching_protocols(key, None);
+                self.begin_open(conn, listener.anchor, head, Transport::PlainWebSocket, now);
                 self.wake(conn);
             }
             How::EventStream => {
                 let keep = listener.standing.len() > 1;
                 let marks = listener.marks();
-                self.begin_stream(conn, &marks, now, world);
+                self.begin_stream(conn, listener.anchor, &marks, now, world);
                 if keep {
                     self.conns.lend(conn).state = State::Listening(listener);
                 }
@@ -208,7 +213,7 @@ impl Shard {
     /// The head of an event stream, before what was recovered; behind it the position from which to resume even if
     /// nothing comes: an event without data sets the reader's last event id and is not dispatched (WHATWG HTML, section
     /// 9.2.6).
-    fn begin_stream(&mut self, conn: ConnId, marks: &[Mark], now: Instant, world: &mut impl Effects) {
+    fn begin_stream(&mut self, conn: ConnId, anchor: u32, marks: &[Mark], now: Instant, world: &mut impl Effects) {
         let mut head = self.take_scratch();
         let mut fields = alloc::vec![
             ("Content-Type", "text/event-stream; charset=utf-8"),
@@ -220,17 +225,13 @@ impl Shard {
         }
         response::write_head(&mut head, 200, &fields, None, false);
         sse::write_retry(&mut head, RETRY_MS);
-        self.outboxes.push_first(&mut self.conns.rows[conn.0].outbox, Rc::from(&*head));
+        let response = Rc::from(&*head);
         self.scratch = head;
         let mut event = Vec::new();
         write_id(&mut event, marks);
         event.push(b'\n');
         self.queue_own(conn, event.into(), world);
-        let row = &mut self.conns.rows[conn.0];
-        row.flags.set(Flags::HELD, false);
-        row.phase = Phase::Open;
-        self.mark_dirty(conn);
-        self.arm_first_heartbeat(conn, now);
+        self.begin_open(conn, anchor, response, Transport::EventStream, now);
     }
 
     /// True for an event stream of several subjects: its ids tell where it stands in all of them.
@@ -251,11 +252,8 @@ impl Shard {
             write_id(&mut id, &listener.marks());
             id.into()
         });
-        if let Some(id) = id {
-            self.queue(conn, id, row, world);
-        }
         self.report.messages_out += 1;
-        self.queue(conn, encoded.bare_event(), row, world);
+        self.queue(conn, id, encoded.bare_event(), row, world);
     }
 
     // ---- long poll ----
@@ -281,7 +279,8 @@ impl Shard {
             plain::write_position(&mut position, &listener.marks());
             let position = core::str::from_utf8(&position).unwrap_or_default();
             self.unsubscribe_all(conn, world);
-            self.respond(conn, 204, &[("Ringcast-Position", position)], &[], keep_alive, now, world);
+            let fields: &[(&str, &str)] = &[("Ringcast-Position", position)];
+            self.respond(conn, &Response { status: 204, fields, body: &[] }, keep_alive, now, world);
             return;
         }
         let mut bytes = Vec::new();
@@ -293,7 +292,7 @@ impl Shard {
         }
         body.close(&listener.marks(), listener.reset);
         self.unsubscribe_all(conn, world);
-        self.respond(conn, 200, &[], &bytes, keep_alive, now, world);
+        self.respond(conn, &Response { status: 200, fields: &[], body: &bytes }, keep_alive, now, world);
     }
 
     /// True if the poll has something to answer with.

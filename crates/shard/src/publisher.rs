@@ -15,6 +15,7 @@ use wire::response;
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::encode::message;
+use crate::handshake::Response;
 use crate::parcel::{Parcel, Receipt, Waiter};
 use crate::report::Refusal;
 use crate::request::{Body, Denied, Framing};
@@ -162,7 +163,7 @@ impl Shard {
         };
         let mut body = Vec::new();
         plain::write_published(&mut body, Mark { subject_tag, epoch: position.epoch, offset: position.offset });
-        self.respond(conn, 200, &[], &body, keep_alive, now, world);
+        self.respond(conn, &Response { status: 200, fields: &[], body: &body }, keep_alive, now, world);
     }
 
     // ---- GET /pub, upgraded ----

@@ -162,7 +162,7 @@ fn listen(head: &Head<'_>, list: &str, config: &ShardConfig) -> Result<Request, 
     let last = head.field("last-event-id").and_then(|id| core::str::from_utf8(id).ok());
     let how = if let Some((_, key)) = upgrade {
         How::WebSocket { key }
-    } else if head.field("accept").is_some_and(|accept| contains_event_stream(accept)) {
+    } else if head.field("accept").is_some_and(contains_event_stream) {
         How::EventStream
     } else {
         How::LongPoll { timeout: poll_timeout(head, config)?, keep_alive: head.keep_alive() }

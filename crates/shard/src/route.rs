@@ -121,7 +121,7 @@ impl Shard {
         };
         self.report.messages_out += 1;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.queue(conn, frame, row, world);
+        self.queue(conn, None, frame, row, world);
     }
 
     /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to

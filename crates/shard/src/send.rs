@@ -33,6 +33,11 @@ impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
         self.head == NONE
     }
+
+    /// The row of the last frame, or `NONE`. It stays while nothing is flushed.
+    pub(crate) fn last(&self) -> u32 {
+        self.tail
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +80,11 @@ fn length(frame: &Frame) -> u32 {
 }
 
 impl Outboxes {
+    /// Bytes held: the rows, and the frames as if none were shared.
+    pub(crate) fn memory(&self) -> usize {
+        self.rows.bytes() + self.bytes
+    }
+
     fn frame_bytes(&self, at: u32) -> u32 {
         self.rows[at].frame.as_ref().map_or(0, length)
     }
@@ -93,15 +103,20 @@ impl Outboxes {
         self.bytes += bytes as usize;
     }
 
-    /// Queues a frame before all others; nothing of them has been sent.
-    pub(crate) fn push_first(&mut self, outbox: &mut Outbox, frame: Frame) {
-        debug_assert_eq!(outbox.sent, 0, "the head of a response comes before anything is sent");
+    /// Queues a frame behind the row `anchor`, which still waits; before all others if it is `NONE`.
+    pub(crate) fn push_behind(&mut self, outbox: &mut Outbox, anchor: u32, frame: Frame) {
         let bytes = length(&frame);
-        let at = self.rows.insert(Queued { frame: Some(frame), next: outbox.head, subject: NONE });
-        if outbox.head == NONE {
+        let next = if anchor == NONE { outbox.head } else { self.rows[anchor].next };
+        let at = self.rows.insert(Queued { frame: Some(frame), next, subject: NONE });
+        if anchor == NONE {
+            debug_assert_eq!(outbox.sent, 0, "nothing is put before a frame that is partly sent");
+            outbox.head = at;
+        } else {
+            self.rows[anchor].next = at;
+        }
+        if next == NONE {
             outbox.tail = at;
         }
-        outbox.head = at;
         outbox.bytes += bytes;
         self.bytes += bytes as usize;
     }

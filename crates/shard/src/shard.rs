@@ -9,7 +9,7 @@ use crate::border::{Effects, Input};
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
-use crate::conn::{Conn, Conns, Flags, Phase};
+use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::hop::Mail;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
@@ -199,9 +199,16 @@ impl Shard {
 
     fn on_received(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
         self.report.bytes_in += bytes.len() as u64;
-        let unfinished = self.conns.rows[conn.0].phase == Phase::Head
+        let head_begun = self.conns.rows[conn.0].phase == Phase::Head
             && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty());
-        if unfinished {
+        if head_begun {
+            if !bytes.contains(&b'\n')
+                && self.conns.lend(conn).unread.len() + bytes.len() <= self.config.limits.head_bytes
+            {
+                // No line has ended: a head that comes a byte at a time is not parsed a byte at a time.
+                self.conns.lend(conn).unread.extend_from_slice(bytes);
+                return;
+            }
             let mut whole = self.conns.take_unread(conn);
             whole.extend_from_slice(bytes);
             self.received(conn, &mut whole, now, world);
@@ -294,6 +301,8 @@ impl Shard {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
         let sessions = self.conns.sessions.bytes();
+        let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
+        let lent = self.conns.lents.bytes() + held + self.outboxes.memory();
         Report {
             bytes_out: self.outboxes.taken,
             outbox_bytes: count(self.outboxes.bytes),
@@ -307,7 +316,7 @@ impl Shard {
             memory_subscriptions: count(subscriptions),
             memory_subjects: count(subjects),
             memory_history: count(history),
-            memory_lent: count(self.conns.lents.bytes() + self.outboxes.bytes),
+            memory_lent: count(lent),
             ..self.report.clone()
         }
     }
