@@ -14,20 +14,32 @@ use crate::shard::Shard;
 const ECHO_BYTES_MAX: usize = 64 << 20;
 
 impl Shard {
-    /// Handles bytes by the connection's phase. Whatever can't be handled yet is kept, and reading is paused.
+    /// Handles bytes by the connection's phase, which they may change. Whatever can't be handled yet is kept, and reading
+    /// is paused. A loop and not a recursion: a peer decides how many requests it sends at once.
     pub(crate) fn received(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
-        if bytes.is_empty() {
-            return;
-        }
-        let row = &self.conns.rows[conn.0];
-        match row.phase {
-            Phase::Vacant | Phase::Closing => {}
-            Phase::Head => self.on_head(conn, bytes, now, world),
-            Phase::Body => self.on_body(conn, bytes, now, world),
-            Phase::Asked | Phase::Poll => self.keep_unread(conn, bytes, world),
-            Phase::Open if row.flags.has(Flags::GOODBYE) || row.transport == Transport::EventStream => {}
-            Phase::Open if row.flags.has(Flags::STALLED) => self.keep_unread(conn, bytes, world),
-            Phase::Open => self.on_frames(conn, bytes, now, world),
+        let mut used = 0;
+        while used < bytes.len() {
+            let rest = &mut bytes[used..];
+            let row = &self.conns.rows[conn.0];
+            let waits = match row.phase {
+                Phase::Vacant | Phase::Closing => return,
+                Phase::Asked | Phase::Poll => true,
+                Phase::Head | Phase::Body | Phase::Open => row.flags.has(Flags::STALLED),
+            };
+            if waits {
+                self.keep_unread(conn, rest, world);
+                return;
+            }
+            used += match row.phase {
+                Phase::Head => self.on_head(conn, rest, now, world),
+                Phase::Body => self.on_body(conn, rest, now, world),
+                Phase::Vacant | Phase::Closing | Phase::Asked | Phase::Poll | Phase::Open => {
+                    if !row.flags.has(Flags::GOODBYE) && row.transport != Transport::EventStream {
+                        self.on_frames(conn, rest, now, world);
+                    }
+                    return;
+                }
+            };
         }
     }
 

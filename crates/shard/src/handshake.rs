@@ -27,13 +27,13 @@ pub(crate) struct Response<'r> {
 }
 
 impl Shard {
-    /// Bytes of a request's head; those of `bytes` that were received before are in front.
-    pub(crate) fn on_head(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+    /// Bytes of a request's head, with those that came before in front. Says how many it used.
+    pub(crate) fn on_head(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) -> usize {
         let limits = HeadLimits { bytes_max: self.config.limits.head_bytes, fields_max: FIELDS_MAX };
         let read = match head::parse(bytes, &limits) {
             Ok(None) => {
                 self.conns.lend(conn).unread.extend_from_slice(bytes);
-                return;
+                return bytes.len();
             }
             Ok(Some(head)) => request::read(&head, &self.config).map(|request| (request, head.len())),
             Err(error) => Err(request::bad_head(&error)),
@@ -43,9 +43,10 @@ impl Shard {
             Ok((Request::Elsewhere, _)) => self.leave_to_control(conn, bytes, world),
             Ok((request, length)) => {
                 self.serve(conn, request, now, world);
-                self.received(conn, &mut bytes[length..], now, world);
+                return length;
             }
         }
+        bytes.len()
     }
 
     fn serve(&mut self, conn: ConnId, request: Request, now: Instant, world: &mut impl Effects) {
@@ -139,6 +140,7 @@ impl Shard {
         if keep_alive {
             self.conns.rows[conn.0].phase = Phase::Head;
             self.arm(conn, now + self.config.limits.keep_alive);
+            self.stall_if_full(conn, world);
             self.wake(conn);
         } else {
             self.begin_closing(conn, now);

@@ -101,14 +101,15 @@ impl Shard {
         self.conns.lend(conn).state = State::Body(body);
         self.arm(conn, now + self.config.limits.head_timeout);
         if empty {
-            self.on_body(conn, &mut [], now, world);
+            self.on_body(conn, &[], now, world);
         }
     }
 
-    pub(crate) fn on_body(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
+    /// Bytes of a request's body. Says how many it used.
+    pub(crate) fn on_body(&mut self, conn: ConnId, bytes: &[u8], now: Instant, world: &mut impl Effects) -> usize {
         let State::Body(mut body) = self.conns.take_state(conn) else {
             debug_assert!(false, "a connection in phase Body has a body");
-            return;
+            return bytes.len();
         };
         let (used, done) = match &mut body.framing {
             Framing::Length(length) => {
@@ -120,16 +121,16 @@ impl Shard {
                 Ok(progress) => (progress.used, progress.done),
                 Err(error) => {
                     self.deny(conn, &bad_body(error), now, world);
-                    return;
+                    return bytes.len();
                 }
             },
         };
-        if !done {
+        if done {
+            self.publish_body(conn, *body, now, world);
+        } else {
             self.conns.lend(conn).state = State::Body(body);
-            return;
         }
-        self.publish_body(conn, *body, now, world);
-        self.received(conn, &mut bytes[used..], now, world);
+        used
     }
 
     fn publish_body(&mut self, conn: ConnId, body: Body, now: Instant, world: &mut impl Effects) {
