@@ -24,6 +24,8 @@ pub(crate) struct Drain {
     told: u64,
     /// The next slot to look at.
     cursor: u32,
+    /// When it goes on.
+    next_at: Instant,
 }
 
 /// How often a drain goes on.
@@ -258,19 +260,20 @@ impl Shard {
 
     pub(crate) fn begin_drain(&mut self, spread: Duration, now: Instant) {
         let total = self.conns.open as u64;
-        self.drain.get_or_insert(Drain { began: now, spread, total, told: 0, cursor: 0 });
+        self.drain.get_or_insert(Drain { began: now, spread, total, told: 0, cursor: 0, next_at: now });
     }
 
     /// When the drain goes on.
-    pub(crate) fn next_drain_step(&self, now: Instant) -> Option<Instant> {
-        self.drain.filter(|_| self.conns.open > 0).map(|_| now + DRAIN_STEP)
+    pub(crate) fn next_drain_step(&self) -> Option<Instant> {
+        self.drain.filter(|_| self.conns.open > 0).map(|drain| drain.next_at)
     }
 
     /// Tells as many connections to come back elsewhere as are due by now: evenly over the drain's spread.
     pub(crate) fn go_on_draining(&mut self, now: Instant, world: &mut impl Effects) {
-        let Some(mut drain) = self.drain else {
+        let Some(mut drain) = self.drain.filter(|drain| drain.next_at <= now) else {
             return;
         };
+        drain.next_at = now + DRAIN_STEP;
         let elapsed = now.since(drain.began);
         let due = if elapsed >= drain.spread {
             u64::MAX

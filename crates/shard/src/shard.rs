@@ -120,15 +120,19 @@ impl Shard {
         self.resume_ready(now, world);
     }
 
-    /// When [`Shard::handle_timeout`] has something to do; `None`: there is nothing to wake up for.
+    /// When [`Shard::handle_timeout`] has something to do; the origin, if the turn has left something that must go on at once;
+    /// `None`: there is nothing to wake up for.
     #[must_use]
-    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.has_unfinished() {
+            return Some(Instant::ORIGIN);
+        }
         [
             self.wheel.next_due(),
             self.acks_at,
             self.hub.next_history_expiry(),
             self.idempotency.next_expiry(),
-            self.next_drain_step(now),
+            self.next_drain_step(),
         ]
         .into_iter()
         .flatten()
@@ -165,9 +169,7 @@ impl Shard {
         self.mail.waiting() > 0
     }
 
-    /// True while a turn has left something for the next one, which must come at once.
-    #[must_use]
-    pub fn has_unfinished(&self) -> bool {
+    fn has_unfinished(&self) -> bool {
         !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty() && self.closing.is_empty())
     }
 
