@@ -78,6 +78,7 @@ metrics! {
     MEMORY = Gauge "ringcast_memory_bytes" "Bytes held in user space, by `class`: connections, subscriptions, subjects, history, lent.";
 
     CONTROL_CONNECTIONS = Gauge "ringcast_control_connections" "Connections of the control plane: API, page, metrics, requests passed on.";
+    CONTROL_ANSWERS = Counter "ringcast_control_answers_total" "Answers of the control plane, by `status`; those of requests passed on are not among them.";
     CONTROL_TURNED_AWAY = Counter "ringcast_control_turned_away_total" "Connections of the control plane answered with 503 because there were too many.";
 
     PROCESS_CPU = Counter "process_cpu_seconds_total" "CPU time of the whole process, in user space and kernel.";

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{map_response, map_response_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,8 @@ pub(crate) struct App<P> {
     pub(crate) room: Arc<Semaphore>,
     /// Connections that there was no room for.
     pub(crate) turned_away: AtomicU64,
+    /// Answers given, by status from 100 on.
+    answers: [AtomicU64; 500],
     /// The kernel's release, for the metrics.
     kernel: String,
 }
@@ -41,6 +44,7 @@ impl<P: DataPlane> App<P> {
             snapshots: Snapshots::default(),
             room: Arc::new(Semaphore::new(settings.connections_max)),
             turned_away: AtomicU64::new(0),
+            answers: [const { AtomicU64::new(0) }; 500],
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             settings,
         }
@@ -58,13 +62,30 @@ impl<P: DataPlane> App<P> {
         let ready = self.plane.state() == State::Ready;
         let open = self.settings.connections_max - self.room.available_permits();
         let plain = |metric: &'static Metric, value| Sample { metric, labels: Vec::new(), value };
-        vec![
+        let mut samples = vec![
             Sample { metric: &metric::BUILD, labels: build, value: 1.0 },
             plain(&metric::READY, f64::from(u8::from(ready))),
             plain(&metric::CONTROL_CONNECTIONS, open as f64),
             plain(&metric::CONTROL_TURNED_AWAY, self.turned_away.load(Ordering::Relaxed) as f64),
-        ]
+        ];
+        for (status, count) in (100_u16..).zip(&self.answers) {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                let labels = vec![("status", Cow::Owned(status.to_string()))];
+                samples.push(Sample { metric: &metric::CONTROL_ANSWERS, labels, value: count as f64 });
+            }
+        }
+        samples
     }
+}
+
+/// Counts an answer of ours.
+async fn count<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, answer: Response) -> Response {
+    let status = usize::from(answer.status().as_u16());
+    if let Some(count) = status.checked_sub(100).and_then(|index| app.answers.get(index)) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+    answer
 }
 
 /// The table of paths.
@@ -77,7 +98,8 @@ pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
         .merge(api::routes(app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(map_response(harden));
+        .layer(map_response(harden))
+        .layer(map_response_with_state(Arc::clone(app), count::<P>));
     // What is passed on stays as the data plane has answered it.
     ours.merge(proxy::routes()).with_state(Arc::clone(app))
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use control::metric::MetricKind;
 use control::{ControlSettings, State};
 use support::Server;
 
@@ -35,11 +36,13 @@ fn head_is_get_without_a_body() {
 #[test]
 fn metrics_come_in_both_formats() {
     let server = Server::start(dev());
+    server.get("/nonsense");
     let text = server.get("/metrics");
     assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(text.body.contains("# TYPE ringcast_messages_sent_total counter\n"), "{}", text.body);
     assert!(text.body.contains("\nringcast_messages_sent_total{shard=\"1\"} 2.5\n"));
     assert!(text.body.contains("\nringcast_ready 1\n"));
+    assert!(text.body.contains("\nringcast_control_answers_total{status=\"404\"} 1\n"));
     assert!(text.body.contains("transport=\"sse\""));
     assert!(text.body.contains("process_resident_memory_bytes "));
     assert!(!text.body.contains("# EOF"));
@@ -145,4 +148,18 @@ fn draining_closes_idle_connections_and_finishes_open_requests() {
     let answer = busy.answer();
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     server.served.take().unwrap().join().unwrap();
+}
+
+#[test]
+fn every_metric_is_documented_and_named_as_prometheus_wants() {
+    let page = include_str!("../../../docs/METRICS.md");
+    for metric in control::metric::ALL {
+        let (name, help) = (metric.name, metric.help);
+        let kind = if name.ends_with("_total") { MetricKind::Counter } else { MetricKind::Gauge };
+        assert_eq!(metric.kind, kind, "{name}: counters end in _total, and only they");
+        assert!(help.ends_with('.') && !help.contains('\n') && !help.contains('\\'), "{name}: {help}");
+        let word = if kind == MetricKind::Counter { "counter" } else { "gauge" };
+        let row = format!("| `{name}` | {word} | {help} |");
+        assert!(page.contains(&row), "docs/METRICS.md lacks: {row}");
+    }
 }
