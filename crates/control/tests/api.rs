@@ -67,6 +67,7 @@ fn a_thousand_subjects_each_get_it_once() {
 #[test]
 fn errors_have_centrifugos_codes_and_statuses() {
     let server = server();
+    let long_key = serde_json::json!({"channel": "a", "data": 1, "idempotency_key": "k".repeat(256)}).to_string();
     let transport = "X-API-Key: secret\r\nX-Centrifugo-Error-Mode: transport\r\n";
     for (body, code, status) in [
         (r#"{"data":1}"#, 107, 400),
@@ -77,6 +78,7 @@ fn errors_have_centrifugos_codes_and_statuses() {
         (r#"{"channel":"a","data":1,"version":3}"#, 108, 400),
         (r#"{"channel":"a","data":1,"tags":{"a":"b"}}"#, 108, 400),
         ("null", 107, 400),
+        (long_key.as_str(), 107, 400),
     ] {
         let answer = server.post("/api/publish", KEY, body);
         assert_eq!(answer.status, 200, "{body}");

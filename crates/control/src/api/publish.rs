@@ -16,6 +16,9 @@ use super::error::ApiError;
 /// Publications of one broadcast that are on their way at a time.
 const BROADCAST_AHEAD: usize = 64;
 
+/// Longest idempotency key in bytes, as in the `Idempotency-Key` of `POST /pub`: shards remember keys.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
 /// Publishes to one subject.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
@@ -103,6 +106,9 @@ impl Params {
         }
         if self.skip_history == Some(true) {
             return Err(ApiError::not_available("'skip_history'"));
+        }
+        if self.idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            return Err(ApiError::bad_request("'idempotency_key' is longer than 255 bytes"));
         }
         let idempotency_key = Some(self.idempotency_key).filter(|key| !key.is_empty());
         let bytes = if self.b64data.is_empty() {
