@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use core::ops::Range;
 
 use super::partial::{Frame, Partial};
-use super::{CONTROL_BYTES_MAX, FrameError, Kind, Opcode, close, mask};
+use super::{FrameError, Kind, Opcode, close, mask};
 
 /// Which side of the connection the decoder is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,7 +169,7 @@ impl Decoder {
             if !held.head.is_empty() {
                 let before = held.head.len();
                 let taken = held.head.extend(rest);
-                let parsed = self.parse(held.head.as_slice(), gathered)?;
+                let parsed = self.parse_header(held.head.as_slice(), gathered)?;
                 *used += match &parsed {
                     Some((_, len)) => len - before,
                     None => taken,
@@ -180,7 +180,7 @@ impl Decoder {
                 return Ok(parsed.map(|(frame, _)| frame));
             }
         }
-        let parsed = self.parse(rest, gathered)?;
+        let parsed = self.parse_header(rest, gathered)?;
         if let Some((frame, len)) = parsed {
             *used += len;
             return Ok(Some(frame));
@@ -188,53 +188,6 @@ impl Decoder {
         partial.get_or_insert_default().head.extend(rest);
         *used = bytes.len();
         Ok(None)
-    }
-
-    /// The header at the begin of `bytes` and its length; `None` if it is not complete. Checks go byte by byte from the left,
-    /// so that a header in pieces gives the same error as a whole one, only sooner. `gathered` counts the bytes of the
-    /// message in whose middle we are.
-    #[inline]
-    fn parse(&self, bytes: &[u8], gathered: Option<usize>) -> Result<Option<(Frame, usize)>, FrameError> {
-        let Some(&first) = bytes.first() else { return Ok(None) };
-        if first & 0x70 != 0 {
-            return Err(FrameError::ReservedBitSet);
-        }
-        let opcode = Opcode::from_bits(first).ok_or(FrameError::OpcodeReserved)?;
-        let fin = first & 0x80 != 0;
-        if opcode.is_control() {
-            if !fin {
-                return Err(FrameError::ControlFragmented);
-            }
-        } else if opcode == Opcode::Continuation && gathered.is_none() {
-            return Err(FrameError::ContinuationUnexpected);
-        } else if opcode != Opcode::Continuation && gathered.is_some() {
-            return Err(FrameError::MessageInterrupted);
-        }
-        let Some(&second) = bytes.get(1) else { return Ok(None) };
-        let masked = second & 0x80 != 0;
-        match self.role {
-            Role::Server if !masked => return Err(FrameError::MaskMissing),
-            Role::Client if masked => return Err(FrameError::MaskUnexpected),
-            Role::Server | Role::Client => {}
-        }
-        let short = usize::from(second & 0x7f);
-        if opcode.is_control() && short > CONTROL_BYTES_MAX {
-            return Err(FrameError::ControlTooLong);
-        }
-        let Some((left, len)) = length(short, &bytes[2..])? else { return Ok(None) };
-        if !opcode.is_control() {
-            if left > self.frame_bytes_max {
-                return Err(FrameError::FrameTooLarge);
-            }
-            if left > self.message_bytes_max.saturating_sub(gathered.unwrap_or(0)) {
-                return Err(FrameError::MessageTooLarge);
-            }
-        }
-        if !masked {
-            return Ok(Some((Frame { opcode, fin, key: [0; 4], left, done: 0 }, len)));
-        }
-        let Some(&key) = bytes[len..].first_chunk::<4>() else { return Ok(None) };
-        Ok(Some((Frame { opcode, fin, key, left, done: 0 }, len + 4)))
     }
 
     /// Adds what came of a frame to what is held, and says what is complete by it.
@@ -284,31 +237,6 @@ impl Decoder {
         };
         held.mark_delivered(matches!(place, Place::Control));
         Ok(Some((what, place)))
-    }
-}
-
-/// The payload's length, and that of the header up to its end, from the 7-bit length and the bytes after it: RFC 6455,
-/// section 5.2, "the minimal number of bytes MUST be used".
-#[inline]
-fn length(short: usize, after: &[u8]) -> Result<Option<(usize, usize)>, FrameError> {
-    match short {
-        126 => {
-            let Some(&long) = after.first_chunk::<2>() else { return Ok(None) };
-            let long = usize::from(u16::from_be_bytes(long));
-            if long < 126 { Err(FrameError::LengthNotMinimal) } else { Ok(Some((long, 4))) }
-        }
-        127 => {
-            if after.first().is_some_and(|top| top & 0x80 != 0) {
-                return Err(FrameError::LengthInvalid);
-            }
-            let Some(&long) = after.first_chunk::<8>() else { return Ok(None) };
-            let long = u64::from_be_bytes(long);
-            if long <= u64::from(u16::MAX) {
-                return Err(FrameError::LengthNotMinimal);
-            }
-            usize::try_from(long).map(|long| Some((long, 10))).map_err(|_| FrameError::FrameTooLarge)
-        }
-        _ => Ok(Some((short, 2))),
     }
 }
 

@@ -1,5 +1,6 @@
-//! A frame's header, written.
-use super::Opcode;
+//! A frame's header: RFC 6455, section 5.2, written and read.
+use super::partial::Frame;
+use super::{CONTROL_BYTES_MAX, Decoder, FrameError, Opcode, Role};
 
 /// Most bytes of a header: 2, an 8-byte length, a 4-byte mask.
 pub(super) const HEADER_BYTES_MAX: usize = 14;
@@ -37,10 +38,10 @@ impl AsRef<[u8]> for Header {
 
 /// The header of an unfragmented frame as a server sends it: not masked (RFC 6455, section 5.1).
 ///
-/// A control frame's payload must be at most [`super::CONTROL_BYTES_MAX`] bytes.
+/// A control frame's payload must be at most [`CONTROL_BYTES_MAX`] bytes.
 #[must_use]
 pub fn header(opcode: Opcode, payload_len: usize) -> Header {
-    debug_assert!(!opcode.is_control() || payload_len <= super::CONTROL_BYTES_MAX, "RFC 6455, section 5.5");
+    debug_assert!(!opcode.is_control() || payload_len <= CONTROL_BYTES_MAX, "RFC 6455, section 5.5");
     let mut header = Header { bytes: [0; HEADER_BYTES_MAX], len: 2 };
     header.bytes[0] = FIN | opcode.bits();
     if let Ok(len @ 0..=125) = u8::try_from(payload_len) {
@@ -62,4 +63,82 @@ pub fn masked_header(opcode: Opcode, payload_len: usize, key: [u8; 4]) -> Header
     header.bytes[1] |= MASKED;
     header.push(&key);
     header
+}
+
+impl Decoder {
+    /// The header at the begin of `bytes` and its length; `None` if it is not complete. Checks go byte by byte from the left,
+    /// so that a header in pieces gives the same error as a whole one, only sooner. `gathered` counts the bytes of the
+    /// message in whose middle we are.
+    #[inline]
+    pub(super) fn parse_header(
+        &self,
+        bytes: &[u8],
+        gathered: Option<usize>,
+    ) -> Result<Option<(Frame, usize)>, FrameError> {
+        let Some(&first) = bytes.first() else { return Ok(None) };
+        if first & 0x70 != 0 {
+            return Err(FrameError::ReservedBitSet);
+        }
+        let opcode = Opcode::from_bits(first).ok_or(FrameError::OpcodeReserved)?;
+        let fin = first & 0x80 != 0;
+        if opcode.is_control() {
+            if !fin {
+                return Err(FrameError::ControlFragmented);
+            }
+        } else if opcode == Opcode::Continuation && gathered.is_none() {
+            return Err(FrameError::ContinuationUnexpected);
+        } else if opcode != Opcode::Continuation && gathered.is_some() {
+            return Err(FrameError::MessageInterrupted);
+        }
+        let Some(&second) = bytes.get(1) else { return Ok(None) };
+        let masked = second & 0x80 != 0;
+        match self.role {
+            Role::Server if !masked => return Err(FrameError::MaskMissing),
+            Role::Client if masked => return Err(FrameError::MaskUnexpected),
+            Role::Server | Role::Client => {}
+        }
+        let short = usize::from(second & 0x7f);
+        if opcode.is_control() && short > CONTROL_BYTES_MAX {
+            return Err(FrameError::ControlTooLong);
+        }
+        let Some((left, len)) = length(short, &bytes[2..])? else { return Ok(None) };
+        if !opcode.is_control() {
+            if left > self.frame_bytes_max {
+                return Err(FrameError::FrameTooLarge);
+            }
+            if left > self.message_bytes_max.saturating_sub(gathered.unwrap_or(0)) {
+                return Err(FrameError::MessageTooLarge);
+            }
+        }
+        if !masked {
+            return Ok(Some((Frame { opcode, fin, key: [0; 4], left, done: 0 }, len)));
+        }
+        let Some(&key) = bytes[len..].first_chunk::<4>() else { return Ok(None) };
+        Ok(Some((Frame { opcode, fin, key, left, done: 0 }, len + 4)))
+    }
+}
+
+/// The payload's length, and that of the header up to its end, from the 7-bit length and the bytes after it: RFC 6455,
+/// section 5.2, "the minimal number of bytes MUST be used".
+#[inline]
+fn length(short: usize, after: &[u8]) -> Result<Option<(usize, usize)>, FrameError> {
+    match short {
+        126 => {
+            let Some(&long) = after.first_chunk::<2>() else { return Ok(None) };
+            let long = usize::from(u16::from_be_bytes(long));
+            if long < 126 { Err(FrameError::LengthNotMinimal) } else { Ok(Some((long, 4))) }
+        }
+        127 => {
+            if after.first().is_some_and(|top| top & 0x80 != 0) {
+                return Err(FrameError::LengthInvalid);
+            }
+            let Some(&long) = after.first_chunk::<8>() else { return Ok(None) };
+            let long = u64::from_be_bytes(long);
+            if long <= u64::from(u16::MAX) {
+                return Err(FrameError::LengthNotMinimal);
+            }
+            usize::try_from(long).map(|long| Some((long, 10))).map_err(|_| FrameError::FrameTooLarge)
+        }
+        _ => Ok(Some((short, 2))),
+    }
 }
