@@ -74,13 +74,14 @@ fn spread(interface: &Interface, processors: u64) -> Finding {
     let is_pinned_together = *queues > 1 && *interrupts > 1 && *interrupt_processors == 1;
     if is_pinned_together {
         let why = "all queues interrupt one processor: it is the only one that takes packets in";
-        let fix = format!("tuning/nic --yes {name}");
+        let fix = format!("tuning/apply --yes --only nic --nic {name}");
         return Finding::wrong(CHECK, Verdict::Warn, found, why, fix);
     }
     if *queues < processors && *spread_queues == 0 {
         let why =
             format!("{processors} processors, but only {queues} take packets in: the others' shards wait for them");
-        let fix = format!("tuning/nic --yes {name}   # as many queues as the card has, the rest by RPS");
+        let fix =
+            format!("tuning/apply --yes --only nic --nic {name}   # as many queues as the card has, the rest by RPS");
         return Finding::wrong(CHECK, Verdict::Warn, found, why, fix);
     }
     Finding::pass(CHECK, found, "packets come in on all processors")

@@ -41,6 +41,11 @@ impl FakeHost {
         fs::remove_file(self.path(path)).unwrap();
     }
 
+    /// The directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Asks the doctor.
     pub(crate) fn examine(&self, target: Option<u64>) -> Report {
         let args = Args { target, shards: None, pid: None, json: false, root: self.root.clone() };

@@ -134,7 +134,7 @@ fn conntrack_counts_only_when_a_rule_uses_it() {
 fn a_card_that_leaves_processors_out_is_named() {
     let few = FakeHost::new(crate::common::TUNED);
     crate::common::card(&few, 4, &|queue| queue);
-    assert_named_first(&few.examine(Some(TARGET)), "network card", Warn, "tuning/nic --yes eth0");
+    assert_named_first(&few.examine(Some(TARGET)), "network card", Warn, "tuning/apply --yes --only nic --nic eth0");
 
     for queue in 0..4 {
         few.set(&format!("/sys/class/net/eth0/queues/rx-{queue}/rps_cpus"), "fff");
@@ -143,7 +143,12 @@ fn a_card_that_leaves_processors_out_is_named() {
 
     let together = FakeHost::new(crate::common::TUNED);
     crate::common::card(&together, 12, &|_| 0);
-    assert_named_first(&together.examine(Some(TARGET)), "network card", Warn, "tuning/nic --yes eth0");
+    assert_named_first(
+        &together.examine(Some(TARGET)),
+        "network card",
+        Warn,
+        "tuning/apply --yes --only nic --nic eth0",
+    );
 }
 
 #[test]

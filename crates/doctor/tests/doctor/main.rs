@@ -3,3 +3,4 @@
 mod common;
 mod hosts;
 mod knobs;
+mod tuning;
