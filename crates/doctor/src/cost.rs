@@ -15,7 +15,7 @@ pub const USER_BYTES: u64 = 250;
 /// One idle subscribed connection, all in all.
 pub const CONNECTION_BYTES: u64 = KERNEL_SOCKET_BYTES + KERNEL_POLL_BYTES + USER_BYTES;
 
-/// Kernel memory of one tracked connection: `struct nf_conn` is a 256-byte object with its extensions beside it, and a share of the
+/// Kernel memory of one tracked connection: 256 bytes of `nf_conntrack` in /proc/slabinfo (6.18), its extensions and a share of the
 /// hash.
 pub const CONNTRACK_BYTES: u64 = 320;
 
