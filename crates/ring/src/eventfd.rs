@@ -2,7 +2,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-use crate::errno::checked;
+use crate::errno::{checked, counted};
 
 /// An eventfd of this thread's file table.
 #[derive(Debug)]
@@ -21,6 +21,26 @@ impl EventFd {
         // - the kernel made it in the line above, and it has not been given away.
         let owned = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self(owned))
+    }
+
+    /// Another descriptor of the same counter.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    /// Adds 1 to the counter, which wakes whoever reads it.
+    ///
+    /// # Errors
+    /// What the kernel says. It waits only if the counter is at 2^64 - 2.
+    pub fn notify(&self) -> io::Result<()> {
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: the kernel reads the given number of bytes at the pointer, during the call.
+        // - pointer and length are those of `one`, a local.
+        let written = unsafe { libc::write(self.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        counted(written).map(drop)
     }
 
     /// Gives the descriptor to a file type of another library.

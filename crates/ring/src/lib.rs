@@ -33,7 +33,7 @@ pub use doorbell::{Doorbell, RingAddress};
 pub use eventfd::EventFd;
 pub use features::Features;
 pub use files::unshare;
-pub use listener::{ListenerOptions, listen};
+pub use listener::{ListenerOptions, claim, listen};
 pub use obstacle::{Obstacle, probe};
 pub use rings::{Batch, Completion, Ring, Wait};
 pub use sockets::{Received, SEND_PIECES_MAX, Socket, Written};

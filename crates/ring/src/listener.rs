@@ -27,15 +27,7 @@ pub struct ListenerOptions {
 /// # Errors
 /// What the kernel says; `AddrInUse` if the port is taken.
 pub fn listen(address: SocketAddr, options: ListenerOptions) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: the call takes no pointer.
-    let made = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
-    let fd = checked(made)?;
-    // SAFETY: `fd` must be open and nobody else's.
-    // - the kernel made it above, and it has not been given away.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-
-    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    let socket = open(address)?;
     set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, c_int::from(options.shared))?;
     set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
     if !options.user_timeout.is_zero() {
@@ -51,6 +43,30 @@ pub fn listen(address: SocketAddr, options: ListenerOptions) -> io::Result<Owned
     // SAFETY: the call takes no pointer.
     let listening = unsafe { libc::listen(socket.as_raw_fd(), c_int::from(options.backlog)) };
     checked(listening)?;
+    Ok(socket)
+}
+
+/// Finds out whether nobody listens at `address`, shared or not, and with port 0 chooses a port. Nothing is held on return: a
+/// port that is free is not kept free.
+///
+/// # Errors
+/// What the kernel says; `AddrInUse` if somebody listens there.
+pub fn claim(address: SocketAddr) -> io::Result<SocketAddr> {
+    let socket = open(address)?;
+    bind(&socket, address)?;
+    std::net::TcpListener::from(socket).local_addr()
+}
+
+/// A socket that may take the place of connections that are closing.
+fn open(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    // SAFETY: the call takes no pointer.
+    let made = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
+    let fd = checked(made)?;
+    // SAFETY: `fd` must be open and nobody else's.
+    // - the kernel made it above, and it has not been given away.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     Ok(socket)
 }
 

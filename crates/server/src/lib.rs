@@ -1,1 +1,38 @@
-//! The glommio assembly: pin, listen, the turn loop, the mesh, clock and entropy.
+//! `server`: the assembly. Shards on pinned glommio executors, rings, listeners, mailboxes, the control plane beside them.
+//!
+//! Owns: threads, sockets, the turn loop ([`turn`](self)), the clock and the entropy, settings, start and drain.
+//! Never touches: what bytes mean. It hands inputs to a shard and does what the shard asks.
+//! Driven by: `main`, through [`run`].
+//!
+//! A turn, in `turn`: completions become inputs · queued reads · mailboxes · commands · timers · the shard flushes · doorbells · one
+//! system call submits and sleeps.
+//!
+//! Invariants:
+//! - Nothing on a message's way takes a lock or waits: not for another shard, not for the control plane.
+//! - A shard that has nothing to do and no timer uses no CPU at all.
+//! - Time comes in at `clock`, randomness at `entropy`, and nowhere else.
+#![warn(clippy::cast_possible_truncation)]
+
+mod accept;
+mod clock;
+mod desk;
+mod entropy;
+mod error;
+mod hand_over;
+mod host;
+mod mesh;
+mod plane;
+mod port;
+mod rate;
+mod run;
+pub mod settings;
+mod slots;
+mod tally;
+mod turn;
+mod world;
+
+pub use error::StartError;
+pub use host::{Guest, Guests};
+pub use run::{GuestList, Running, run, run_with};
+pub use settings::Settings;
+pub use tally::Tally;

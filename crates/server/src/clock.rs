@@ -1,0 +1,21 @@
+//! The only place where time comes in.
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base::Instant;
+use rustix::thread::ClockId;
+
+/// The monotonic clock, from an origin that all threads of the process share.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn now() -> Instant {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    let origin = *ORIGIN.get_or_init(std::time::Instant::now);
+    Instant::ORIGIN + origin.elapsed()
+}
+
+/// CPU time that the calling thread has used, in user space and kernel.
+pub(crate) fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,117 @@
+//! Where the control plane's commands go out to the shards and their answers come in.
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use base::ShardId;
+use control::State;
+use crossbeam_channel::Sender;
+use ring::Doorbell;
+use shard::{Answer, Command, Ticket};
+use tokio::sync::oneshot;
+
+use crate::mesh::Beds;
+use crate::tally::Tally;
+
+/// A shard's answer, and its world's counters if it is a report.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) shard: ShardId,
+    pub(crate) answer: Answer,
+    pub(crate) tally: Option<Tally>,
+}
+
+/// Shared by all threads. Its lock is taken twice a command, for a map's insertion or removal.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    commands: Vec<Sender<(Ticket, Command)>>,
+    beds: Beds,
+    doorbell: Doorbell,
+    waiting: Mutex<BTreeMap<Ticket, oneshot::Sender<Reply>>>,
+    next: AtomicU64,
+    state: AtomicU8,
+}
+
+/// A command that is under way. Dropped before its answer has come, the answer is thrown away.
+pub(crate) struct Pending<'a> {
+    desk: &'a Desk,
+    ticket: Ticket,
+    reply: oneshot::Receiver<Reply>,
+}
+
+impl Desk {
+    pub(crate) fn new(commands: Vec<Sender<(Ticket, Command)>>, beds: Beds, doorbell: Doorbell) -> Self {
+        Self {
+            commands,
+            beds,
+            doorbell,
+            waiting: Mutex::default(),
+            next: AtomicU64::new(1),
+            state: AtomicU8::new(State::Starting as u8),
+        }
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> u16 {
+        u16::try_from(self.commands.len()).unwrap_or(ShardId::COUNT_MAX)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let state = self.state.load(Ordering::Relaxed);
+        [State::Starting, State::Ready].into_iter().find(|one| *one as u8 == state).unwrap_or(State::Draining)
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Sends a command whose answer is awaited; `None` if the shard has left or is behind by thousands of commands.
+    pub(crate) fn ask(&self, shard: ShardId, command: Command) -> Option<Pending<'_>> {
+        let ticket = Ticket(self.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, reply) = oneshot::channel();
+        self.waiting().insert(ticket, sender);
+        let pending = Pending { desk: self, ticket, reply };
+        self.send(shard, ticket, command).then_some(pending)
+    }
+
+    /// Sends a command that has no answer; false as in [`Desk::ask`].
+    pub(crate) fn tell(&self, shard: ShardId, command: Command) -> bool {
+        self.send(shard, Ticket(0), command)
+    }
+
+    fn send(&self, shard: ShardId, ticket: Ticket, command: Command) -> bool {
+        let Some(sender) = self.commands.get(shard.index()) else { return false };
+        if sender.try_send((ticket, command)).is_err() {
+            return false;
+        }
+        // A shard whose ring is gone has left, and its answer never comes.
+        self.beds.wake(shard).is_none_or(|bell| self.doorbell.ring(bell).is_ok())
+    }
+
+    /// A shard answers.
+    pub(crate) fn answered(&self, ticket: Ticket, shard: ShardId, answer: Answer, tally: Option<Tally>) {
+        let waiter = self.waiting().remove(&ticket);
+        if let Some(waiter) = waiter {
+            // Whoever asked may have gone.
+            let _ = waiter.send(Reply { shard, answer, tally });
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<Ticket, oneshot::Sender<Reply>>> {
+        // A map is whole whoever panicked over it.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending<'_> {
+    /// The answer; `None` if the shard has left.
+    pub(crate) async fn reply(mut self) -> Option<Reply> {
+        (&mut self.reply).await.ok()
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.desk.waiting().remove(&self.ticket);
+    }
+}

@@ -1,0 +1,154 @@
+//! The data plane as the control plane sees it: calls become commands, answers come back.
+use std::borrow::Cow;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ShardId, SubjectKey, SubjectName};
+use control::metric::{self, Metric, Sample};
+use control::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+use hub::{Draft, Extra, Kind, Position};
+use protocol::epoch;
+use protocol::plain::{Mark, subject_tag, write_position};
+use shard::{Answer, Command, Refusal, Report, Transport};
+
+use crate::desk::{Desk, Reply};
+use crate::tally::Tally;
+
+/// A shard that has not answered by then is not going to.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A handle to all shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Plane {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) key: SubjectKey,
+    pub(crate) payload_bytes_max: usize,
+}
+
+impl Plane {
+    async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
+        let pending = self.desk.ask(shard, command)?;
+        tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await.ok()?
+    }
+
+    async fn publish_checked(&self, request: Publish) -> Result<Accepted, PublishError> {
+        let name = hub::subject_name(request.subject.as_bytes())
+            .map_err(|error| PublishError::BadSubject(error.to_string()))?;
+        if request.payload.len() > self.payload_bytes_max {
+            return Err(PublishError::TooLarge { bytes_max: self.payload_bytes_max });
+        }
+        let subject = SubjectName::from(name);
+        let draft = Draft {
+            payload: request.payload.into(),
+            kind: match request.kind {
+                PayloadKind::Text => Kind::Text,
+                PayloadKind::Binary => Kind::Binary,
+            },
+            extra: request
+                .idempotency_key
+                .map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key.into()) })),
+        };
+        // Straight to the owner: a hop less.
+        let owner = self.key.hash(subject.as_bytes()).owner(self.desk.shards());
+        let reply = self.ask(owner, Command::Publish { subject: subject.clone(), draft }).await;
+        match reply.map(|reply| reply.answer) {
+            Some(Answer::Published(position)) => Ok(accepted(&subject, position)),
+            Some(Answer::Report(_)) | None => Err(PublishError::Unavailable),
+        }
+    }
+
+    async fn all_samples(&self) -> Vec<Sample> {
+        let asked: Vec<_> =
+            (0..self.desk.shards()).filter_map(|shard| self.desk.ask(ShardId(shard), Command::Report)).collect();
+        let mut samples = Vec::new();
+        for pending in asked {
+            let Ok(Some(reply)) = tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await else { continue };
+            if let (Answer::Report(report), Some(tally)) = (&reply.answer, &reply.tally) {
+                of_report(&mut samples, reply.shard, report, tally);
+            }
+        }
+        samples
+    }
+}
+
+impl DataPlane for Plane {
+    fn publish(&self, request: Publish) -> impl Future<Output = Result<Accepted, PublishError>> + Send {
+        self.publish_checked(request)
+    }
+
+    fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {
+        self.all_samples()
+    }
+
+    fn state(&self) -> State {
+        self.desk.state()
+    }
+}
+
+fn accepted(subject: &str, Position { epoch, offset }: Position) -> Accepted {
+    let mut position = Vec::new();
+    write_position(&mut position, &[Mark { subject_tag: subject_tag(subject), epoch, offset }]);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Accepted { offset, epoch: text(&epoch::text(epoch)), position: text(&position) }
+}
+
+/// Adds one shard's samples.
+fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: &Tally) {
+    let label = || ("shard", Cow::Owned(shard.0.to_string()));
+    let mut add = |metric: &'static Metric, value: f64| {
+        samples.push(Sample { metric, labels: vec![label()], value });
+    };
+    for (metric, count) in [
+        (&metric::ACCEPTED, report.accepted),
+        (&metric::CLOSED, report.closed),
+        (&metric::MESSAGES_IN, report.messages_in),
+        (&metric::MESSAGES_OUT, report.messages_out),
+        (&metric::BYTES_IN, report.bytes_in),
+        (&metric::BYTES_OUT, report.bytes_out),
+        (&metric::OUTBOX_BYTES, report.outbox_bytes),
+        (&metric::OUTBOX_DROPPED, report.outbox_dropped),
+        (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
+        (&metric::OUTBOX_CLOSED, report.outbox_closed),
+        (&metric::SUBJECTS, report.subjects),
+        (&metric::SUBSCRIPTIONS, report.subscriptions),
+        (&metric::HISTORY, report.history_publications),
+        (&metric::HOPS_OUT, report.hops_out),
+        (&metric::HOPS_IN, report.hops_in),
+        (&metric::HOP_BACKLOG, report.backlog_parcels),
+        (&metric::TURNS, tally.turns),
+    ] {
+        add(metric, whole(count));
+    }
+    for (metric, time) in
+        [(&metric::TURN_TIME, tally.turn_time), (&metric::TURN_LONGEST, tally.longest), (&metric::SHARD_CPU, tally.cpu)]
+    {
+        add(metric, time.as_secs_f64());
+    }
+    let mut add_labelled = |metric, name, text: &'static str, count| {
+        samples.push(Sample { metric, labels: vec![label(), (name, Cow::Borrowed(text))], value: whole(count) });
+    };
+    for (transport, count) in Transport::ALL.iter().zip(report.connections) {
+        add_labelled(&metric::CONNECTIONS, "transport", transport.name(), count);
+    }
+    for (refusal, mut count) in Refusal::ALL.iter().zip(report.refusals) {
+        if *refusal == Refusal::Capacity {
+            count += tally.refused + tally.handed_over_lost;
+        }
+        add_labelled(&metric::REFUSALS, "kind", refusal.name(), count);
+    }
+    for (class, bytes) in [
+        ("connections", report.memory_connections + tally.slot_bytes),
+        ("subscriptions", report.memory_subscriptions),
+        ("subjects", report.memory_subjects),
+        ("history", report.memory_history),
+        ("lent", report.memory_lent),
+    ] {
+        add_labelled(&metric::MEMORY, "class", class, bytes);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, as metrics are")]
+fn whole(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,385 @@
+//! Start, serve, leave.
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use base::{ShardId, SubjectKey};
+use control::{ControlSettings, State};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use ring::{Courier, Delivered, Doorbell, Features, ListenerOptions, Ring};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shard::{Command, Shard, ShardConfig, Ticket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+
+use crate::accept::Acceptor;
+use crate::desk::Desk;
+use crate::error::StartError;
+use crate::host::{self, Guests};
+use crate::mesh::{Beds, Mesh, meshes};
+use crate::plane::Plane;
+use crate::settings::Settings;
+use crate::turn::Core;
+use crate::world::{Parts, World};
+use crate::{clock, entropy, hand_over, port};
+
+/// Commands of the control plane that may wait for one shard.
+const COMMANDS_MAX: usize = 4_096;
+
+/// Connections that may wait for the control plane, besides those in the socket between.
+const HANDED_OVER_MAX: usize = 256;
+
+/// Threads of the control plane.
+const CONTROL_THREADS: usize = 2;
+
+/// Entries of glommio's rings: it serves rare guests.
+const EXECUTOR_RING_DEPTH: usize = 32;
+
+/// Buffers that glommio registers, the least that it takes.
+const EXECUTOR_MEMORY_BYTES: usize = 64 << 10;
+
+/// What else runs on the shards' executors: called once on each, before its shard starts.
+pub type GuestList = Arc<dyn Fn(ShardId, &Guests) + Send + Sync>;
+
+/// A server that is up.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    leave: UnboundedSender<()>,
+    control: thread::JoinHandle<Result<(), StartError>>,
+}
+
+/// Serves until SIGTERM or SIGINT, then leaves as the settings say; a second signal ends it at once.
+///
+/// # Errors
+/// Why it does not start.
+pub fn run(settings: Settings) -> Result<(), StartError> {
+    start(settings, true, Arc::new(|_, _| ()))?.wait()
+}
+
+/// Starts a server in this process, which leaves when it is told to.
+///
+/// # Errors
+/// Why it does not start.
+pub fn run_with(settings: Settings, guests: GuestList) -> Result<Running, StartError> {
+    start(settings, false, guests)
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Tells it to leave; the second time, at once.
+    pub fn leave(&self) {
+        // It may have left already.
+        let _ = self.leave.send(());
+    }
+
+    /// Waits until it has left.
+    ///
+    /// # Errors
+    /// If it ended by itself.
+    pub fn wait(self) -> Result<(), StartError> {
+        self.control.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// What a shard's thread gets.
+struct Seat {
+    id: ShardId,
+    core: usize,
+    address: SocketAddr,
+    settings: Arc<Settings>,
+    config: ShardConfig,
+    ring: Ring,
+    mesh: Mesh,
+    beds: Beds,
+    courier: Arc<Courier>,
+    desk: Arc<Desk>,
+    commands: Receiver<(Ticket, Command)>,
+    guests: GuestList,
+    /// Tells how the start went.
+    ready: Sender<Result<(), StartError>>,
+    /// Gives the word to start; closed if another shard could not.
+    go: Receiver<()>,
+    /// Closed when the thread ends.
+    _alive: mpsc::Sender<()>,
+}
+
+fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running, StartError> {
+    ring::probe()?;
+    raise_descriptors();
+    let address = port::claim(settings.address)?;
+    let cores = cores();
+    let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);
+    let shards = shards.clamp(1, ShardId::COUNT_MAX);
+    let key = entropy::subject_key().map_err(StartError::system("read entropy"))?;
+
+    let rings = (0..shards).map(|_| Ring::new()).collect::<Result<Vec<_>, _>>()?;
+    let features = rings[0].features();
+    let beds = Beds::new(rings.iter().map(Ring::address));
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| bounded(COMMANDS_MAX)).unzip();
+    let desk = Arc::new(Desk::new(senders, beds.clone(), Doorbell::new()?));
+    let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
+    let courier = Arc::new(courier);
+    let settings = Arc::new(settings);
+    let (ready, readies) = bounded(usize::from(shards));
+    let (go, word) = bounded(usize::from(shards));
+    let (alive, ended) = mpsc::channel(1);
+    for (((id, ring), mesh), commands) in (0..shards).map(ShardId).zip(rings).zip(meshes(shards)).zip(receivers) {
+        let seed = entropy::seed().map_err(StartError::system("read entropy"))?;
+        let seat = Seat {
+            id,
+            core: cores[id.index() % cores.len()],
+            address,
+            config: shard_config(&settings, id, shards, seed, key),
+            settings: Arc::clone(&settings),
+            ring,
+            mesh,
+            beds: beds.clone(),
+            courier: Arc::clone(&courier),
+            desk: Arc::clone(&desk),
+            commands,
+            guests: Arc::clone(&guests),
+            ready: ready.clone(),
+            go: word.clone(),
+            _alive: alive.clone(),
+        };
+        let thread = thread::Builder::new().name(format!("shard-{}", id.0));
+        thread.spawn(move || seat.run()).map_err(StartError::system("start a thread"))?;
+    }
+    for _ in 0..shards {
+        readies.recv().unwrap_or(Err(StartError::ShardLost))?;
+    }
+    for _ in 0..shards {
+        go.send(()).map_err(|_| StartError::ShardLost)?;
+    }
+    announce(&settings, address, shards, &cores, features);
+
+    let plane = Plane { desk, key, payload_bytes_max: settings.limits.payload_bytes };
+    let (leave, left) = mpsc::unbounded_channel();
+    let control = Control { plane, delivered, settings, address, left, ended, signals };
+    let thread = thread::Builder::new().name("control".into());
+    let control = thread.spawn(move || control.run()).map_err(StartError::system("start a thread"))?;
+    Ok(Running { address, leave, control })
+}
+
+/// As many descriptors as the process may ask for: the soft limit is for programs that use `select`.
+fn raise_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If it is refused the server runs with what there is, and doctor says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// The cores that this process may use.
+fn cores() -> Vec<usize> {
+    let ids = core_affinity::get_core_ids().unwrap_or_default();
+    if ids.is_empty() { vec![0] } else { ids.into_iter().map(|core| core.id).collect() }
+}
+
+fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key: SubjectKey) -> ShardConfig {
+    let mut limits = settings.limits;
+    limits.history_bytes /= usize::from(shards);
+    ShardConfig {
+        shard,
+        shards,
+        seed,
+        key,
+        dev: settings.dev,
+        anonymous: settings.anonymous,
+        api_keys: settings.api_keys.clone(),
+        namespaces: settings.namespaces.clone(),
+        limits,
+        heartbeat: settings.heartbeat,
+        outbox: settings.outbox,
+    }
+}
+
+fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usize], features: Features) {
+    let kernel = rustix::system::uname();
+    eprintln!(
+        "ringcast {} serves on http://{address}: {shards} {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        if shards == 1 { "shard" } else { "shards" },
+        usize::from(shards).min(cores.len()),
+        if shards.min(u16::try_from(cores.len()).unwrap_or(u16::MAX)) == 1 { "core" } else { "cores" },
+    );
+    eprintln!("kernel {}: {features}", kernel.release().to_string_lossy());
+    if settings.dev {
+        eprintln!("DEVELOPMENT MODE: everybody who reaches {address} may publish and subscribe to everything");
+    }
+}
+
+impl Seat {
+    /// The life of a shard's thread.
+    fn run(mut self) {
+        let made = self.take();
+        let failed = made.is_err();
+        let (executor, acceptor) = match made {
+            Ok(made) => {
+                let _ = self.ready.send(Ok(()));
+                made
+            }
+            Err(error) => return drop(self.ready.send(Err(error))),
+        };
+        if failed || self.go.recv().is_err() {
+            return;
+        }
+        let guests = Guests::default();
+        let shard = Shard::new(self.config, clock::now());
+        let world = World::new(Parts {
+            me: self.id,
+            ring: self.ring,
+            mesh: self.mesh,
+            beds: self.beds,
+            acceptor,
+            courier: self.courier,
+            desk: self.desk,
+            connections_max: self.settings.connections_max,
+        });
+        let core = Core::new(shard, world, self.commands, self.settings.batch_window);
+        executor.run(async {
+            (self.guests)(self.id, &guests);
+            if let Err(error) = host::run(core, guests.clone()).await {
+                eprintln!("ringcast: shard {} cannot run: {error}", self.id.0);
+            }
+        });
+    }
+
+    /// Takes the core, a file table, a ring and the port.
+    fn take(&mut self) -> Result<(LocalExecutor, Acceptor), StartError> {
+        ring::unshare().map_err(StartError::system("give a thread its own file table"))?;
+        let executor = LocalExecutorBuilder::new(Placement::Fixed(self.core))
+            .name(&format!("shard-{}", self.id.0))
+            .io_memory(EXECUTOR_MEMORY_BYTES)
+            .ring_depth(EXECUTOR_RING_DEPTH)
+            .make()
+            .map_err(|error| StartError::Executor { reason: error.to_string() })?;
+        self.ring.enable().map_err(StartError::system("enable a ring"))?;
+        let options = ListenerOptions {
+            shared: true,
+            backlog: self.settings.backlog,
+            user_timeout: self.settings.user_timeout,
+            send_buffer_bytes: self.settings.send_buffer_bytes,
+        };
+        let listener =
+            ring::listen(self.address, options).map_err(|error| StartError::listening(self.address, error))?;
+        Ok((executor, Acceptor::new(listener)))
+    }
+}
+
+/// The control plane's thread: the runtime, the signals, the end.
+struct Control {
+    plane: Plane,
+    delivered: Delivered,
+    settings: Arc<Settings>,
+    address: SocketAddr,
+    left: UnboundedReceiver<()>,
+    /// Closed when all shards have ended.
+    ended: mpsc::Receiver<()>,
+    signals: bool,
+}
+
+impl Control {
+    fn run(self) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(CONTROL_THREADS)
+            .thread_name("control")
+            .enable_all()
+            .build()
+            .map_err(StartError::system("start the control plane"))?;
+        let result = runtime.block_on(self.serve());
+        // Who has not finished by now is cut off.
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn serve(mut self) -> Result<(), StartError> {
+        let mut word = Word::new(self.left, self.signals)?;
+        let (handed, received) = mpsc::channel(HANDED_OVER_MAX);
+        tokio::spawn(hand_over::receive(self.delivered, handed));
+        let (drain, mut draining) = watch::channel(false);
+        let settings = ControlSettings {
+            dev: self.settings.dev,
+            api_keys: self.settings.api_keys.clone(),
+            data_address: reachable(self.address),
+            head_timeout: self.settings.limits.head_timeout,
+            drain_timeout: self.settings.drain_deadline,
+            ..ControlSettings::default()
+        };
+        let stop = async move {
+            let _ = draining.wait_for(|draining| *draining).await;
+        };
+        let served = tokio::spawn(control::serve(received, self.plane.clone(), settings, stop));
+        self.plane.desk.set_state(State::Ready);
+
+        tokio::select! {
+            () = word.said() => {}
+            _ = self.ended.recv() => return Err(StartError::ShardLost),
+        }
+        self.plane.desk.set_state(State::Draining);
+        drain.send_replace(true);
+        for shard in 0..self.plane.desk.shards() {
+            let _ = self.plane.desk.tell(ShardId(shard), Command::Drain { spread: self.settings.drain_spread });
+        }
+        let all_gone = async {
+            self.ended.recv().await;
+            let _ = served.await;
+        };
+        tokio::select! {
+            () = all_gone => {}
+            () = word.said() => {}
+            () = tokio::time::sleep(self.settings.drain_deadline) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The word to leave: from a signal, or from whoever holds [`Running`].
+struct Word {
+    left: UnboundedReceiver<()>,
+    signals: Option<[tokio::signal::unix::Signal; 2]>,
+}
+
+impl Word {
+    fn new(left: UnboundedReceiver<()>, signals: bool) -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::system("listen for signals"));
+        let signals =
+            if signals { Some([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?]) } else { None };
+        Ok(Self { left, signals })
+    }
+
+    async fn said(&mut self) {
+        match &mut self.signals {
+            Some([terminate, interrupt]) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    Some(()) = self.left.recv() => {}
+                }
+            }
+            None => match self.left.recv().await {
+                Some(()) => {}
+                // Nobody is left to say it: it serves as long as the process lives.
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
+
+/// The listener's address as one reaches it from this host.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}

@@ -1,0 +1,228 @@
+//! The loop of a shard. One turn: what happened goes in, what follows from it goes out, once.
+use std::time::Duration;
+
+use base::{ConnId, Instant};
+use crossbeam_channel::Receiver;
+use ring::{Completion, Received, Wait};
+use shard::{Command, End, Input, Lane, Shard, Ticket};
+
+use crate::clock;
+use crate::rate::Rate;
+use crate::tally::Lag;
+use crate::world::{Event, World};
+
+/// Bytes of one read. A connection is read once a turn: who sends more waits like everyone.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// Completions of one turn: some milliseconds of work when each is a new connection.
+const COMPLETIONS_PER_TURN: usize = 512;
+
+/// Parcels of one turn from each mailbox.
+const PARCELS_PER_TURN: usize = 1_024;
+
+/// Commands of one turn.
+const COMMANDS_PER_TURN: usize = 256;
+
+/// After so long a full mailbox is tried again: the time in which its reader handles some hundred parcels.
+const RETRY: Duration = Duration::from_micros(200);
+
+/// A shard, its world, and what the loop itself needs.
+pub(crate) struct Core {
+    pub(crate) shard: Shard,
+    pub(crate) world: World,
+    commands: Receiver<(Ticket, Command)>,
+    scratch: Box<[u8]>,
+    completions: Box<[Completion]>,
+    rate: Rate,
+    lag: Lag,
+    /// When the shard has something to do, as of the last turn's end.
+    timeout: Option<Instant>,
+    /// Length of a batch wait's window; zero: none.
+    window: Duration,
+}
+
+/// What comes after a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// Another turn at once.
+    Turn,
+    /// Sleep, unless something has come.
+    Sleep(Wait),
+    /// Nothing: the shard has left.
+    End,
+}
+
+impl Core {
+    pub(crate) fn new(shard: Shard, world: World, commands: Receiver<(Ticket, Command)>, window: Duration) -> Self {
+        let now = clock::now();
+        Self {
+            shard,
+            world,
+            commands,
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            completions: vec![Completion::default(); COMPLETIONS_PER_TURN].into(),
+            rate: Rate::new(now),
+            lag: Lag::new(now),
+            timeout: None,
+            window,
+        }
+    }
+
+    /// One turn.
+    pub(crate) fn turn(&mut self) -> Next {
+        let now = clock::now();
+        let handled = self.complete(now) + self.read_queued(now) + self.open_mail(now) + self.obey(now);
+        if self.timeout.is_some_and(|at| at <= now) {
+            self.shard.handle_timeout(now, &mut self.world);
+        }
+        self.shard.finish_turn(now, &mut self.world);
+        let due = self.world.finish_turn(now);
+
+        let ended = clock::now();
+        self.lag.count(&mut self.world.tally, now, ended);
+        self.rate.count(handled, now);
+        if self.shard.is_drained() && self.world.connections() == 0 {
+            return Next::End;
+        }
+        let batch = self.rate.batch(self.window);
+        self.timeout = self.shard.next_timeout();
+        let retry = self.shard.has_backlog().then(|| now + RETRY);
+        let timeout = [self.timeout, due, retry].into_iter().flatten().min().map(|at| at.since(ended));
+        // With so much to do that batches pay, they are collected while asleep; else one more look saves a sleep now and then.
+        let eager = handled > 0 && batch.is_none();
+        if eager || timeout == Some(Duration::ZERO) { Next::Turn } else { Next::Sleep(Wait { timeout, batch }) }
+    }
+
+    /// Submits what the turn queued, and sleeps if it may.
+    pub(crate) fn rest(&mut self, next: Next) {
+        let rested = match next {
+            Next::Sleep(wait) if self.lie_down() => {
+                self.world.tally.sleeps += 1;
+                let rested = self.world.ring.wait(wait);
+                self.get_up();
+                rested
+            }
+            Next::Turn | Next::Sleep(_) => self.world.ring.flush(),
+            Next::End => self.world.ring.submit(),
+        };
+        // The kernel is out of memory: what was queued stays queued, and the next turn tries again.
+        if rested.is_err() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Says that the shard sleeps, and looks once more; false if it must stay awake. See [`crate::mesh::Beds::lie_down`].
+    pub(crate) fn lie_down(&mut self) -> bool {
+        let me = self.world.me();
+        self.world.beds.lie_down(me);
+        let quiet = self.world.mesh.is_quiet(self.shard.accepts_requests()) && self.commands.is_empty();
+        if !quiet {
+            self.get_up();
+        }
+        quiet
+    }
+
+    pub(crate) fn get_up(&self) {
+        self.world.beds.get_up(self.world.me());
+    }
+
+    fn complete(&mut self, now: Instant) -> u64 {
+        let mut handled = 0;
+        let count = self.world.ring.reap(&mut self.completions);
+        for index in 0..count {
+            match self.world.completed(self.completions[index], now) {
+                Some(Event::Accepted(conn)) => {
+                    self.shard.handle(Input::Accepted { conn }, now, &mut self.world);
+                    // The request is often there by the time the others have been looked at, and a poll less is made.
+                    if self.world.wants_input(conn) {
+                        self.world.queue(conn);
+                    }
+                }
+                Some(Event::Input { conn, last }) => handled += self.read(conn, last, now),
+                Some(Event::Room(conn)) => self.shard.handle(Input::Writable { conn }, now, &mut self.world),
+                None => {}
+            }
+        }
+        handled
+    }
+
+    fn read_queued(&mut self, now: Instant) -> u64 {
+        let mut handled = 0;
+        let queued = self.world.take_queued();
+        for &conn in &queued {
+            if self.world.unqueue(conn) {
+                handled += self.read(conn, true, now);
+            }
+        }
+        self.world.recycle(queued);
+        handled
+    }
+
+    /// Reads a connection once, and sees to it that it is read again when there is more.
+    fn read(&mut self, conn: ConnId, last: bool, now: Instant) -> u64 {
+        let (shard, world) = (&mut self.shard, &mut self.world);
+        match world.receive(conn, &mut self.scratch) {
+            Received::Bytes(count) => {
+                shard.handle(Input::Received { conn, bytes: &mut self.scratch[..count] }, now, world);
+                // By now it may be paused, closed or handed over.
+                if !world.wants_input(conn) {
+                } else if count == self.scratch.len() || last && world.polls_always(conn) {
+                    world.queue(conn);
+                } else {
+                    world.await_input(conn);
+                }
+                1
+            }
+            Received::Nothing => {
+                world.await_input(conn);
+                0
+            }
+            Received::End => {
+                shard.handle(Input::Ended { conn, end: End::Finished }, now, world);
+                1
+            }
+            Received::Broken => {
+                shard.handle(Input::Ended { conn, end: End::Broken }, now, world);
+                1
+            }
+        }
+    }
+
+    /// Empties the mailboxes: deliveries whatever happens, requests as long as what follows from them can be sent.
+    fn open_mail(&mut self, now: Instant) -> u64 {
+        let mut handled = 0;
+        for mailbox in 0..self.world.mesh.mailboxes() {
+            for lane in [Lane::Delivery, Lane::Request] {
+                for _ in 0..PARCELS_PER_TURN {
+                    if lane == Lane::Request && !self.shard.accepts_requests() {
+                        break;
+                    }
+                    let Some((from, parcel)) = self.world.mesh.receive(mailbox, lane) else { break };
+                    self.shard.handle(Input::Parcel { from, parcel }, now, &mut self.world);
+                    handled += 1;
+                }
+            }
+        }
+        handled
+    }
+
+    /// Does what the control plane asks.
+    fn obey(&mut self, now: Instant) -> u64 {
+        let mut handled = 0;
+        for (ticket, command) in self.commands.try_iter().take(COMMANDS_PER_TURN) {
+            match command {
+                Command::Drain { .. } => self.world.leave(),
+                Command::Publish { .. } | Command::Report => {}
+            }
+            self.shard.handle(Input::Command { ticket, command }, now, &mut self.world);
+            handled += 1;
+        }
+        handled
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Core({:?})", self.world)
+    }
+}

@@ -1,0 +1,374 @@
+//! The world of one shard: sockets, mailboxes, answers. What the shard asks for happens here.
+//!
+//! Invariants:
+//! - A connection's number is its descriptor. The descriptor is closed, and so may come again, only when nothing of it is in
+//!   flight in the ring: no completion is ever taken for another connection's.
+//! - A poll for input is made anew after each read, except for busy connections. So while the shard handles bytes of a
+//!   connection that is not busy nothing of it is in flight, and a hand-over or a close needs no cancel.
+//! - A closing connection gives no input: its slot is not `Open`.
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use base::{ConnId, Instant, ShardId};
+use ring::{Completion, Courier, Kind, Received, Ring, Socket, Written};
+use shard::{Answer, Close, Effects, Parcel, Sent, Ticket};
+
+use crate::accept::{Accepted, Acceptor};
+use crate::desk::Desk;
+use crate::mesh::{Beds, Mesh};
+use crate::slots::{Fact, Slot, Slots};
+use crate::tally::Tally;
+
+/// Poll events after which a read must go on to the end: data and FIN may have come in one.
+const LAST: i32 = 0x2018; // POLLRDHUP | POLLHUP | POLLERR
+
+/// Everything around one shard.
+pub(crate) struct World {
+    me: ShardId,
+    pub(crate) ring: Ring,
+    pub(crate) mesh: Mesh,
+    pub(crate) beds: Beds,
+    pub(crate) tally: Tally,
+    acceptor: Acceptor,
+    slots: Slots,
+    /// Connections to read in the next turn, without waiting for a poll.
+    queued: Vec<ConnId>,
+    courier: Arc<Courier>,
+    desk: Arc<Desk>,
+    connections_max: u32,
+    /// A descriptor was closed in this turn.
+    released: bool,
+}
+
+/// What a completion means for the shard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Event {
+    /// A new connection.
+    Accepted(ConnId),
+    /// There is something to read.
+    Input {
+        /// From whom.
+        conn: ConnId,
+        /// The last: read on to the end.
+        last: bool,
+    },
+    /// There is room to send.
+    Room(ConnId),
+}
+
+/// The parts of a world.
+pub(crate) struct Parts {
+    pub(crate) me: ShardId,
+    pub(crate) ring: Ring,
+    pub(crate) mesh: Mesh,
+    pub(crate) beds: Beds,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) courier: Arc<Courier>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) connections_max: u32,
+}
+
+fn socket(conn: ConnId) -> Socket {
+    Socket::from_slot(conn.0).expect("a connection's number is the descriptor that accept gave")
+}
+
+impl World {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { me, ring, mesh, beds, acceptor, courier, desk, connections_max } = parts;
+        Self {
+            me,
+            ring,
+            mesh,
+            beds,
+            tally: Tally::default(),
+            acceptor,
+            slots: Slots::default(),
+            queued: Vec::new(),
+            courier,
+            desk,
+            connections_max,
+            released: false,
+        }
+    }
+
+    /// Which shard's.
+    pub(crate) fn me(&self) -> ShardId {
+        self.me
+    }
+
+    /// Starts to accept.
+    pub(crate) fn open(&mut self) {
+        self.acceptor.start(&mut self.ring);
+    }
+
+    /// Stops accepting, for good.
+    pub(crate) fn leave(&mut self) {
+        self.acceptor.stop();
+    }
+
+    /// Translates a completion.
+    pub(crate) fn completed(&mut self, completion: Completion, now: Instant) -> Option<Event> {
+        let conn = ConnId(completion.token.slot());
+        match completion.token.kind()? {
+            Kind::Accept => self.accepted(completion, now),
+            Kind::Readable => self.readable(conn, completion),
+            Kind::Writable => {
+                self.slots[conn].clear(Fact::PollsOutput);
+                if self.slots[conn].has(Fact::Open) {
+                    return Some(Event::Room(conn));
+                }
+                self.release_if_idle(conn);
+                None
+            }
+            // Being awake is all that a doorbell is for. A refused one belongs to a shard that is gone, and a removal that found
+            // nothing came after the poll's own completion.
+            Kind::Doorbell | Kind::Refused => None,
+        }
+    }
+
+    fn accepted(&mut self, completion: Completion, now: Instant) -> Option<Event> {
+        match self.acceptor.completed(completion, &mut self.ring, now) {
+            Accepted::Conn(conn) if self.slots.open() >= self.connections_max => {
+                self.tally.refused += 1;
+                socket(conn).reset();
+                socket(conn).close();
+                None
+            }
+            Accepted::Conn(conn) => {
+                self.slots.occupy(conn);
+                Some(Event::Accepted(conn))
+            }
+            Accepted::Nothing => None,
+            Accepted::Paused => {
+                self.tally.accept_pauses += 1;
+                None
+            }
+        }
+    }
+
+    fn readable(&mut self, conn: ConnId, completion: Completion) -> Option<Event> {
+        let slot = &mut self.slots[conn];
+        if !completion.more {
+            slot.clear(Fact::PollsInput);
+            slot.clear(Fact::PollsAlways);
+        }
+        if !slot.has(Fact::Open) {
+            self.release_if_idle(conn);
+            return None;
+        }
+        slot.count_poll();
+        // Paused: the read after the pause finds what is there. Queued: it will be read anyway.
+        if !slot.wants_input() || slot.has(Fact::Queued) {
+            return None;
+        }
+        let last = completion.result < 0 || completion.result & LAST != 0;
+        Some(Event::Input { conn, last })
+    }
+
+    /// The connections that were queued for reading; give the list back with [`World::recycle`].
+    pub(crate) fn take_queued(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.queued)
+    }
+
+    /// Lends the list's memory to the next turn.
+    pub(crate) fn recycle(&mut self, mut list: Vec<ConnId>) {
+        list.clear();
+        list.append(&mut self.queued);
+        self.queued = list;
+    }
+
+    /// Takes a connection off the list; true if there is something to say to the shard about it.
+    pub(crate) fn unqueue(&mut self, conn: ConnId) -> bool {
+        let slot = &mut self.slots[conn];
+        slot.clear(Fact::Queued);
+        slot.wants_input() || slot.has(Fact::Open) && slot.has(Fact::Broken)
+    }
+
+    /// Has the connection read in the next turn, which then comes without waiting.
+    pub(crate) fn queue(&mut self, conn: ConnId) {
+        let slot = &mut self.slots[conn];
+        if !slot.has(Fact::Queued) {
+            slot.set(Fact::Queued);
+            self.queued.push(conn);
+        }
+    }
+
+    /// Whether the shard wants what this connection sends.
+    pub(crate) fn wants_input(&self, conn: ConnId) -> bool {
+        self.slots[conn].wants_input()
+    }
+
+    /// Whether a read that came up short has seen all there is: a poll that goes on tells only of what comes later.
+    pub(crate) fn polls_always(&self, conn: ConnId) -> bool {
+        self.slots[conn].has(Fact::PollsAlways)
+    }
+
+    /// Reads. After [`Received::Broken`] the socket is being released.
+    pub(crate) fn receive(&mut self, conn: ConnId, scratch: &mut [u8]) -> Received {
+        self.tally.receives += 1;
+        let received =
+            if self.slots[conn].has(Fact::Broken) { Received::Broken } else { socket(conn).receive(scratch) };
+        match received {
+            Received::Bytes(_) | Received::Nothing => {}
+            Received::End => self.slots[conn].set(Fact::Ended),
+            Received::Broken => self.close(conn, Close::Abort),
+        }
+        received
+    }
+
+    /// Waits for input, if it is wanted and not waited for already. What came meanwhile completes at once.
+    pub(crate) fn await_input(&mut self, conn: ConnId) {
+        let slot = &mut self.slots[conn];
+        if !slot.wants_input() || slot.has(Fact::PollsInput) {
+            return;
+        }
+        slot.set(Fact::PollsInput);
+        if slot.is_busy() {
+            slot.set(Fact::PollsAlways);
+            self.ring.poll_input_always(socket(conn), conn.0);
+        } else {
+            self.ring.poll_input(socket(conn), conn.0);
+        }
+    }
+
+    /// What has to happen at the end of a turn; says when the next turn must come at the latest: `Some(now)`: at once.
+    pub(crate) fn finish_turn(&mut self, now: Instant) -> Option<Instant> {
+        self.acceptor.resume(&mut self.ring, now, std::mem::take(&mut self.released));
+        for bell in self.mesh.bells(&self.beds) {
+            self.ring.ring(bell, u32::from(self.me.0));
+            self.tally.doorbells += 1;
+        }
+        let again = (!self.queued.is_empty()).then_some(now);
+        [self.acceptor.next_timeout(), again].into_iter().flatten().min()
+    }
+
+    /// The counters as they are.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            enters: self.ring.enters(),
+            slot_bytes: u64::try_from(self.slots.bytes()).unwrap_or(u64::MAX),
+            cpu: crate::clock::thread_cpu(),
+            ..self.tally.clone()
+        }
+    }
+
+    /// Connections that hold a descriptor.
+    pub(crate) fn connections(&self) -> u32 {
+        self.slots.open()
+    }
+
+    /// Closes the descriptor of a connection that the shard does not know any more, once nothing is in flight.
+    fn release_if_idle(&mut self, conn: ConnId) {
+        let slot = self.slots[conn];
+        debug_assert!(!slot.has(Fact::Open), "{conn} is in use");
+        if !slot.in_flight() {
+            socket(conn).close();
+            self.slots.release(conn);
+            self.released = true;
+        }
+    }
+
+    /// The slot of a connection that the shard speaks of; `None` if it ought to know better.
+    fn open_slot(&mut self, conn: ConnId) -> Option<&mut Slot> {
+        let slot = &mut self.slots[conn];
+        debug_assert!(slot.has(Fact::Open), "{conn} is closed");
+        slot.has(Fact::Open).then_some(slot)
+    }
+}
+
+impl Effects for World {
+    fn send(&mut self, conn: ConnId, pieces: &[&[u8]]) -> Sent {
+        if self.open_slot(conn).is_none_or(|slot| slot.has(Fact::Broken)) {
+            return Sent::Broken;
+        }
+        self.tally.sends += 1;
+        let offered: usize = pieces.iter().map(|piece| piece.len()).sum();
+        match socket(conn).send_pieces(pieces) {
+            Written::Bytes(count) if count == offered => Sent::All,
+            Written::Bytes(count) => {
+                if !self.slots[conn].has(Fact::PollsOutput) {
+                    self.slots[conn].set(Fact::PollsOutput);
+                    self.ring.poll_output(socket(conn), conn.0);
+                }
+                Sent::Full(count)
+            }
+            Written::Broken => {
+                // Reported from the list, whether or not anybody polls or reads.
+                self.slots[conn].set(Fact::Broken);
+                self.queue(conn);
+                Sent::Broken
+            }
+        }
+    }
+
+    fn hop(&mut self, to: ShardId, parcel: Parcel) -> Result<(), Parcel> {
+        self.mesh.send(to, parcel)
+    }
+
+    fn shut(&mut self, conn: ConnId) {
+        if self.open_slot(conn).is_some() {
+            socket(conn).shutdown(Shutdown::Write);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, how: Close) {
+        let Some(slot) = self.open_slot(conn) else { return };
+        slot.clear(Fact::Open);
+        let slot = *slot;
+        match how {
+            Close::Abort => socket(conn).reset(),
+            Close::Graceful if slot.in_flight() => socket(conn).shutdown(Shutdown::Both),
+            // Closing says as much.
+            Close::Graceful => {}
+        }
+        // The other polls end by what was just done.
+        if slot.has(Fact::PollsAlways) {
+            self.ring.stop_polling(Kind::Readable, conn.0);
+        }
+        self.release_if_idle(conn);
+    }
+
+    fn pause(&mut self, conn: ConnId, paused: bool) {
+        let Some(slot) = self.open_slot(conn) else { return };
+        if paused {
+            slot.set(Fact::Paused);
+        } else if slot.has(Fact::Paused) {
+            slot.clear(Fact::Paused);
+            // What came during the pause was not noted.
+            self.queue(conn);
+        }
+    }
+
+    fn hand_over(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(slot) = self.open_slot(conn) else { return };
+        slot.clear(Fact::Open);
+        let slot = *slot;
+        if self.courier.send(socket(conn), bytes).is_err() {
+            // The control plane is behind by all that fits between us; the client may come again.
+            self.tally.handed_over_lost += 1;
+            socket(conn).reset();
+        }
+        // Not by a shutdown: the connection lives on in other hands.
+        if slot.has(Fact::PollsInput) {
+            self.ring.stop_polling(Kind::Readable, conn.0);
+        }
+        if slot.has(Fact::PollsOutput) {
+            self.ring.stop_polling(Kind::Writable, conn.0);
+        }
+        self.release_if_idle(conn);
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let tally = match &answer {
+            Answer::Published(_) => None,
+            Answer::Report(_) => Some(self.tally()),
+        };
+        self.desk.answered(ticket, self.me, answer, tally);
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "World of shard {} ({} connections)", self.me.0, self.slots.open())
+    }
+}
