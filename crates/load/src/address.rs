@@ -87,9 +87,13 @@ mod tests {
 
     #[test]
     fn a_target_is_a_url_or_host_and_port() {
-        for (given, wanted) in
-            [("http://a:1/x", "a:1"), ("ws://a/", "a:8000"), ("a", "a:8000"), ("127.0.0.1:9", "127.0.0.1:9"), ("[::1]:9", "[::1]:9")]
-        {
+        for (given, wanted) in [
+            ("http://a:1/x", "a:1"),
+            ("ws://a/", "a:8000"),
+            ("a", "a:8000"),
+            ("127.0.0.1:9", "127.0.0.1:9"),
+            ("[::1]:9", "[::1]:9"),
+        ] {
             assert_eq!(host_and_port(given).unwrap(), wanted);
         }
         assert!(host_and_port("wss://a").is_err());

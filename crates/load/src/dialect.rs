@@ -147,7 +147,14 @@ fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 impl Via {
     /// Appends one publication. `id` numbers commands, `key` masks.
-    pub(crate) fn publish(self, out: &mut Vec<u8>, host: &Host<'_>, subject: &[u8; SUBJECT_BYTES], payload: &[u8], mark: Mark) {
+    pub(crate) fn publish(
+        self,
+        out: &mut Vec<u8>,
+        host: &Host<'_>,
+        subject: &[u8; SUBJECT_BYTES],
+        payload: &[u8],
+        mark: Mark,
+    ) {
         match self {
             Self::Stream => frame::write(out, Opcode::Binary, mark.key, 1 + SUBJECT_BYTES + payload.len(), |out| {
                 out.push(SUBJECT_BYTES as u8);

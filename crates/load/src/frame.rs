@@ -92,7 +92,13 @@ pub(crate) fn read(bytes: &[u8], payload_max: usize) -> Result<Option<Frame<'_>>
 }
 
 /// Appends a masked frame whose payload `fill` appends to the same buffer.
-pub(crate) fn write(out: &mut Vec<u8>, opcode: Opcode, key: u32, payload_bytes: usize, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    opcode: Opcode,
+    key: u32,
+    payload_bytes: usize,
+    fill: impl FnOnce(&mut Vec<u8>),
+) {
     out.push(0x80 | opcode.code());
     match payload_bytes {
         0..126 => out.push(0x80 | payload_bytes as u8),

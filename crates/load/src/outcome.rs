@@ -2,9 +2,9 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::Faults;
 use crate::probe::{KernelCost, Machine};
 use crate::settings::Settings;
-use crate::Faults;
 
 /// The result of a run.
 #[derive(Clone, Debug, Serialize)]

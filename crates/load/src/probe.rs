@@ -94,7 +94,9 @@ fn slab(slabs: &str, name: &str) -> SlabCache {
     let fields = line.unwrap_or_default().split_whitespace().skip(1).take(5);
     let numbers: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
     match numbers[..] {
-        [objects, _, _, per_slab, pages] if per_slab > 0 => SlabCache { objects, object_bytes: pages * PAGE_BYTES / per_slab },
+        [objects, _, _, per_slab, pages] if per_slab > 0 => {
+            SlabCache { objects, object_bytes: pages * PAGE_BYTES / per_slab }
+        }
         _ => SlabCache::default(),
     }
 }
@@ -197,7 +199,10 @@ mod tests {
             TCP                   52    117   2368   13    8 : tunables    0    0    0 : slabdata      9      9      0\n";
         assert_eq!(slab(slabs, "TCP"), SlabCache { objects: 52, object_bytes: 2_520 });
         assert_eq!(slab(slabs, "nothing"), SlabCache::default());
-        assert_eq!(sockstat_buffer_bytes("sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 205\n"), 205 * 4_096);
+        assert_eq!(
+            sockstat_buffer_bytes("sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 205\n"),
+            205 * 4_096
+        );
         assert_eq!(sockstat_buffer_bytes(""), 0);
     }
 

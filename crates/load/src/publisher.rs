@@ -251,7 +251,8 @@ impl Publisher {
 fn open(plan: &PublishPlan, number: u16) -> Result<TcpStream, LoadError> {
     let target = plan.addresses.target(u32::from(number));
     let refused = |cause: String| LoadError::Publisher(format!("publisher: {target}: {cause}"));
-    let mut stream = TcpStream::connect_timeout(&target, HANDSHAKE_TIMEOUT).map_err(|error| refused(error.to_string()))?;
+    let mut stream =
+        TcpStream::connect_timeout(&target, HANDSHAKE_TIMEOUT).map_err(|error| refused(error.to_string()))?;
     stream.set_nodelay(true).map_err(LoadError::io("TCP_NODELAY"))?;
     let path = match plan.via {
         Via::Stream if plan.ack => "/pub?ack=1",
@@ -274,7 +275,9 @@ fn open(plan: &PublishPlan, number: u16) -> Result<TcpStream, LoadError> {
             if plan.via == Via::Client {
                 out.clear();
                 let text = b"{\"id\":1,\"connect\":{}}";
-                crate::frame::write(&mut out, crate::frame::Opcode::Text, 1, text.len(), |out| out.extend_from_slice(text));
+                crate::frame::write(&mut out, crate::frame::Opcode::Text, 1, text.len(), |out| {
+                    out.extend_from_slice(text)
+                });
                 stream.write_all(&out).map_err(|error| refused(error.to_string()))?;
             }
             return Ok(stream);

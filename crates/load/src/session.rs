@@ -15,6 +15,8 @@ use crate::{LoadError, clock};
 
 mod capacity;
 
+pub(crate) use capacity::files_max;
+
 /// Quiet time after the last connection: the server's and the kernel's deferred work is done, memory can be looked at.
 const SETTLE: Duration = Duration::from_millis(500);
 
@@ -31,7 +33,11 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Whatever keeps the run from being made; faults of the server are in the outcome.
-pub fn run(settings: &Settings, isolate_files: IsolateFiles, on_progress: OnProgress<'_>) -> Result<Outcome, LoadError> {
+pub fn run(
+    settings: &Settings,
+    isolate_files: IsolateFiles,
+    on_progress: OnProgress<'_>,
+) -> Result<Outcome, LoadError> {
     match settings.kind {
         Kind::Churn => {
             let calm = Settings { churn_rate: 0.0, churners: 0, ..settings.clone() };
@@ -144,7 +150,14 @@ impl<'s> Session<'s> {
         Look { process: self.settings.server_pid.and_then(probe::process), kernel: probe::kernel() }
     }
 
-    fn outcome(self, mut connect: Connect, traffic: Option<Traffic>, tally: &Tally, before: Look, after: Look) -> Outcome {
+    fn outcome(
+        self,
+        mut connect: Connect,
+        traffic: Option<Traffic>,
+        tally: &Tally,
+        before: Look,
+        after: Look,
+    ) -> Outcome {
         let clients = u64::from(self.settings.clients);
         connect.latency = Latency::of(&tally.connect_latency);
         connect.dropped = self.board.sum(|post| &post.dropped);
@@ -240,7 +253,8 @@ impl<'s> Session<'s> {
                 watch.rest(Stage::Resting, clock::now().as_nanos() + span_nanos)?;
                 if let (Some(from), Some(until)) = (from, self.look().process) {
                     let cpu_nanos = until.cpu_nanos.saturating_sub(from.cpu_nanos);
-                    self.idle_cpu_percent = Some(cpu_nanos as f64 * 100.0 / (until.at_nanos - from.at_nanos).max(1) as f64);
+                    self.idle_cpu_percent =
+                        Some(cpu_nanos as f64 * 100.0 / (until.at_nanos - from.at_nanos).max(1) as f64);
                 }
                 Ok((None, Vec::new()))
             }
@@ -280,7 +294,8 @@ impl<'s> Session<'s> {
             self.notes.push(format!("a publisher ended early: {failure}"));
         }
         if traffic.lag.p99_us > 10_000.0 {
-            self.notes.push("messages left late: the load, or a server that pushes back, was the bottleneck".to_owned());
+            self.notes
+                .push("messages left late: the load, or a server that pushes back, was the bottleneck".to_owned());
         }
         // A run without subscribers of its own can't tell what arrived.
         let sequences = if self.settings.kind == Kind::Pub { Vec::new() } else { published.sequences };
@@ -324,7 +339,10 @@ impl<'s> Session<'s> {
         let messages = if self.settings.kind == Kind::Pub { last.sent - first.sent } else { received };
         let cpu = first.process.zip(last.process).map(|(first, last)| {
             let cpu_nanos = last.cpu_nanos.saturating_sub(first.cpu_nanos) as f64;
-            (cpu_nanos * 100.0 / (last.at_nanos - first.at_nanos).max(1) as f64, cpu_nanos / 1e3 / messages.max(1) as f64)
+            (
+                cpu_nanos * 100.0 / (last.at_nanos - first.at_nanos).max(1) as f64,
+                cpu_nanos / 1e3 / messages.max(1) as f64,
+            )
         });
         Ok(Traffic {
             received: last.received,

@@ -171,7 +171,8 @@ impl Settings {
             Some(kind) => kind,
             None => file.extract_inner("kind")?,
         };
-        let figment = Figment::from(Serialized::defaults(Self::of(kind))).merge(file).merge(Serialized::defaults(flags));
+        let figment =
+            Figment::from(Serialized::defaults(Self::of(kind))).merge(file).merge(Serialized::defaults(flags));
         let mut settings: Self = figment.extract()?;
         settings.kind = kind;
         settings.check()?;
@@ -237,7 +238,8 @@ mod tests {
     #[test]
     fn flags_beat_the_scenario_and_the_scenario_beats_defaults() {
         let path = std::env::temp_dir().join(format!("ringcast-scenario-{}.toml", std::process::id()));
-        std::fs::write(&path, "kind = \"seed\"\nname = \"x\"\nclients = 5\nrate = 7\n[expect]\nconnected = 5\n").unwrap();
+        std::fs::write(&path, "kind = \"seed\"\nname = \"x\"\nclients = 5\nrate = 7\n[expect]\nconnected = 5\n")
+            .unwrap();
         let settings = Settings::gather(None, Some(&path), &Flags { clients: Some(9), rate: None }).unwrap();
         assert_eq!((settings.kind, settings.clients, settings.rate, settings.size), (Kind::Seed, 9, 7.0, 512));
         assert_eq!(settings.expect.connected, Some(5));

@@ -98,9 +98,8 @@ impl Filler {
     pub fn new(size_bytes: usize) -> Self {
         let length = size_bytes.saturating_sub(STAMP_BYTES);
         let mut random = Prng::new(0x5eed, "filler");
-        let pool = (0..FILLER_STARTS + length)
-            .map(|_| ALPHANUMERIC[usize::try_from(random.below(62)).unwrap_or(0)])
-            .collect();
+        let pool =
+            (0..FILLER_STARTS + length).map(|_| ALPHANUMERIC[usize::try_from(random.below(62)).unwrap_or(0)]).collect();
         Self { pool, length }
     }
 

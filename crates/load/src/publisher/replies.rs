@@ -31,7 +31,9 @@ impl Replies {
         let mut at = 0;
         loop {
             let length = if self.via.is_websocket() {
-                let Some(frame) = frame::read(&kept[at..], REPLY_BYTES_MAX).map_err(|error| error.to_string())? else { break };
+                let Some(frame) = frame::read(&kept[at..], REPLY_BYTES_MAX).map_err(|error| error.to_string())? else {
+                    break;
+                };
                 self.read_frame(frame, out)?;
                 frame.length
             } else {
@@ -98,7 +100,11 @@ impl Replies {
         match answer.code {
             Some(200) if !refused => self.confirmed += 1,
             Some(_) | None => {
-                return Err(format!("the server refused to publish: {:?} {}", answer.code, String::from_utf8_lossy(body)));
+                return Err(format!(
+                    "the server refused to publish: {:?} {}",
+                    answer.code,
+                    String::from_utf8_lossy(body)
+                ));
             }
         }
         Ok(Some(head + length))

@@ -23,10 +23,14 @@ fn draw(text: &mut String, outcome: &Outcome) -> Result<(), Box<dyn std::error::
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let settings = &outcome.settings;
-    let title = if settings.name.is_empty() { format!("{:?}", settings.kind).to_lowercase() } else { settings.name.clone() };
+    let title =
+        if settings.name.is_empty() { format!("{:?}", settings.kind).to_lowercase() } else { settings.name.clone() };
     let machine = &outcome.machine;
     let root = root.titled(&title, ("sans-serif", 22))?;
-    let caption = format!("{} · {} cores · Linux {} · commit {}", machine.processor, machine.cores, machine.kernel, outcome.commit);
+    let caption = format!(
+        "{} · {} cores · Linux {} · commit {}",
+        machine.processor, machine.cores, machine.kernel, outcome.commit
+    );
     let root = root.titled(&caption, ("sans-serif", 12))?;
     let root = root.titled(&outcome.command, ("monospace", 11))?;
     if let Some(traffic) = &outcome.traffic {
@@ -58,7 +62,9 @@ fn percentiles(area: &Area<'_>, curves: &[(&str, RGBColor, &Traffic)]) -> Result
         .configure_mesh()
         .x_desc("percentile")
         .y_desc("latency, ms")
-        .x_label_formatter(&|nines| format!("{:.4}", 100.0 * (1.0 - 10_f64.powf(-nines))).trim_end_matches(['0', '.']).to_owned())
+        .x_label_formatter(&|nines| {
+            format!("{:.4}", 100.0 * (1.0 - 10_f64.powf(-nines))).trim_end_matches(['0', '.']).to_owned()
+        })
         .draw()?;
     for (line, (name, color, _)) in lines.into_iter().zip(curves) {
         let color = *color;

@@ -16,10 +16,42 @@ pub(crate) struct Column {
 
 /// Its four columns.
 pub(crate) const COLUMNS: [Column; 4] = [
-    Column { clients: 3_000_000, per_sec: 50_000, mean_ms: 5, deviation_ms: 36, max_ms: 640, gbps: 0.254, cpu_percent: 14 },
-    Column { clients: 6_000_000, per_sec: 100_000, mean_ms: 35, deviation_ms: 123, max_ms: 951, gbps: 0.507, cpu_percent: 24 },
-    Column { clients: 9_000_000, per_sec: 150_000, mean_ms: 92, deviation_ms: 263, max_ms: 1_292, gbps: 0.767, cpu_percent: 39 },
-    Column { clients: 12_000_000, per_sec: 200_000, mean_ms: 268, deviation_ms: 424, max_ms: 2_024, gbps: 1.015, cpu_percent: 57 },
+    Column {
+        clients: 3_000_000,
+        per_sec: 50_000,
+        mean_ms: 5,
+        deviation_ms: 36,
+        max_ms: 640,
+        gbps: 0.254,
+        cpu_percent: 14,
+    },
+    Column {
+        clients: 6_000_000,
+        per_sec: 100_000,
+        mean_ms: 35,
+        deviation_ms: 123,
+        max_ms: 951,
+        gbps: 0.507,
+        cpu_percent: 24,
+    },
+    Column {
+        clients: 9_000_000,
+        per_sec: 150_000,
+        mean_ms: 92,
+        deviation_ms: 263,
+        max_ms: 1_292,
+        gbps: 0.767,
+        cpu_percent: 39,
+    },
+    Column {
+        clients: 12_000_000,
+        per_sec: 200_000,
+        mean_ms: 268,
+        deviation_ms: 424,
+        max_ms: 2_024,
+        gbps: 1.015,
+        cpu_percent: 57,
+    },
 ];
 
 /// Cores of its server.

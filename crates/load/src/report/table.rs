@@ -58,7 +58,8 @@ fn head(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let gib = machine.memory_bytes as f64 / base::units::GIB as f64;
     let mut text = String::from("\n");
-    let name = if settings.name.is_empty() { format!("{:?}", settings.kind).to_lowercase() } else { settings.name.clone() };
+    let name =
+        if settings.name.is_empty() { format!("{:?}", settings.kind).to_lowercase() } else { settings.name.clone() };
     line(&mut text, &name, &settings.about);
     line(&mut text, "machine", format!("{}, {} cores, {gib:.0} GiB", machine.processor, machine.cores));
     line(&mut text, "kernel", &machine.kernel);
@@ -84,9 +85,17 @@ pub(crate) fn seed(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
     let clients = outcome.connect.as_ref().map_or(0, |connect| connect.connected);
     row("", "this run".to_owned(), ["MigratoryData", "on a 12-core", "", ""].map(str::to_owned));
     row("clients", count(clients), COLUMNS.map(|column| count(u64::from(column.clients))));
-    row("messages a second", count(traffic.per_sec.round() as u64), COLUMNS.map(|column| count(u64::from(column.per_sec))));
+    row(
+        "messages a second",
+        count(traffic.per_sec.round() as u64),
+        COLUMNS.map(|column| count(u64::from(column.per_sec))),
+    );
     row("latency: mean", micros(latency.mean_us), COLUMNS.map(|column| format!("{} ms", column.mean_ms)));
-    row("  standard deviation", micros(latency.deviation_us), COLUMNS.map(|column| format!("{} ms", column.deviation_ms)));
+    row(
+        "  standard deviation",
+        micros(latency.deviation_us),
+        COLUMNS.map(|column| format!("{} ms", column.deviation_ms)),
+    );
     row("  median", micros(latency.p50_us), none());
     row("  99th percentile", micros(latency.p99_us), none());
     row("  99.9th percentile", micros(latency.p999_us), none());
@@ -100,7 +109,9 @@ pub(crate) fn seed(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
     let memory = outcome.memory.as_ref();
     let user = memory.and_then(|memory| memory.user_bytes_per_conn).map(|bytes| format!("{bytes:.0} B"));
     row("user memory a connection", optional(user), all(USER_BYTES_PER_CONN).map(|bytes| bytes + " B"));
-    let kernel = memory.and_then(|memory| memory.kernel).map(|kernel| format!("{:.0} B", kernel.socket_bytes + kernel.waiting_bytes));
+    let kernel = memory
+        .and_then(|memory| memory.kernel)
+        .map(|kernel| format!("{:.0} B", kernel.socket_bytes + kernel.waiting_bytes));
     row("kernel memory a connection", optional(kernel), all(KERNEL_BYTES_PER_CONN).map(|bytes| bytes + " B"));
     text.push('\n');
 }
@@ -112,7 +123,11 @@ fn flow(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
         Kind::Churn | Kind::Connect | Kind::Idle | Kind::Seed | Kind::Sub => "messages a second",
     };
     if outcome.settings.kind == Kind::Fanout {
-        line(text, "subscribers, messages outstanding", format!("{}, {}", outcome.settings.clients, outcome.settings.outstanding));
+        line(
+            text,
+            "subscribers, messages outstanding",
+            format!("{}, {}", outcome.settings.clients, outcome.settings.outstanding),
+        );
     }
     line(text, what, count(traffic.per_sec.round() as u64));
     if outcome.settings.kind != Kind::Pub {
@@ -155,7 +170,11 @@ fn spread(latency: &Latency) -> String {
 
 fn connections(text: &mut String, outcome: &Outcome) {
     if let Some(connect) = &outcome.connect {
-        line(text, "connected", format!("{} in {:.2} s ({}/s)", count(connect.connected), connect.secs, count(connect.per_sec as u64)));
+        line(
+            text,
+            "connected",
+            format!("{} in {:.2} s ({}/s)", count(connect.connected), connect.secs, count(connect.per_sec as u64)),
+        );
         if let Some(cpu) = connect.server_cpu_us {
             line(text, "server CPU a connection", format!("{cpu:.1} µs (connect, upgrade, subscribe)"));
         }
@@ -169,7 +188,8 @@ fn connections(text: &mut String, outcome: &Outcome) {
             line(text, "server user memory a connection", format!("{user:.0} B (slope of resident memory)"));
         }
         if let Some(kernel) = memory.kernel {
-            let parts = format!("{:.0} + {:.0} + {:.0} B", kernel.socket_bytes, kernel.waiting_bytes, kernel.buffer_bytes);
+            let parts =
+                format!("{:.0} + {:.0} + {:.0} B", kernel.socket_bytes, kernel.waiting_bytes, kernel.buffer_bytes);
             line(text, "server kernel memory a connection", parts + " (socket, what waits for input, buffers)");
         }
         line(text, "swarm user memory a connection", format!("{:.0} B", memory.swarm_bytes_per_conn));
@@ -196,7 +216,11 @@ fn verdict(text: &mut String, traffic: &Traffic) {
     line(text, "every message checked", checked);
     if traffic.lag.count > 0 {
         let lag = &traffic.lag;
-        line(text, "sent late by", format!("p50 {}, p99 {}, max {}", micros(lag.p50_us), micros(lag.p99_us), micros(lag.max_us)));
+        line(
+            text,
+            "sent late by",
+            format!("p50 {}, p99 {}, max {}", micros(lag.p50_us), micros(lag.p99_us), micros(lag.max_us)),
+        );
     }
 }
 

@@ -72,7 +72,10 @@ impl Flock {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC).map_err(LoadError::os("epoll_create"))?,
             scratch: vec![0; SCRATCH_BYTES].into(),
             lent: Lent::default(),
-            opener: Opener::new(Pace::new(plan.connect_rate * share, now_nanos), plan.connecting_max / plan.threads.max(1)),
+            opener: Opener::new(
+                Pace::new(plan.connect_rate * share, now_nanos),
+                plan.connecting_max / plan.threads.max(1),
+            ),
             churn: Pace::new(plan.churn_rate * share, now_nanos),
             random: base::Prng::new(plan.seed ^ u64::from(number), "churn"),
             intake: Intake::new(plan, SCRATCH_BYTES / 2),

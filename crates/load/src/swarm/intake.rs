@@ -61,7 +61,9 @@ impl Intake {
                 Opcode::Text | Opcode::Binary => self.read_payload(row, client, frame.payload, now_nanos)?,
                 Opcode::Ping => {
                     let payload = frame.payload;
-                    frame::write(&mut self.answer, Opcode::Pong, client, payload.len(), |out| out.extend_from_slice(payload));
+                    frame::write(&mut self.answer, Opcode::Pong, client, payload.len(), |out| {
+                        out.extend_from_slice(payload)
+                    });
                 }
                 Opcode::Pong => {}
                 Opcode::Close => {
