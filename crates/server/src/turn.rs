@@ -34,6 +34,8 @@ pub(crate) struct Core {
     scratch: Box<[u8]>,
     completions: Box<[Completion]>,
     rate: Rate,
+    /// What [`Shard::messages`] said after the last turn.
+    messages: u64,
     lag: Lag,
     /// When the shard has something to do, as of the last turn's end.
     timeout: Option<Instant>,
@@ -62,6 +64,7 @@ impl Core {
             scratch: vec![0; SCRATCH_BYTES].into(),
             completions: vec![Completion::default(); COMPLETIONS_PER_TURN].into(),
             rate: Rate::new(now),
+            messages: 0,
             lag: Lag::new(now),
             timeout: None,
             window,
@@ -80,7 +83,9 @@ impl Core {
 
         let ended = clock::now();
         self.lag.count(&mut self.world.tally, now, ended);
-        self.rate.count(handled, now);
+        let messages = self.shard.messages();
+        self.rate.count(messages - self.messages, now);
+        self.messages = messages;
         if self.shard.is_drained() && self.world.connections() == 0 {
             return Next::End;
         }

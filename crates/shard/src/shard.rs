@@ -179,6 +179,13 @@ impl Shard {
         self.drain.is_some() && self.conns.open == 0
     }
 
+    /// Messages handled so far: publications of this shard's own clients and commands, and parcels of other shards. Its growth
+    /// is how busy the core is.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.report.messages_in + self.hops_in
+    }
+
     /// Open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
