@@ -1,0 +1,166 @@
+//! What must be true: the shadow model. It knows what was published, and learns from witnesses in which order the owners
+//! took it.
+use std::collections::BTreeMap;
+
+use base::{Instant, Prng};
+
+use crate::plan::Plan;
+
+/// A publication as its publisher made it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) subject: usize,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Where a publication stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    pub(crate) epoch: u32,
+    pub(crate) offset: u64,
+}
+
+/// What is known of one subject.
+#[derive(Default, Debug)]
+struct Known {
+    /// By a witness: all publications in their order.
+    order: Vec<u32>,
+    index: BTreeMap<u32, usize>,
+    /// By whoever was told a position.
+    by_place: BTreeMap<Place, u32>,
+    by_number: BTreeMap<u32, Place>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    sent: Vec<Sent>,
+    known: Vec<Known>,
+    witnessed: Vec<bool>,
+    binary: bool,
+    pub(crate) tally: Tally,
+}
+
+/// What a run has brought about, for those who look at whether it does anything at all.
+#[derive(Clone, Default, Debug)]
+pub struct Tally {
+    /// Publications made by clients.
+    pub published: u64,
+    /// Publications seen by subscribers.
+    pub seen: u64,
+    /// Publications answered or acknowledged.
+    pub confirmed: u64,
+    /// Connections opened by clients.
+    pub connections: u64,
+    /// Connections whose listener resumed without a gap.
+    pub resumed: u64,
+    /// Connections whose listener was told of a gap.
+    pub reset: u64,
+    /// Closes by the server, by code; 0 for an end without one.
+    pub closes: BTreeMap<u16, u64>,
+}
+
+impl Model {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            sent: Vec::new(),
+            known: plan.subjects.iter().map(|_| Known::default()).collect(),
+            witnessed: plan.subjects.iter().map(|topic| topic.witnessed).collect(),
+            binary: plan.binary,
+            tally: Tally::default(),
+        }
+    }
+
+    // ---- publications ----
+
+    /// Makes a publication. Its payload tells its number, whatever else is in it.
+    pub(crate) fn publish(&mut self, subject: usize, json: bool, random: &mut Prng) -> u32 {
+        let number = u32::try_from(self.sent.len()).expect("a run has few publications");
+        let length = if random.one_in(30) { 200 + random.below(6_000) } else { random.below(60) };
+        let filling: String = (0..length).map(|at| char::from(b'a' + (at % 26) as u8)).collect();
+        let payload = match random.below(4) {
+            0 if self.binary && !json => [&[0xff, 0x00, 0xfe], format!("#{number}#{filling}").as_bytes()].concat(),
+            1 if !json => format!("#{number}#\n{filling}\n\nlast line ü").into_bytes(),
+            2 => format!("\"#{number}# {filling}\"").into_bytes(),
+            _ => format!("{{\"number\":\"#{number}#\",\"filling\":[1,2,\"{filling}\"]}}").into_bytes(),
+        };
+        self.sent.push(Sent { subject, payload });
+        self.tally.published += 1;
+        number
+    }
+
+    pub(crate) fn payload(&self, number: u32) -> &[u8] {
+        &self.sent[number as usize].payload
+    }
+
+    /// The number in a payload that was received, which must be one that was sent to this subject, byte for byte.
+    pub(crate) fn recognize(&mut self, payload: &[u8]) -> (u32, usize) {
+        let number = number_in(payload);
+        let sent = self.sent.get(number as usize).unwrap_or_else(|| panic!("publication {number} was never sent"));
+        assert_eq!(
+            payload.escape_ascii().to_string(),
+            sent.payload.escape_ascii().to_string(),
+            "publication {number} has changed on its way"
+        );
+        self.tally.seen += 1;
+        (number, sent.subject)
+    }
+
+    // ---- the order ----
+
+    /// A witness has seen a publication.
+    pub(crate) fn witness(&mut self, subject: usize, number: u32, place: Place) {
+        self.learn(subject, number, place);
+        let known = &mut self.known[subject];
+        let index = known.order.len();
+        assert_eq!(place.offset, index as u64 + 1, "the witness of subject {subject} missed something");
+        known.order.push(number);
+        assert!(known.index.insert(number, index).is_none(), "publication {number} was accepted twice");
+    }
+
+    /// Somebody was told where a publication stands: it stands nowhere else, and nothing else stands there.
+    pub(crate) fn learn(&mut self, subject: usize, number: u32, place: Place) {
+        let known = &mut self.known[subject];
+        let there = *known.by_place.entry(place).or_insert(number);
+        assert_eq!(there, number, "publications {there} and {number} of subject {subject} stand at {place:?}");
+        let other = *known.by_number.entry(number).or_insert(place);
+        assert_eq!(other, place, "publication {number} of subject {subject} stands at two places");
+    }
+
+    pub(crate) fn is_witnessed(&self, subject: usize) -> bool {
+        self.witnessed[subject]
+    }
+
+    /// Publications of a witnessed subject by now.
+    pub(crate) fn length(&self, subject: usize) -> usize {
+        self.known[subject].order.len()
+    }
+
+    /// Where a publication stands in the order of its witnessed subject, from 0.
+    pub(crate) fn index(&self, subject: usize, number: u32) -> Option<usize> {
+        self.known[subject].index.get(&number).copied()
+    }
+
+    /// The publisher was told that this one was accepted.
+    pub(crate) fn confirm(&mut self, number: u32, now: Instant) {
+        self.tally.confirmed += 1;
+        let subject = self.sent[number as usize].subject;
+        assert!(
+            !self.witnessed[subject] || self.known[subject].index.contains_key(&number),
+            "publication {number} was confirmed at {} ms and is not in subject {subject}",
+            now.as_millis()
+        );
+    }
+
+    pub(crate) fn closed(&mut self, code: u16) {
+        *self.tally.closes.entry(code).or_default() += 1;
+    }
+}
+
+fn number_in(payload: &[u8]) -> u32 {
+    let mut parts = payload.split(|&byte| byte == b'#');
+    let _before = parts.next();
+    let digits = parts.next().and_then(|digits| core::str::from_utf8(digits).ok());
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_else(|| panic!("a payload that nobody sent: {}", payload.escape_ascii()))
+}

@@ -1,0 +1,121 @@
+//! What a seed makes of a run: how many shards, how narrow everything is, who takes part.
+use core::time::Duration;
+
+use base::{Prng, ShardId, SubjectKey};
+use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
+use shard::{Heartbeat, Limits, Outbox, ShardConfig};
+
+/// The choices of one run. Everything random that is decided once is decided here.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) shards: u16,
+    pub(crate) key: SubjectKey,
+    /// Subjects, in the order of their numbers.
+    pub(crate) subjects: Vec<Topic>,
+    /// Parcels that a lane of a mailbox holds.
+    pub(crate) mailbox_parcels: usize,
+    /// Bytes that a socket holds on its way to the client.
+    pub(crate) socket_bytes: usize,
+    pub(crate) outbox: Outbox,
+    pub(crate) history: Option<HistoryBounds>,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) recovery_publications: u32,
+    pub(crate) clients: usize,
+    /// One in so many steps is a fault of the network; 0: none.
+    pub(crate) faults: u64,
+    /// Whether the clock makes leaps of many seconds.
+    pub(crate) leaps: bool,
+    /// Whether payloads are made that are not UTF-8.
+    pub(crate) binary: bool,
+    /// Ends with a drain rather than with everyone leaving.
+    pub(crate) drains: bool,
+}
+
+/// A subject of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    /// A listener that is never slow follows it from the begin: what it sees is the truth about the order.
+    pub(crate) witnessed: bool,
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut random = Prng::new(seed, "plan");
+        let shards = 1 + u16::try_from(random.below(5)).unwrap_or(0);
+        let count = 1 + random.below(8);
+        let subjects = (0..count)
+            .map(|number| Topic {
+                name: if random.one_in(3) {
+                    format!("room {number}/ä with a name longer than a row")
+                } else {
+                    format!("s{number}")
+                },
+                witnessed: !random.one_in(3),
+            })
+            .collect();
+        let history = (!random.one_in(3)).then(|| HistoryBounds {
+            count: [1, 4, 64, 10_000][usize::try_from(random.below(4)).unwrap_or(0)],
+            bytes: if random.one_in(4) { 2_000 } else { 1 << 30 },
+            age: Duration::from_secs(if random.one_in(3) { 2 } else { 250 }),
+        });
+        let policy = match random.below(4) {
+            0 => OutboxPolicy::DropOldest,
+            1 => OutboxPolicy::Conflate,
+            _ => OutboxPolicy::Close,
+        };
+        let outbox = Outbox { bytes: [300, 2_000, 1 << 20][usize::try_from(random.below(3)).unwrap_or(0)], policy };
+        let ping_interval = Duration::from_secs([0, 5, 25][usize::try_from(random.below(3)).unwrap_or(0)]);
+        Self {
+            seed,
+            shards,
+            key: SubjectKey([random.next_u64(), random.next_u64()]),
+            subjects,
+            mailbox_parcels: 1 + usize::try_from(random.below(8)).unwrap_or(0),
+            socket_bytes: [7, 200, 4_000, 1 << 20][usize::try_from(random.below(4)).unwrap_or(0)],
+            outbox,
+            history,
+            heartbeat: Heartbeat { ping_interval, pong_timeout: Duration::from_secs(3), idle_close: Duration::ZERO },
+            recovery_publications: if random.one_in(3) { 3 } else { 300 },
+            clients: 2 + usize::try_from(random.below(14)).unwrap_or(0),
+            faults: [0, 30, 8][usize::try_from(random.below(3)).unwrap_or(0)],
+            leaps: random.one_in(2),
+            binary: random.one_in(3),
+            drains: random.one_in(4),
+        }
+    }
+
+    /// What shard `shard` is told.
+    pub(crate) fn config(&self, shard: ShardId) -> ShardConfig {
+        let everything = Namespace {
+            pattern: Pattern::everything(),
+            subscribe: true,
+            publish: true,
+            history: self.history,
+            outbox: None,
+        };
+        ShardConfig {
+            shard,
+            shards: self.shards,
+            seed: self.seed ^ u64::from(shard.0) << 32,
+            key: self.key,
+            dev: true,
+            anonymous: true,
+            api_keys: Vec::new(),
+            namespaces: vec![everything],
+            limits: Limits { recovery_publications: self.recovery_publications, ..Limits::default() },
+            heartbeat: self.heartbeat,
+            outbox: self.outbox,
+        }
+    }
+
+    pub(crate) fn owner(&self, subject: usize) -> ShardId {
+        self.key.hash(self.subjects[subject].name.as_bytes()).owner(self.shards)
+    }
+
+    /// True if a slow reader may lose publications without being closed.
+    pub(crate) fn may_drop(&self) -> bool {
+        self.outbox.policy != OutboxPolicy::Close
+    }
+}
