@@ -131,6 +131,14 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     let (ready, readies) = bounded(usize::from(shards));
     let (go, word) = bounded(usize::from(shards));
     let (alive, ended) = mpsc::channel(1);
+    // Before the shards' threads: what wakes the runtime is a descriptor, and an answer wakes it from a shard's thread, whose
+    // file table is a copy of what is open by then.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(StartError::system("start the control plane"))?;
     for (((id, ring), mesh), commands) in (0..shards).map(ShardId).zip(rings).zip(meshes(shards)).zip(receivers) {
         let seed = entropy::seed().map_err(StartError::system("read entropy"))?;
         let seat = Seat {
@@ -165,7 +173,7 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     let (leave, left) = mpsc::unbounded_channel();
     let control = Control { plane, delivered, settings, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());
-    let control = thread.spawn(move || control.run()).map_err(StartError::system("start a thread"))?;
+    let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
     Ok(Running { address, leave, control })
 }
 
@@ -286,13 +294,7 @@ struct Control {
 }
 
 impl Control {
-    fn run(self) -> Result<(), StartError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(CONTROL_THREADS)
-            .thread_name("control")
-            .enable_all()
-            .build()
-            .map_err(StartError::system("start the control plane"))?;
+    fn run(self, runtime: tokio::runtime::Runtime) -> Result<(), StartError> {
         let result = runtime.block_on(self.serve());
         // Who has not finished by now is cut off.
         runtime.shutdown_background();
