@@ -266,7 +266,8 @@ impl Hub {
             return Recovered { top, gapless: known && wanted == top.offset, missed: Vec::new() };
         }
         let history = &self.histories[history];
-        let whole = history.first_offset().is_none_or(|first| first <= wanted + 1);
+        // Without an entry nothing is there to begin with; everything may have outlived its age.
+        let whole = history.first_offset().map_or(wanted == top.offset, |first| first <= wanted + 1);
         let there = history.after(wanted).count();
         let surplus = there.saturating_sub(limit as usize);
         let missed: Vec<_> = history.after(wanted).skip(surplus).cloned().collect();
