@@ -34,21 +34,16 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 impl Shard {
     // ---- queueing, and what happens when a reader is slow ----
 
-    /// Queues a publication, and what belongs `before` it; the outbox's policy decides what happens if it is at its bound.
-    pub(crate) fn queue(
-        &mut self,
-        conn: ConnId,
-        before: Option<Frame>,
-        frame: Frame,
-        subject: u32,
-        world: &mut impl Effects,
-    ) {
-        if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
+    /// Queues a publication; the outbox's policy decides what happens if it is at its bound.
+    pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, world: &mut impl Effects) {
+        let row = &self.conns.rows[conn.0];
+        // Nothing comes behind a publication that a condemned connection did not get.
+        if matches!(row.phase, Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
             return;
         }
         let bytes_max = self.config.outbox.bytes;
-        let bytes = frame.len() + before.as_ref().map_or(0, |frame| frame.len());
-        let over = |row: &crate::conn::Conn| !row.outbox.is_empty() && row.outbox.bytes as usize + bytes > bytes_max;
+        let over =
+            |row: &crate::conn::Conn| !row.outbox.is_empty() && row.outbox.bytes as usize + frame.len() > bytes_max;
         if over(&self.conns.rows[conn.0]) {
             // A burst within one turn is no slow reader: the socket may take it.
             self.flush(conn, world);
@@ -65,17 +60,13 @@ impl Shard {
             while over(row) {
                 if policy == OutboxPolicy::Close || !self.outboxes.drop_oldest(&mut row.outbox, None) {
                     self.report.outbox_closed += 1;
-                    self.doomed.push((conn, Disconnect::Slow));
+                    self.doom(conn, Disconnect::Slow);
                     return;
                 }
                 self.report.outbox_dropped += 1;
             }
         }
-        let outbox = &mut self.conns.rows[conn.0].outbox;
-        if let Some(before) = before {
-            self.outboxes.push(outbox, before, subject);
-        }
-        self.outboxes.push(outbox, frame, subject);
+        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, subject);
         self.mark_dirty(conn);
     }
 
@@ -169,11 +160,21 @@ impl Shard {
         }
     }
 
+    /// Condemns a connection, once: it is closed at the end of the turn.
+    pub(crate) fn doom(&mut self, conn: ConnId, why: Disconnect) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::DOOMED) {
+            flags.set(Flags::DOOMED, true);
+            self.doomed.push((conn, why));
+        }
+    }
+
     /// Closes those whom a policy has condemned in this turn.
     pub(crate) fn close_doomed(&mut self, now: Instant, world: &mut impl Effects) {
         for (conn, why) in core::mem::take(&mut self.doomed) {
             let row = &mut self.conns.rows[conn.0];
-            if matches!(row.phase, Phase::Vacant | Phase::Closing) {
+            // The slot may have another connection by now: that one is not condemned.
+            if matches!(row.phase, Phase::Vacant | Phase::Closing) || !row.flags.has(Flags::DOOMED) {
                 continue;
             }
             self.report.refuse(if why == Disconnect::Slow { Refusal::SlowConsumer } else { Refusal::BadCommand });

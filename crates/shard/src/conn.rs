@@ -63,6 +63,8 @@ impl Flags {
     pub(crate) const GOODBYE: Self = Self(1 << 8);
     /// On the list of connections that wait for room in mailboxes or in their own outbox.
     pub(crate) const STALLED: Self = Self(1 << 9);
+    /// On the turn's list of connections to close.
+    pub(crate) const DOOMED: Self = Self(1 << 10);
 
     pub(crate) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0

@@ -54,7 +54,7 @@ impl<'p> Encoded<'p> {
         }))
     }
 
-    /// An event without a position, for listeners of several subjects: theirs is told apart, before it.
+    /// An event without a position, for listeners of several subjects: each puts its own before it.
     pub(crate) fn bare_event(&mut self) -> Frame {
         let publication = self.publication;
         Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication)))

@@ -19,7 +19,6 @@ use crate::handshake::Response;
 use crate::parcel::{Recovery, Waiter};
 use crate::report::{Refusal, Transport};
 use crate::request::{Denied, How, Listen};
-use crate::send::Frame;
 use crate::shard::Shard;
 
 /// How long a browser waits before it opens an event stream again.
@@ -239,7 +238,8 @@ impl Shard {
         self.listener(conn).is_some_and(|listener| listener.standing.len() > 1)
     }
 
-    /// Queues an event for a stream of several subjects: an id of its own, then the event that all share.
+    /// Queues an event for a stream of several subjects, with an id of its own. One frame: a policy that drops an event
+    /// must not leave its id to the next one.
     pub(crate) fn note_event(&mut self, conn: ConnId, row: u32, encoded: &mut Encoded<'_>, world: &mut impl Effects) {
         let position = encoded.publication().position;
         let Some(listener) = self.listener(conn) else {
@@ -247,13 +247,13 @@ impl Shard {
         };
         listener.stand(row, position);
         // Until every owner has answered, where the stream stands as a whole is not known: the id comes at the opening.
-        let id: Option<Frame> = (listener.unanswered == 0).then(|| {
-            let mut id = Vec::new();
-            write_id(&mut id, &listener.marks());
-            id.into()
-        });
+        let mut event = Vec::new();
+        if listener.unanswered == 0 {
+            write_id(&mut event, &listener.marks());
+        }
+        event.extend_from_slice(&encoded.bare_event());
         self.report.messages_out += 1;
-        self.queue(conn, id, encoded.bare_event(), row, world);
+        self.queue(conn, event.into(), row, world);
     }
 
     // ---- long poll ----

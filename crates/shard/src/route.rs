@@ -104,7 +104,7 @@ impl Shard {
             Transport::CentrifugoJson => match encoded.centrifugo_json(self.hub.name(row)) {
                 Some(frame) => frame,
                 None => {
-                    self.doomed.push((conn, protocol::centrifugo::Disconnect::InappropriateProtocol));
+                    self.doom(conn, protocol::centrifugo::Disconnect::InappropriateProtocol);
                     return;
                 }
             },
@@ -121,7 +121,7 @@ impl Shard {
         };
         self.report.messages_out += 1;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.queue(conn, None, frame, row, world);
+        self.queue(conn, frame, row, world);
     }
 
     /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to
