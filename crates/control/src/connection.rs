@@ -16,6 +16,10 @@ use tokio::sync::watch;
 /// A peer that does not take what it asked for (a window shut for so long) is dropped by the kernel.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Bound on the kernel's send buffer in bytes (it doubles the figure): left alone it would take megabytes for a peer that
+/// asks and does not read.
+const SEND_BUFFER_BYTES: usize = 64 * base::units::KIB;
+
 /// Largest request head, and pipelined bytes behind it, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * base::units::KIB;
 
@@ -30,6 +34,7 @@ const TURNED_AWAY: &[u8] =
 pub(crate) fn adopt(socket: OwnedFd) -> std::io::Result<TcpStream> {
     let millis = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
     sockopt::set_tcp_user_timeout(&socket, millis)?;
+    sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
     let stream = std::net::TcpStream::from(socket);
     stream.set_nonblocking(true)?;
     TcpStream::from_std(stream)

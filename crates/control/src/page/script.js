@@ -91,7 +91,7 @@ function showNow(stats) {
     .sort((a, b) => b[1] - a[1])
     .map(([name, open]) => `${count(open)} ${TRANSPORTS[name] ?? name}`);
   say("connections", count(stats.connections));
-  say("connections-detail", [`${count(stats.subscriptions)} subscriptions`, ...kinds].join(" · "));
+  say("connections-detail", [`${count(stats.subscriptions)} ${stats.subscriptions === 1 ? "subscription" : "subscriptions"}`, ...kinds].join(" · "));
   connectionsSpark.add(stats.connections);
 
   const many = stats.connections >= CONNECTIONS_FOR_A_MEAN;
