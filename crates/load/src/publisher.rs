@@ -15,6 +15,7 @@ use crate::LoadError;
 use crate::address::Addresses;
 use crate::board::{Board, Desk, histogram};
 use crate::dialect::{Host, Mark, SUBJECT_BYTES, Via, subject};
+use crate::frame::{self, Opcode};
 use crate::handshake::{self, Key};
 use crate::schedule::{Arrivals, Schedule};
 use crate::stamp::{Filler, STAMP_BYTES, Stamp};
@@ -133,7 +134,8 @@ struct Publisher {
 
 impl Publisher {
     fn connect(plan: &Arc<PublishPlan>, board: &Arc<Board>, number: u16) -> Result<Self, LoadError> {
-        let line = Line::new(open(plan, number)?, plan.via)?;
+        let (stream, rest) = open(plan, number)?;
+        let line = Line::new(stream, &rest, plan.via)?;
         let filler = Filler::new(plan.size_bytes);
         let seed = plan.seed ^ u64::from(number) << 48;
         let schedule = match plan.pace {
@@ -247,43 +249,44 @@ impl Publisher {
     }
 }
 
-/// Connects and shakes hands, blocking.
-fn open(plan: &PublishPlan, number: u16) -> Result<TcpStream, LoadError> {
+/// Connects and shakes hands, blocking; also gives the bytes that came after the server's answer.
+fn open(plan: &PublishPlan, number: u16) -> Result<(TcpStream, Vec<u8>), LoadError> {
     let target = plan.addresses.target(u32::from(number));
     let refused = |cause: String| LoadError::Publisher(format!("publisher: {target}: {cause}"));
-    let mut stream =
-        TcpStream::connect_timeout(&target, HANDSHAKE_TIMEOUT).map_err(|error| refused(error.to_string()))?;
+    let failed = |error: std::io::Error| refused(error.to_string());
+    let mut stream = TcpStream::connect_timeout(&target, HANDSHAKE_TIMEOUT).map_err(failed)?;
     stream.set_nodelay(true).map_err(LoadError::io("TCP_NODELAY"))?;
     let path = match plan.via {
         Via::Stream if plan.ack => "/pub?ack=1",
         Via::Stream => "/pub",
         Via::Client => "/connection/websocket",
-        Via::Api | Via::Post => return Ok(stream),
+        Via::Api | Via::Post => return Ok((stream, Vec::new())),
     };
     stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(LoadError::io("SO_RCVTIMEO"))?;
     let key = Key::new(plan.seed, 1 << 63 | u64::from(number));
     let host = Host { name: &plan.addresses.host, api_key: &plan.api_key };
     let mut out = Vec::new();
     handshake::request(&mut out, &host, path, key);
-    stream.write_all(&out).map_err(|error| refused(error.to_string()))?;
-    let mut head = Vec::new();
-    // Byte by byte: what follows the head stays in the socket.
-    for byte in (&stream).bytes() {
-        head.push(byte.map_err(|error| refused(error.to_string()))?);
-        if head.ends_with(b"\r\n\r\n") {
-            handshake::verify(&head, key).map_err(|error| refused(format!("{path}: {error}")))?;
-            if plan.via == Via::Client {
-                out.clear();
-                let text = b"{\"id\":1,\"connect\":{}}";
-                crate::frame::write(&mut out, crate::frame::Opcode::Text, 1, text.len(), |out| {
-                    out.extend_from_slice(text)
-                });
-                stream.write_all(&out).map_err(|error| refused(error.to_string()))?;
-            }
-            return Ok(stream);
+    stream.write_all(&out).map_err(failed)?;
+    let mut answer = Vec::new();
+    let head = loop {
+        let mut chunk = [0; 1_024];
+        let count = stream.read(&mut chunk).map_err(failed)?;
+        answer.extend_from_slice(&chunk[..count]);
+        if count == 0 {
+            return Err(refused(format!("{path}: closed during the handshake")));
         }
+        if let Some(head) = handshake::verify(&answer, key).map_err(|error| refused(format!("{path}: {error}")))? {
+            break head;
+        }
+    };
+    if plan.via == Via::Client {
+        out.clear();
+        let text = b"{\"id\":1,\"connect\":{}}";
+        frame::write(&mut out, Opcode::Text, 1, text.len(), |out| out.extend_from_slice(text));
+        stream.write_all(&out).map_err(failed)?;
     }
-    Err(refused("closed during the handshake".to_owned()))
+    Ok((stream, answer.split_off(head)))
 }
 
 const _: () = assert!(SUBJECT_BYTES < 256, "the publish stream gives a subject's length in one byte");

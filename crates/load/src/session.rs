@@ -57,7 +57,6 @@ struct Session<'s> {
     addresses: Addresses,
     plan: Arc<Plan>,
     board: Arc<Board>,
-    run_seed: u64,
     notes: Vec<String>,
     memory_steps: Vec<(u64, u64)>,
     idle_cpu_percent: Option<f64>,
@@ -110,7 +109,6 @@ impl<'s> Session<'s> {
             addresses,
             board: Arc::new(Board::new(threads as usize, usize::from(publishers), wanted)?),
             plan: Arc::new(plan),
-            run_seed,
             notes: Vec::new(),
             memory_steps: Vec::new(),
             idle_cpu_percent: None,
@@ -331,7 +329,11 @@ impl<'s> Session<'s> {
     fn measure(&self, watch: &mut Watch<'_>, from_nanos: u64, until_nanos: u64) -> Result<Traffic, LoadError> {
         watch.rest(Stage::Warming, from_nanos)?;
         let first = self.count();
-        watch.rest(Stage::Measuring, until_nanos)?;
+        match watch.rest(Stage::Measuring, until_nanos) {
+            // Subscribers alone have no end of their own: Ctrl-C is it.
+            Err(LoadError::Interrupted) if self.settings.kind == Kind::Sub => {}
+            rested => rested?,
+        }
         let last = self.count();
         let secs = (last.at_nanos - first.at_nanos).max(1) as f64 / 1e9;
         let received = last.received - first.received;

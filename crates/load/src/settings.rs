@@ -258,7 +258,7 @@ mod tests {
         };
         assert!(refused(|settings| settings.size = 10));
         assert!(refused(|settings| settings.rate = f64::NAN));
-        assert!(refused(|settings| settings.subjects = Some(0)) == false);
+        assert!(!refused(|settings| settings.subjects = Some(0)));
         assert!(refused(|settings| settings.publishers = 0));
         assert!(!refused(|_| {}));
     }

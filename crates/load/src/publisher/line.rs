@@ -30,20 +30,23 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream, via: Via) -> Result<Self, LoadError> {
+    /// Takes over a connection on which the server has already said `rest`.
+    pub(super) fn new(stream: TcpStream, rest: &[u8], via: Via) -> Result<Self, LoadError> {
         stream.set_nonblocking(true).map_err(LoadError::io("O_NONBLOCK"))?;
         let socket = OwnedFd::from(stream);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(LoadError::os("epoll_create"))?;
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&epoll, &socket, EventData::new_u64(SOCKET), flags).map_err(LoadError::os("epoll_ctl"))?;
+        let (mut queue, mut replies) = (Vec::new(), Replies::new(via));
+        replies.read(rest, &mut queue).map_err(LoadError::Publisher)?;
         Ok(Self {
             socket,
             epoll,
-            queue: Vec::new(),
+            queue,
             taken: 0,
             is_blocked: false,
             has_bell: false,
-            replies: Replies::new(via),
+            replies,
             scratch: vec![0; 64 * base::units::KIB].into(),
         })
     }

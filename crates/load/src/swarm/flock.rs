@@ -189,7 +189,10 @@ impl Flock {
                     let cause = self.socket_error(row);
                     return self.fail(row, || format!("connect: {cause}"));
                 }
-                return if flags.contains(EventFlags::OUT) { self.greet_http(row) } else { () };
+                if flags.contains(EventFlags::OUT) {
+                    self.greet_http(row);
+                }
+                return;
             }
             Phase::Handshaking | Phase::Greeting | Phase::Open => {}
         }
