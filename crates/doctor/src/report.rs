@@ -186,7 +186,11 @@ impl Report {
             grouped(cost::KERNEL_SOCKET_BYTES),
             cost::KERNEL_POLL_BYTES,
             cost::USER_BYTES,
-            if self.connection_bytes > cost::CONNECTION_BYTES { ", 320 connection tracking" } else { "" },
+            if self.connection_bytes > cost::CONNECTION_BYTES {
+                format!(", {} connection tracking", cost::CONNTRACK_BYTES)
+            } else {
+                String::new()
+            },
         )
     }
 }

@@ -29,11 +29,16 @@ fn open_files(facts: &Facts, capacity: &Capacity, goal: Goal) -> Finding {
         verdict @ (Verdict::Warn | Verdict::Fail) => {
             let needed = needed(facts, goal);
             let why = format!(
-                "a connection is a descriptor: the shards' tables together hold {}, at {needed} each they hold the target",
+                "a connection is a descriptor: the shards' tables together hold {}; with {needed} each they hold the target",
                 grouped(connections)
             );
+            // The limit can't be raised above fs.nr_open, so that comes first.
+            let first = match facts.files.per_table_max {
+                Some(most) if most < needed => format!("sysctl -w fs.nr_open={needed} && "),
+                Some(_) | None => String::new(),
+            };
             let fix = format!(
-                "ulimit -Hn {needed} && ulimit -Sn {needed}   # under systemd: LimitNOFILE={needed} in the unit"
+                "{first}ulimit -Hn {needed} && ulimit -Sn {needed}   # under systemd: LimitNOFILE={needed} in the unit"
             );
             Finding::wrong(CHECK, verdict, found, why, fix).at(Some(connections))
         }

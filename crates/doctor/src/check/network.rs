@@ -67,8 +67,8 @@ fn spread(interface: &Interface, processors: u64) -> Finding {
     const CHECK: &str = "network card";
     let Interface { name, queues, spread_queues, interrupts, interrupt_processors } = interface;
     let found = format!(
-        "{name}: {queues} receive queues, {interrupts} interrupts on {interrupt_processors} processors, {spread_queues} \
-         queues spread on by software"
+        "{name}: receive queues {queues}, spread on by software {spread_queues}; interrupts {interrupts}, on processors \
+         {interrupt_processors}"
     );
     // A queue's interrupt beside the card's own one: with a single queue there is nothing to spread.
     let is_pinned_together = *queues > 1 && *interrupts > 1 && *interrupt_processors == 1;
@@ -78,8 +78,7 @@ fn spread(interface: &Interface, processors: u64) -> Finding {
         return Finding::wrong(CHECK, Verdict::Warn, found, why, fix);
     }
     if *queues < processors && *spread_queues == 0 {
-        let why =
-            format!("{processors} processors, but only {queues} take packets in: the others' shards wait for them");
+        let why = format!("packets come in on {queues} of {processors} processors: the others' shards wait for them");
         let fix =
             format!("tuning/apply --yes --only nic --nic {name}   # as many queues as the card has, the rest by RPS");
         return Finding::wrong(CHECK, Verdict::Warn, found, why, fix);

@@ -123,7 +123,7 @@ fn hash(facts: &Facts, goal: Goal) -> Finding {
     if chain < CHAIN_MAX {
         return Finding::pass(CHECK, found, "a packet finds its connection at once");
     }
-    let recommended = goal.connections.next_power_of_two();
+    let recommended = (goal.connections / 2).next_power_of_two();
     let why = format!(
         "{chain} connections share a bucket at the target, and each packet walks half of them, a cache miss each; only \
          the kernel command line changes it"

@@ -76,7 +76,7 @@ fn the_report_reads_well_and_is_json() {
         "Linux 6.18.44-fc-v657, 2 processors, 2 shards",
         "judged for 12,000,000 connections (asked for)",
         "FAIL  nofile",
-        "fix  ulimit -Hn",
+        "fix  sysctl -w fs.nr_open=6422528 && ulimit -Hn 6422528",
         "This host holds 37,526 idle subscribed connections; first bites: open files of the shards (nofile).",
         "4,334 bytes: 3,828 kernel socket, 256 kernel poll, 250 user space.",
         "no limit  ports:",

@@ -75,7 +75,7 @@ const KNOBS: &[Knob] = &[
     ("/proc/sys/net/ipv4/tcp_max_syn_backlog", "65535", "512", "SYN backlog", Warn, "tcp_max_syn_backlog=65535"),
     ("/proc/sys/net/ipv4/tcp_syncookies", "1", "0", "SYN cookies", Warn, "tcp_syncookies=1"),
     ("/proc/sys/net/ipv4/ip_local_port_range", "1024", "60000", "port range", Warn, "1024 65535"),
-    ("/proc/sys/net/ipv4/tcp_ehash_entries", "16777216", "524288", "connection hash", Warn, "thash_entries=16777216"),
+    ("/proc/sys/net/ipv4/tcp_ehash_entries", "16777216", "524288", "connection hash", Warn, "thash_entries=8388608"),
 ];
 
 fn assert_named_first(report: &Report, check: &str, verdict: Verdict, fix: &str) {
