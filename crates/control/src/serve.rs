@@ -22,8 +22,8 @@ pub struct Handed {
 }
 
 /// Serves the connections that come in through `handed` until `shutdown` resolves or every sender is gone; then lets
-/// open requests finish, for [`ControlSettings::drain_timeout`] at most. While [`DataPlane::state`] says draining, requests
-/// are served as before: `shutdown` is for the end of the drain.
+/// open requests finish, for [`ControlSettings::drain_timeout`] at most. Until `shutdown` resolves requests are served
+/// whatever [`DataPlane::state`] says, so that `/readyz` can say it.
 pub async fn serve<P: DataPlane>(
     mut handed: mpsc::Receiver<Handed>,
     plane: P,
