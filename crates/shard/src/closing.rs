@@ -178,7 +178,12 @@ impl Shard {
                 continue;
             }
             self.report.refuse(if why == Disconnect::Slow { Refusal::SlowConsumer } else { Refusal::BadCommand });
-            self.outboxes.drop_unsent(&mut row.outbox);
+            self.outboxes.drop_publications(&mut row.outbox);
+            if row.flags.has(Flags::HELD) {
+                // The response has not begun: there is no WebSocket yet that a frame could close.
+                self.begin_closing(conn, now);
+                continue;
+            }
             match row.transport {
                 Transport::CentrifugoJson => self.disconnect(conn, why, now, world),
                 Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
@@ -207,14 +212,19 @@ impl Shard {
                         self.mark_dirty(conn);
                     }
                     Phase::Vacant | Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
-                        if row.outbox.is_empty() {
-                            self.close(conn, Close::Graceful, world);
-                        } else {
-                            self.begin_closing(conn, now);
-                        }
+                        self.close_after_outbox(conn, now, world);
                     }
                 }
             }
+        }
+    }
+
+    /// Closes, once what is queued has gone out.
+    fn close_after_outbox(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        if self.conns.rows[conn.0].outbox.is_empty() {
+            self.close(conn, Close::Graceful, world);
+        } else {
+            self.begin_closing(conn, now);
         }
     }
 
@@ -310,7 +320,7 @@ impl Shard {
         let row = &self.conns.rows[conn.0];
         match (row.phase, row.transport) {
             (Phase::Vacant | Phase::Closing | Phase::Asked, _) => {}
-            (Phase::Head | Phase::Body, _) => self.close(conn, Close::Graceful, world),
+            (Phase::Head | Phase::Body, _) => self.close_after_outbox(conn, now, world),
             (Phase::Poll, _) => self.answer_poll(conn, now, world),
             (Phase::Open, Transport::EventStream) => {
                 let retry_ms = 1_000 + u32::try_from(self.random.below(4_000)).unwrap_or(0);

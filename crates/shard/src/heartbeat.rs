@@ -67,7 +67,10 @@ impl Shard {
     pub(crate) fn on_timer(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         let row = &self.conns.rows[conn.0];
         match row.phase {
-            Phase::Vacant | Phase::Asked => {}
+            Phase::Vacant => {}
+            // A session that waits for an owner still lives, and must be pinged; other transports have no timer here.
+            Phase::Asked if row.session != base::NONE => self.on_heartbeat(conn, now, world),
+            Phase::Asked => {}
             Phase::Head => self.on_head_timer(conn, now, world),
             Phase::Body => {
                 let denied = Denied::new(408, Refusal::HeadTooSlow, "the body did not arrive in time");
@@ -109,6 +112,9 @@ impl Shard {
         }
         if heartbeat.ping_interval.is_zero() {
             self.arm_idle(conn, now);
+        } else if row.flags.has(Flags::PAUSED) && row.flags.has(Flags::PINGED) && row.outbox.is_empty() {
+            // It is we who don't read: the answer may be there.
+            self.arm(conn, now + heartbeat.pong_timeout);
         } else if row.flags.has(Flags::PONG_DUE) {
             row.flags.set(Flags::PONG_DUE, false);
             if row.flags.has(Flags::PINGED) {

@@ -196,6 +196,12 @@ impl Shard {
             self.close_websocket(conn, 1008, &alloc::format!("{error}"), now, world);
             return;
         }
+        if payload.len() > self.config.limits.payload_bytes {
+            self.report.refuse(Refusal::TooLarge);
+            let reason = alloc::format!("a payload has at most {} bytes", self.config.limits.payload_bytes);
+            self.close_websocket(conn, 1009, &reason, now, world);
+            return;
+        }
         let receipt = self.receipt_of(conn, subject);
         let draft = Draft { payload: Self::shared(payload), kind: Kind::Binary, extra: None };
         self.publish(subject, draft, receipt, now, world);

@@ -152,20 +152,33 @@ impl Outboxes {
         false
     }
 
-    /// Drops everything but a frame that is partly sent.
-    pub(crate) fn drop_unsent(&mut self, outbox: &mut Outbox) {
-        let keep = if outbox.sent > 0 { outbox.head } else { NONE };
-        let mut at = if keep == NONE { outbox.head } else { self.rows[keep].next };
+    /// Drops all publications but one that is partly sent. What is not a publication, such as the answer to an upgrade,
+    /// is needed by what comes behind it.
+    pub(crate) fn drop_publications(&mut self, outbox: &mut Outbox) {
+        let (mut at, mut kept) = (outbox.head, NONE);
+        let begun = if outbox.sent > 0 { outbox.head } else { NONE };
         while at != NONE {
-            let bytes = self.frame_bytes(at);
-            outbox.bytes -= bytes;
-            self.bytes -= bytes as usize;
-            at = self.rows.remove(at).next;
+            let next = self.rows[at].next;
+            if self.rows[at].subject == NONE || at == begun {
+                if kept == NONE {
+                    outbox.head = at;
+                } else {
+                    self.rows[kept].next = at;
+                }
+                kept = at;
+            } else {
+                let bytes = self.frame_bytes(at);
+                outbox.bytes -= bytes;
+                self.bytes -= bytes as usize;
+                self.rows.remove(at);
+            }
+            at = next;
         }
-        outbox.head = keep;
-        outbox.tail = keep;
-        if keep != NONE {
-            self.rows[keep].next = NONE;
+        outbox.tail = kept;
+        if kept == NONE {
+            outbox.head = NONE;
+        } else {
+            self.rows[kept].next = NONE;
         }
     }
 

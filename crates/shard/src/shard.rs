@@ -224,6 +224,11 @@ impl Shard {
             self.conns.reclaim(conn);
         } else {
             self.received(conn, bytes, now, world);
+            let row = &self.conns.rows[conn.0];
+            if row.phase == Phase::Head && !row.flags.has(Flags::STALLED) && row.lent != base::NONE {
+                // A request has begun on a connection that may have been allowed to be quiet for longer.
+                self.arm(conn, now + self.config.limits.head_timeout);
+            }
         }
     }
 
