@@ -39,7 +39,7 @@ pub use check::Faults;
 pub use demo::{demo, end_with_parent};
 pub use dialect::{Dialect, SUBJECT_BYTES, Via};
 pub use error::LoadError;
-pub use outcome::{Connect, Latency, Memory, Outcome, Point, Traffic};
+pub use outcome::{Connect, Cpu, Latency, Memory, Outcome, Point, Traffic};
 pub use probe::{KernelCost, Machine, SlabCache};
 pub use publish::publish;
 pub use schedule::Arrivals;

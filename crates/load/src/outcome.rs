@@ -3,7 +3,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::Faults;
-use crate::probe::{KernelCost, Machine};
+use crate::probe::{KernelCost, Machine, ProcessSample};
 use crate::settings::Settings;
 
 /// The result of a run.
@@ -73,14 +73,32 @@ pub struct Traffic {
     pub latency: Latency,
     /// How late messages left the publisher.
     pub lag: Latency,
-    /// The server's CPU in percent of one core.
-    pub server_cpu_percent: Option<f64>,
-    /// The server's CPU for one message received, in microseconds.
-    pub server_cpu_us: Option<f64>,
+    /// The server's CPU.
+    pub server_cpu: Option<Cpu>,
+    /// The CPU of the load itself: if its threads have no core to spare, they measure themselves.
+    pub load_cpu: Option<Cpu>,
     /// Second by second.
     pub series: Vec<Point>,
     /// The whole latency histogram: [microseconds, count].
     pub histogram: Vec<(f64, u64)>,
+}
+
+/// What a process used of the processor.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cpu {
+    /// Percent of one core.
+    pub percent: f64,
+    /// Microseconds for one message received.
+    pub message_us: f64,
+}
+
+impl Cpu {
+    /// What was used between two looks at a process, in which `messages` were received.
+    pub(crate) fn between(before: ProcessSample, after: ProcessSample, messages: u64) -> Option<Self> {
+        let cpu_nanos = after.cpu_nanos.checked_sub(before.cpu_nanos)? as f64;
+        let span_nanos = after.at_nanos.checked_sub(before.at_nanos)?.max(1) as f64;
+        Some(Self { percent: cpu_nanos * 100.0 / span_nanos, message_us: cpu_nanos / 1e3 / messages.max(1) as f64 })
+    }
 }
 
 /// One second of the window.

@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 
 use super::published::{COLUMNS, KERNEL_BYTES_PER_CONN, USER_BYTES_PER_CONN};
-use crate::outcome::{Latency, Outcome, Traffic};
+use crate::outcome::{Cpu, Latency, Outcome, Traffic};
 use crate::settings::Kind;
 
 /// A whole number with thousands separated.
@@ -102,9 +102,9 @@ pub(crate) fn seed(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
     row("  maximum", micros(latency.max_us), COLUMNS.map(|column| format!("{} ms", count(u64::from(column.max_ms)))));
     row("Gbps", format!("{:.3}", traffic.gbps), COLUMNS.map(|column| format!("{:.3}", column.gbps)));
     let cores = outcome.machine.cores.max(1) as f64;
-    let cpu = traffic.server_cpu_percent.map(|percent| format!("{:.1} %", percent / cores));
+    let cpu = traffic.server_cpu.map(|cpu| format!("{:.1} %", cpu.percent / cores));
     row("server CPU, of all cores", optional(cpu), COLUMNS.map(|column| format!("{} %", column.cpu_percent)));
-    let cpu = traffic.server_cpu_us.map(|cpu| format!("{cpu:.1} µs"));
+    let cpu = traffic.server_cpu.map(|cpu| format!("{:.1} µs", cpu.message_us));
     row("server CPU a message", optional(cpu), COLUMNS.map(|column| format!("{:.1} µs", column.cpu_us())));
     let memory = outcome.memory.as_ref();
     let user = memory.and_then(|memory| memory.user_bytes_per_conn).map(|bytes| format!("{bytes:.0} B"));
@@ -151,9 +151,13 @@ fn churn(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
 }
 
 fn server_cpu(text: &mut String, traffic: &Traffic) {
-    if let (Some(percent), Some(micros)) = (traffic.server_cpu_percent, traffic.server_cpu_us) {
-        line(text, "server CPU", format!("{percent:.1} % of a core, {micros:.2} µs a message"));
+    if let Some(cpu) = traffic.server_cpu {
+        line(text, "server CPU", of_a_core(cpu));
     }
+}
+
+fn of_a_core(cpu: Cpu) -> String {
+    format!("{:.1} % of a core, {:.2} µs a message", cpu.percent, cpu.message_us)
 }
 
 fn spread(latency: &Latency) -> String {
@@ -214,6 +218,9 @@ fn verdict(text: &mut String, traffic: &Traffic) {
         count(faults.misrouted)
     );
     line(text, "every message checked", checked);
+    if let Some(cpu) = traffic.load_cpu {
+        line(text, "CPU of the load", of_a_core(cpu));
+    }
     if traffic.lag.count > 0 {
         let lag = &traffic.lag;
         line(
