@@ -25,6 +25,7 @@ mod listener;
 mod message;
 mod obstacle;
 mod rings;
+mod signals;
 mod sockets;
 mod token;
 
@@ -36,5 +37,6 @@ pub use files::unshare;
 pub use listener::{ListenerOptions, claim, listen};
 pub use obstacle::{Obstacle, probe};
 pub use rings::{Batch, Completion, Ring, Wait};
+pub use signals::block_signals;
 pub use sockets::{Received, SEND_PIECES_MAX, Socket, Written};
 pub use token::{Kind, Token};

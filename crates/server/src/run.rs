@@ -262,6 +262,7 @@ impl Seat {
     /// Takes the core, a file table, a ring and the port.
     fn take(&mut self) -> Result<(LocalExecutor, Acceptor), StartError> {
         ring::unshare().map_err(StartError::system("give a thread its own file table"))?;
+        ring::block_signals().map_err(StartError::system("block signals in a thread"))?;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(self.core))
             .name(&format!("shard-{}", self.id.0))
             .io_memory(EXECUTOR_MEMORY_BYTES)

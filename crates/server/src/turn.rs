@@ -107,8 +107,7 @@ impl Core {
                 self.get_up();
                 rested
             }
-            Next::Turn | Next::Sleep(_) => self.world.ring.flush(),
-            Next::End => self.world.ring.submit(),
+            Next::Turn | Next::Sleep(_) | Next::End => self.world.ring.flush(),
         };
         // The kernel is out of memory: what was queued stays queued, and the next turn tries again.
         if rested.is_err() {

@@ -1,0 +1,207 @@
+//! A whole server in this process, over loopback.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what failed, and looks at the clock")]
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use server::settings::Flags;
+use server::{GuestList, Running, Settings};
+use tungstenite::stream::MaybeTlsStream;
+use tungstenite::{Message, WebSocket};
+
+type Client = WebSocket<MaybeTlsStream<TcpStream>>;
+
+fn settings(shards: u16) -> Settings {
+    let flags = Flags { dev: true, port: Some(0), shards: NonZeroU16::new(shards), ..Flags::default() };
+    let mut settings = Settings::load(None, flags).unwrap();
+    settings.drain_spread = Duration::from_millis(50);
+    settings.drain_deadline = Duration::from_secs(5);
+    settings
+}
+
+fn start(shards: u16) -> Running {
+    server::run_with(settings(shards), nobody()).unwrap()
+}
+
+fn nobody() -> GuestList {
+    Arc::new(|_, _| ())
+}
+
+fn open(address: SocketAddr, path: &str) -> Client {
+    let (client, _) = tungstenite::connect(format!("ws://{address}{path}")).unwrap();
+    match client.get_ref() {
+        MaybeTlsStream::Plain(socket) => socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap(),
+        _ => unreachable!("ws:// is plain"),
+    }
+    client
+}
+
+/// Asks over a connection of its own; the whole answer.
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn publish(address: SocketAddr, subject: &str, payload: &str) {
+    let answer = ask(
+        address,
+        &format!(
+            "POST /pub/{subject} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{payload}",
+            payload.len()
+        ),
+    );
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+fn publication(subject: &str, payload: &str) -> Message {
+    let mut frame = vec![u8::try_from(subject.len()).unwrap()];
+    frame.extend_from_slice(subject.as_bytes());
+    frame.extend_from_slice(payload.as_bytes());
+    Message::Binary(frame.into())
+}
+
+#[test]
+fn every_subscriber_gets_every_message_in_order_across_shards() {
+    let server = start(3);
+    let address = server.address();
+    let mut listeners: Vec<(String, Client)> = (0..30)
+        .map(|number| {
+            let subject = format!("subject-{}", number % 10);
+            let client = open(address, &format!("/sub/{subject}"));
+            (subject, client)
+        })
+        .collect();
+    // The join of a subject that another shard owns is under way when the upgrade is answered.
+    std::thread::sleep(Duration::from_millis(100));
+    let mut publisher = open(address, "/pub");
+    for number in 0..100 {
+        for subject in 0..10 {
+            publisher.send(publication(&format!("subject-{subject}"), &format!("{number}"))).unwrap();
+        }
+    }
+    for (subject, listener) in &mut listeners {
+        for number in 0..100 {
+            let message = listener.read().unwrap();
+            assert_eq!(message.into_data(), format!("{number}").as_bytes(), "{subject}");
+        }
+    }
+    publish(address, "subject-3", "the last");
+    assert_eq!(listeners[3].1.read().unwrap(), Message::text("the last"));
+    server.leave();
+    server.wait().unwrap();
+}
+
+#[test]
+fn what_is_not_for_the_shards_is_answered_by_the_control_plane() {
+    let server = start(2);
+    let address = server.address();
+    publish(address, "counted", "once");
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(ask(address, &request("/healthz")).starts_with("HTTP/1.1 200"));
+    let metrics = ask(address, &request("/metrics"));
+    for shard in ["0", "1"] {
+        assert!(metrics.contains(&format!("ringcast_turns_total{{shard=\"{shard}\"}}")), "{metrics}");
+    }
+    assert!(metrics.lines().any(|line| line.starts_with("ringcast_messages_received_total") && line.ends_with(" 1")));
+    server.leave();
+    server.wait().unwrap();
+}
+
+#[test]
+fn leaving_tells_the_clients_and_frees_the_port() {
+    let server = start(2);
+    let address = server.address();
+    let mut listeners: Vec<Client> = (0..20).map(|_| open(address, "/sub/news")).collect();
+    server.leave();
+    for listener in &mut listeners {
+        assert!(matches!(listener.read(), Ok(Message::Close(Some(_)))));
+        // The answer to the close, then the end.
+        assert!(listener.read().is_err());
+    }
+    let began = Instant::now();
+    server.wait().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4), "it waited for its deadline");
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_second_word_ends_it_at_once() {
+    let mut settings = settings(1);
+    settings.drain_spread = Duration::from_secs(60);
+    settings.drain_deadline = Duration::from_secs(60);
+    let server = server::run_with(settings, nobody()).unwrap();
+    let _listeners: Vec<Client> = (0..5).map(|_| open(server.address(), "/sub/news")).collect();
+    let began = Instant::now();
+    server.leave();
+    std::thread::sleep(Duration::from_millis(100));
+    server.leave();
+    server.wait().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_with_advice() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut settings = settings(1);
+    settings.address = taken.local_addr().unwrap();
+    let refused = server::run_with(settings, nobody()).unwrap_err().to_string();
+    assert!(refused.contains("ss -ltnp"), "{refused}");
+}
+
+#[test]
+fn guests_of_the_executor_make_progress_while_traffic_is_served() {
+    static TICKS: AtomicU32 = AtomicU32::new(0);
+    static WRITES: AtomicU32 = AtomicU32::new(0);
+    let path = std::env::temp_dir().join(format!("ringcast-guest-{}", std::process::id()));
+    let written = path.clone();
+    let guests: GuestList = Arc::new(move |_, guests| {
+        let guest = guests.arrive();
+        glommio::spawn_local(async move {
+            for _ in 0..50 {
+                glommio::timer::sleep(Duration::from_millis(10)).await;
+                TICKS.fetch_add(1, Ordering::Relaxed);
+            }
+            drop(guest);
+        })
+        .detach();
+        let guest = guests.arrive();
+        let path = written.clone();
+        glommio::spawn_local(async move {
+            let file = glommio::io::BufferedFile::create(&path).await.unwrap();
+            for number in 0..200 {
+                file.write_at(vec![b'x'; 512], number * 512).await.unwrap();
+                WRITES.fetch_add(1, Ordering::Relaxed);
+            }
+            file.close().await.unwrap();
+            drop(guest);
+        })
+        .detach();
+    });
+    let server = server::run_with(settings(1), guests).unwrap();
+    let mut echo = open(server.address(), "/echo");
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    let mut during = 0;
+    // As long as there are guests, and for a while after.
+    while began.elapsed() < Duration::from_millis(900) {
+        let asked = Instant::now();
+        echo.send(Message::text("are you there?")).unwrap();
+        assert_eq!(echo.read().unwrap(), Message::text("are you there?"));
+        slowest = slowest.max(asked.elapsed());
+        during += u32::from(TICKS.load(Ordering::Relaxed) < 50);
+    }
+    assert_eq!((TICKS.load(Ordering::Relaxed), WRITES.load(Ordering::Relaxed)), (50, 200));
+    assert!(during > 50, "{during} echoes while there were guests");
+    assert!(slowest < Duration::from_millis(250), "an echo took {slowest:?}");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 200 * 512);
+    std::fs::remove_file(&path).unwrap();
+    server.leave();
+    server.wait().unwrap();
+}
