@@ -220,7 +220,7 @@ impl Shard {
     }
 
     /// Closes, once what is queued has gone out.
-    fn close_after_outbox(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn close_after_outbox(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         if self.conns.rows[conn.0].outbox.is_empty() {
             self.close(conn, Close::Graceful, world);
         } else {

@@ -66,6 +66,11 @@ impl Shard {
             let mut unread = self.conns.take_unread(conn);
             self.received(conn, &mut unread, now, world);
         }
+        if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::FINISHED) {
+            // Everything before the peer's FIN has been handled by now.
+            self.close_after_outbox(conn, now, world);
+            return;
+        }
         if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
             self.conns.rows[conn.0].flags.set(Flags::PAUSED, false);
             world.pause(conn, false);

@@ -121,8 +121,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let Response { status, fields, body } = *response;
-        let finished = self.conns.rows[conn.0].flags.has(Flags::FINISHED);
-        let keep_alive = keep_alive && !finished && self.drain.is_none();
+        let keep_alive = keep_alive && self.drain.is_none();
         let mut all: Vec<(&str, &str)> = Vec::with_capacity(fields.len() + 3);
         if !body.is_empty() {
             all.push(("Content-Type", "application/json"));

@@ -45,5 +45,5 @@ pub use border::{Close, Effects, End, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
-pub use report::{Refusal, Report, Transport};
+pub use report::{Holdings, Refusal, Report, Transport};
 pub use shard::Shard;

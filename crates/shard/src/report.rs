@@ -192,6 +192,21 @@ pub struct Report {
     pub memory_lent: u64,
 }
 
+/// Rows that belong to connections with something in flight. When all connections have ended, all of them are 0.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Holdings {
+    /// Connections to which something is lent.
+    pub lent: usize,
+    /// Centrifugo sessions.
+    pub sessions: usize,
+    /// Frames in outboxes.
+    pub frames: usize,
+    /// Armed timers of connections.
+    pub timers: usize,
+    /// Publish streams that are to be told a count.
+    pub acks: usize,
+}
+
 impl Report {
     /// Counts a refusal.
     pub fn refuse(&mut self, refusal: Refusal) {

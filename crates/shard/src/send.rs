@@ -85,6 +85,11 @@ impl Outboxes {
         self.rows.bytes() + self.bytes
     }
 
+    /// Frames that wait, counted once for each outbox they wait in.
+    pub(crate) fn frames(&self) -> usize {
+        self.rows.len()
+    }
+
     fn frame_bytes(&self, at: u32) -> u32 {
         self.rows[at].frame.as_ref().map_or(0, length)
     }

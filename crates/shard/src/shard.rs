@@ -13,7 +13,7 @@ use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::hop::Mail;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
-use crate::report::{Report, Transport};
+use crate::report::{Holdings, Report, Transport};
 use crate::send::{Frame, Outboxes};
 
 /// Most histories that one turn expires, so that a million of them don't hold up a message.
@@ -192,6 +192,18 @@ impl Shard {
         self.conns.open
     }
 
+    /// What the shard holds besides what its [`Report`] counts.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            lent: self.conns.lents.len(),
+            sessions: self.conns.sessions.len(),
+            frames: self.outboxes.frames(),
+            timers: self.wheel.len(),
+            acks: self.acks.len(),
+        }
+    }
+
     // ---- one function an input ----
 
     fn on_accepted(&mut self, conn: ConnId, now: Instant) {
@@ -266,7 +278,8 @@ impl Shard {
 
     /// Has a connection go on with what it has not read yet, after this input.
     pub(crate) fn wake(&mut self, conn: ConnId) {
-        if self.conns.rows[conn.0].lent != base::NONE || self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
+        let row = &self.conns.rows[conn.0];
+        if row.lent != base::NONE || row.flags.has(Flags::PAUSED) || row.flags.has(Flags::FINISHED) {
             self.ready.push(conn);
         }
     }
