@@ -1,10 +1,13 @@
 //! Virtual clients: they speak real bytes, each its dialect, and hold what they are told against the model.
+mod data;
 mod event_stream;
 mod frames;
 mod http;
 mod listener;
+mod long_poll;
 mod poster;
 mod publisher;
+mod session;
 
 use base::{Instant, Prng, ShardId};
 
@@ -16,8 +19,10 @@ use crate::trace::words;
 
 pub(crate) use event_stream::EventStream;
 pub(crate) use listener::Listener;
+pub(crate) use long_poll::LongPoll;
 pub(crate) use poster::Poster;
 pub(crate) use publisher::Publisher;
+pub(crate) use session::Session;
 
 /// What a dialect may look at and change.
 #[derive(Debug)]

@@ -77,6 +77,11 @@ impl Cluster {
         &mut self.cores[link.shard.index()].world.sockets[link.socket.0]
     }
 
+    /// Parcels on their way to the shard.
+    pub(crate) fn mail(&self, shard: ShardId) -> usize {
+        self.cores.iter().map(|core| core.world.waiting(shard)).sum()
+    }
+
     pub(crate) fn command(&mut self, shard: ShardId, ticket: Ticket, command: Command) {
         self.cores[shard.index()].commands.push((ticket, command));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Feed {
     pub(crate) subject: usize,
     begin: Begin,
     /// Publications of the subject when the listener asked, and when it was answered.
-    asked_at: usize,
+    pub(crate) asked_at: usize,
     opened_at: Option<usize>,
     /// Index of the last one seen.
     last: Option<usize>,
@@ -28,13 +28,15 @@ pub(crate) struct Feed {
     seen: BTreeSet<u32>,
     /// Publications may be dropped on their way to a slow reader.
     may_drop: bool,
+    /// The connection has other subjects too.
+    pub(crate) shared: bool,
 }
 
 impl Feed {
     pub(crate) fn new(subject: usize, begin: Begin, may_drop: bool, model: &Model) -> Self {
         let asked_at = model.length(subject);
         let (opened_at, last, last_place) = (None, None, None);
-        Self { subject, begin, asked_at, opened_at, last, last_place, seen: BTreeSet::new(), may_drop }
+        Self { subject, begin, asked_at, opened_at, last, last_place, seen: BTreeSet::new(), may_drop, shared: false }
     }
 
     /// The listener was answered: from here on it misses nothing.
@@ -52,9 +54,13 @@ impl Feed {
     pub(crate) fn saw(&mut self, number: u32, place: Option<Place>, model: &mut Model) {
         let subject = self.subject;
         assert!(self.seen.insert(number), "publication {number} of subject {subject} came twice");
-        if let Some(place) = place {
-            self.saw_at(number, place);
-            model.learn(subject, number, place);
+        // What is recovered for a stream of several subjects comes without its place.
+        match place.or_else(|| model.place(subject, number)) {
+            Some(place) => {
+                self.saw_at(number, place);
+                model.learn(subject, number, place);
+            }
+            None => (self.last_place, self.begin) = (None, Begin::Gap),
         }
         if !model.is_witnessed(subject) {
             return;
@@ -112,6 +118,10 @@ impl Feed {
             (None, Begin::Live | Begin::Gap) => opened_at,
             (None, Begin::After(place)) => usize::try_from(place.offset).unwrap_or(usize::MAX),
         };
+        // Another subject's publications may have pushed out this one's.
+        if self.may_drop && self.shared {
+            return;
+        }
         assert!(has >= length, "subject {}: a listener has {has} of {length} publications", self.subject);
     }
 }

@@ -81,7 +81,7 @@ impl Model {
             0 if self.binary && !json => [&[0xff, 0x00, 0xfe], format!("#{number}#{filling}").as_bytes()].concat(),
             1 if !json => format!("#{number}#\n{filling}\n\nlast line ü").into_bytes(),
             2 => format!("\"#{number}# {filling}\"").into_bytes(),
-            _ => format!("{{\"number\":\"#{number}#\",\"filling\":[1,2,\"{filling}\"]}}").into_bytes(),
+            _ => format!("{{\"filling\":[1,2,\"{filling}\"],\"number\":\"#{number}#\"}}").into_bytes(),
         };
         self.sent.push(Sent { subject, payload });
         self.tally.published += 1;
@@ -126,6 +126,11 @@ impl Model {
         assert_eq!(other, place, "publication {number} of subject {subject} stands at two places");
     }
 
+    /// Where a publication stands, if anybody was told.
+    pub(crate) fn place(&self, subject: usize, number: u32) -> Option<Place> {
+        self.known[subject].by_number.get(&number).copied()
+    }
+
     pub(crate) fn is_witnessed(&self, subject: usize) -> bool {
         self.witnessed[subject]
     }
@@ -156,7 +161,8 @@ impl Model {
     }
 }
 
-fn number_in(payload: &[u8]) -> u32 {
+/// The number that a payload tells.
+pub(crate) fn number_in(payload: &[u8]) -> u32 {
     let mut parts = payload.split(|&byte| byte == b'#');
     let _before = parts.next();
     let digits = parts.next().and_then(|digits| core::str::from_utf8(digits).ok());

@@ -2,9 +2,9 @@
 use core::time::Duration;
 
 use base::{Instant, Prng, ShardId};
-use shard::{Answer, Command, Report, Ticket};
+use shard::{Answer, Command, Holdings, Report, Ticket};
 
-use crate::client::{Client, EventStream, Listener, Patience, Poster, Publisher, Scene};
+use crate::client::{Client, EventStream, Listener, LongPoll, Patience, Poster, Publisher, Scene, Session};
 use crate::cluster::Cluster;
 use crate::model::{Model, Tally};
 use crate::plan::Plan;
@@ -194,7 +194,7 @@ impl Run {
         let mut quiet = 0;
         while quiet < 4 {
             let busy = self.everyone_reads() + self.all_turns();
-            quiet = if busy == 0 { quiet + 1 } else { 0 };
+            quiet = if busy == 0 && !self.has_backlog() { quiet + 1 } else { 0 };
             if busy == 0 {
                 // What is reported with a delay.
                 self.cluster.advance(Duration::from_millis(60));
@@ -204,6 +204,10 @@ impl Run {
 
     fn all_turns(&mut self) -> usize {
         self.cluster.shards().map(|shard| self.turn(shard, 1)).sum()
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.cluster.shards().any(|shard| self.cluster.shard(shard).has_backlog() || self.cluster.mail(shard) > 0)
     }
 
     fn everyone_reads(&mut self) -> usize {
@@ -239,7 +243,7 @@ impl Run {
         }
         let end = self.cluster.now + Duration::from_secs(700);
         while self.cluster.now < end {
-            while self.everyone_reads() + self.all_turns() > 0 {}
+            while self.everyone_reads() + self.all_turns() > 0 || self.has_backlog() {}
             let next = self.cluster.next_timeout().unwrap_or(end).max(self.cluster.now);
             self.cluster.now = next.min(end);
             self.cluster.advance(Duration::from_millis(1));
@@ -266,6 +270,7 @@ impl Run {
         for shard in self.cluster.shards() {
             assert_eq!(self.cluster.shard(shard).connections(), 0, "connections are left on shard {}", shard.0);
             assert!(!self.plan.drains || self.cluster.shard(shard).is_drained(), "shard {} is not drained", shard.0);
+            assert_eq!(self.cluster.shard(shard).holdings(), Holdings::default(), "shard {} holds on", shard.0);
             self.cluster.command(shard, Ticket(0), Command::Report);
             self.cluster.turn(shard, 1);
             for (_, answer) in core::mem::take(&mut self.cluster.world(shard).answers) {
@@ -302,9 +307,11 @@ fn client(number: usize, plan: &Plan, random: &mut Prng) -> Client {
         .collect();
     subjects.sort_unstable();
     subjects.dedup();
-    match random.below(8) {
+    match random.below(12) {
         0 | 1 => Client::new(number, patience, Box::new(Listener::new(subjects))),
         2 | 3 => Client::new(number, patience, Box::new(EventStream::new(subjects, false))),
+        8 | 9 => Client::new(number, patience, Box::new(LongPoll::new(subjects))),
+        10 | 11 => Client::new(number, patience, Box::new(Session::default())),
         4 | 5 => Client::new(number, patience, Box::new(Poster::default())),
         6 => Client::new(number, patience, Box::new(Publisher::new(true))),
         _ => Client::new(number, patience, Box::new(Publisher::new(false))),

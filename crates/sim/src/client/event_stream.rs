@@ -114,6 +114,8 @@ impl Dialect for EventStream {
             .collect();
         self.feeds = feeds;
         scene.model.tally.resumed += u64::from(self.last_id.is_some());
+        let shared = self.feeds.len() > 1;
+        self.feeds.iter_mut().for_each(|feed| feed.shared = shared);
         let names: Vec<_> = self.subjects.iter().map(|&subject| encode(&scene.plan.subjects[subject].name)).collect();
         let mut request = format!("GET /sub/{} HTTP/1.1\r\nHost: sim\r\n", names.join(","));
         request.push_str("Accept: text/html, text/event-stream;q=0.9\r\n");

@@ -21,6 +21,7 @@ pub(crate) struct Frames {
     key: [u8; 24],
     pub(crate) open: bool,
     pub(crate) closed: bool,
+    refused: bool,
     partial: Option<Box<Partial>>,
 }
 
@@ -40,6 +41,10 @@ impl Frames {
     /// Everything in `inbox`.
     pub(crate) fn received(&mut self, inbox: &mut Vec<u8>) -> Vec<Came> {
         let mut came = Vec::new();
+        if self.refused {
+            inbox.clear();
+            return came;
+        }
         if !self.open {
             match check_response(inbox, &self.key) {
                 Ok(None) => return came,
@@ -48,7 +53,11 @@ impl Frames {
                     self.open = true;
                     came.push(Came::Open);
                 }
-                Err(ResponseError::Status(status)) => return vec![Came::Refused(status)],
+                Err(ResponseError::Status(status)) => {
+                    self.refused = true;
+                    inbox.clear();
+                    return vec![Came::Refused(status)];
+                }
                 Err(error) => panic!("an upgrade was answered badly ({error}): {}", inbox.escape_ascii()),
             }
         }

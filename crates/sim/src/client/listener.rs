@@ -31,6 +31,8 @@ impl Dialect for Listener {
         let may_drop = scene.plan.may_drop();
         let feed = |&subject: &usize| Feed::new(subject, Begin::Live, may_drop, scene.model);
         self.feeds = self.subjects.iter().map(feed).collect();
+        let shared = self.feeds.len() > 1;
+        self.feeds.iter_mut().for_each(|feed| feed.shared = shared);
         let names: Vec<_> = self.subjects.iter().map(|&subject| encode(&scene.plan.subjects[subject].name)).collect();
         self.frames.request(&format!("/sub/{}", names.join(",")), scene.random)
     }
@@ -55,7 +57,6 @@ impl Dialect for Listener {
                 Came::Open => self.feeds.iter_mut().for_each(|feed| feed.opened(scene.model)),
                 Came::Refused(status) => {
                     assert!(scene.may_refuse(*status), "a listener was refused: {status}");
-                    inbox.clear();
                     reaction.over = true;
                 }
                 Came::Message(_, payload) => self.saw(payload, scene),

@@ -57,7 +57,7 @@ impl Dialect for Publisher {
         let mut bytes = Vec::new();
         for _ in 0..=scene.random.below(4) {
             let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
-            let number = scene.model.publish(subject, false, scene.random);
+            let number = scene.model.publish(subject, !scene.random.one_in(10), scene.random);
             self.sent.push(number);
             let name = scene.plan.subjects[subject].name.as_bytes();
             let length = u8::try_from(name.len()).expect("names are short");
@@ -82,7 +82,6 @@ impl Dialect for Publisher {
                 }
                 Came::Refused(status) => {
                     assert!(scene.may_refuse(*status), "a publisher was refused: {status}");
-                    inbox.clear();
                     reaction.over = true;
                 }
                 Came::Open | Came::Ping(_) | Came::Pong => {}

@@ -1,0 +1,229 @@
+//! A Centrifugo session in JSON: connect, subscribe with recovery, publish, unsubscribe, pongs.
+use std::collections::{BTreeMap, VecDeque};
+
+use protocol::epoch;
+use serde_json::{Value, json};
+use wire::frame::Kind;
+
+use crate::client::data::recognize;
+use crate::client::frames::{Came, Frames, answer, message};
+use crate::client::{Dialect, Ended, Reaction, Scene};
+use crate::feed::{Begin, Feed};
+use crate::model::Place;
+
+/// A command that waits for its reply; replies come in the order of their commands.
+#[derive(Debug)]
+enum Asked {
+    Connect,
+    Subscribe { subject: usize, since: Option<Place> },
+    Unsubscribe { subject: usize },
+    Publish { number: u32 },
+}
+
+#[derive(Default, Debug)]
+pub(crate) struct Session {
+    frames: Frames,
+    last_id: u32,
+    asked: VecDeque<(u32, Asked)>,
+    /// Subjects that are subscribed to, or about to be.
+    wanted: Vec<usize>,
+    feeds: BTreeMap<usize, Feed>,
+    /// The newest place seen in each subject, over all connections.
+    places: BTreeMap<usize, Place>,
+}
+
+impl Session {
+    fn ask(&mut self, asked: Asked, mut command: Value) -> String {
+        self.last_id += 1;
+        command["id"] = self.last_id.into();
+        self.asked.push_back((self.last_id, asked));
+        command.to_string()
+    }
+
+    fn command(&mut self, scene: &mut Scene<'_>) -> Option<String> {
+        let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
+        let channel = scene.plan.subjects[subject].name.clone();
+        let is_wanted = self.wanted.contains(&subject);
+        match scene.random.below(4) {
+            0 | 1 if !is_wanted => {
+                self.wanted.push(subject);
+                // The place where it left off, and sometimes none.
+                let since = self.places.get(&subject).copied().filter(|_| !scene.random.one_in(4));
+                let mut subscribe = json!({ "channel": channel });
+                if let Some(since) = since {
+                    let text = epoch::text(since.epoch);
+                    subscribe["recover"] = true.into();
+                    subscribe["offset"] = since.offset.into();
+                    subscribe["epoch"] = core::str::from_utf8(&text).unwrap_or_default().into();
+                }
+                Some(self.ask(Asked::Subscribe { subject, since }, json!({ "subscribe": subscribe })))
+            }
+            2 if is_wanted && scene.random.one_in(4) => {
+                self.wanted.retain(|&other| other != subject);
+                Some(self.ask(Asked::Unsubscribe { subject }, json!({ "unsubscribe": { "channel": channel } })))
+            }
+            3 => {
+                let number = scene.model.publish(subject, true, scene.random);
+                let data: Value = serde_json::from_slice(scene.model.payload(number)).expect("JSON was asked for");
+                let publish = json!({ "publish": { "channel": channel, "data": data } });
+                Some(self.ask(Asked::Publish { number }, publish))
+            }
+            _ => None,
+        }
+    }
+
+    fn line(&mut self, line: &str, scene: &mut Scene<'_>) -> Vec<u8> {
+        let said: Value = serde_json::from_str(line).expect("the server says JSON");
+        if said == json!({}) {
+            return message(Kind::Text, b"{}", scene.random);
+        }
+        if let Some(push) = said.get("push") {
+            self.pushed(push, scene);
+            return Vec::new();
+        }
+        let (id, asked) = self.asked.pop_front().unwrap_or_else(|| panic!("a reply that nobody asked for: {said}"));
+        assert_eq!(said["id"].as_u64(), Some(id.into()), "replies are out of order: {said}");
+        assert!(said.get("error").is_none(), "{asked:?} was refused: {said}");
+        match asked {
+            Asked::Connect => assert!(said["connect"]["client"].is_string(), "{said}"),
+            Asked::Subscribe { subject, since } => self.subscribed(subject, since, &said["subscribe"], scene),
+            Asked::Unsubscribe { subject } => {
+                assert!(said["unsubscribe"].is_object(), "{said}");
+                self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
+            }
+            Asked::Publish { number } => {
+                assert!(said["publish"].is_object(), "{said}");
+                scene.model.confirm(number, scene.now());
+            }
+        }
+        Vec::new()
+    }
+
+    fn subscribed(&mut self, subject: usize, since: Option<Place>, reply: &Value, scene: &mut Scene<'_>) {
+        let keeps = scene.plan.history.is_some();
+        let flag = |name: &str| reply.get(name).is_some_and(|flag| *flag == Value::Bool(true));
+        assert_eq!((flag("recoverable"), flag("positioned")), (keeps, keeps), "{reply}");
+        assert_eq!(flag("was_recovering"), keeps && since.is_some(), "{reply}");
+        let recovered = flag("recovered");
+        assert!(!recovered || since.is_some(), "recovered without a wish: {reply}");
+        scene.model.tally.resumed += u64::from(recovered);
+        scene.model.tally.reset += u64::from(flag("was_recovering") && !recovered);
+        let epoch = reply["epoch"].as_str().and_then(epoch::read);
+        let top = epoch.map(|epoch| Place { epoch, offset: reply["offset"].as_u64().unwrap_or(0) });
+        assert_eq!(top.is_some(), keeps, "{reply}");
+        assert!(!recovered || top == since, "a recovery begins where the client stands: {reply}");
+        // Recovered or not: from the place in the reply on, nothing is missing.
+        let begin = top.map_or(Begin::Live, Begin::After);
+        let mut feed = Feed::new(subject, begin, scene.plan.may_drop(), scene.model);
+        feed.asked_at = 0;
+        feed.shared = true;
+        feed.opened(scene.model);
+        if let Some(top) = top {
+            self.places.insert(subject, top);
+        }
+        self.feeds.insert(subject, feed);
+        for publication in reply["publications"].as_array().map_or(&[][..], |list| list) {
+            self.saw(subject, publication, scene);
+        }
+    }
+
+    fn pushed(&mut self, push: &Value, scene: &mut Scene<'_>) {
+        let channel = push["channel"].as_str().expect("a push has a channel");
+        let subject = scene.plan.subjects.iter().position(|topic| topic.name == channel).expect("a known channel");
+        self.saw(subject, &push["pub"], scene);
+    }
+
+    fn saw(&mut self, subject: usize, publication: &Value, scene: &mut Scene<'_>) {
+        let (number, other) = recognize(&publication["data"], scene.model);
+        assert_eq!(subject, other, "publication {number} came on another channel");
+        let before = self.places.get(&subject).copied();
+        let feed = self.feeds.get_mut(&subject);
+        let feed = feed.unwrap_or_else(|| panic!("publication {number} came without a subscription to {subject}"));
+        let place = publication.get("offset").and_then(Value::as_u64).map(|offset| Place {
+            epoch: before.map_or(0, |place| place.epoch),
+            offset,
+        });
+        assert_eq!(place.is_some(), scene.plan.history.is_some(), "an offset is told if it can be recovered from");
+        feed.saw(number, place, scene.model);
+        if let Some(place) = place {
+            self.places.insert(subject, place);
+        }
+    }
+}
+
+impl Dialect for Session {
+    fn open(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
+        self.asked.clear();
+        self.wanted.clear();
+        self.feeds.clear();
+        let mut bytes = self.frames.request("/connection/websocket", scene.random);
+        let connect = self.ask(Asked::Connect, json!({ "connect": {} }));
+        bytes.extend(message(Kind::Text, connect.as_bytes(), scene.random));
+        bytes
+    }
+
+    /// Some commands, in one message or in several.
+    fn act(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
+        if self.frames.closed {
+            return Vec::new();
+        }
+        let mut bytes = Vec::new();
+        let mut lines: Vec<String> = Vec::new();
+        for _ in 0..=scene.random.below(4) {
+            lines.extend(self.command(scene));
+            if scene.random.one_in(2) && !lines.is_empty() {
+                bytes.extend(message(Kind::Text, lines.join("\n").as_bytes(), scene.random));
+                lines.clear();
+            }
+        }
+        if !lines.is_empty() {
+            bytes.extend(message(Kind::Text, lines.join("\n").as_bytes(), scene.random));
+        }
+        bytes
+    }
+
+    fn received(&mut self, inbox: &mut Vec<u8>, scene: &mut Scene<'_>) -> Reaction {
+        let mut reaction = Reaction::default();
+        for came in self.frames.received(inbox) {
+            match &came {
+                Came::Message(kind, payload) => {
+                    assert_eq!(*kind, Kind::Text, "JSON is text");
+                    let text = core::str::from_utf8(payload).expect("a text frame is UTF-8");
+                    for line in text.split('\n') {
+                        let bytes = self.line(line, scene);
+                        reaction.bytes.extend(bytes);
+                    }
+                }
+                Came::Refused(status) => {
+                    assert!(scene.may_refuse(*status), "a session was refused: {status}");
+                    reaction.over = true;
+                }
+                Came::Close(code) => {
+                    let code = code.unwrap_or(0);
+                    assert!(matches!(code, 3001 | 3008 | 3012 | 3502 | 3506), "a session was closed with {code}");
+                    scene.model.closed(code);
+                }
+                Came::Open | Came::Ping(_) | Came::Pong => {}
+            }
+            let (bytes, over) = answer(&came, scene.random);
+            reaction.bytes.extend(bytes);
+            reaction.over |= over;
+        }
+        reaction
+    }
+
+    fn ended(&mut self, _how: Ended, _scene: &mut Scene<'_>) {
+        self.frames = Frames::default();
+    }
+
+    fn settled(&mut self, scene: &mut Scene<'_>) {
+        if self.is_open() {
+            assert!(self.asked.is_empty(), "some are not answered: {:?}", self.asked);
+            self.feeds.values().for_each(|feed| feed.settled(scene.model));
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.frames.open && !self.frames.closed
+    }
+}
