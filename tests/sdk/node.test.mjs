@@ -1,0 +1,20 @@
+// The `centrifuge` package in Node.
+import { after, test } from "node:test";
+
+import { Centrifuge } from "centrifuge";
+import WebSocket from "ws";
+
+import { play, scenarios } from "./scenarios.mjs";
+import { outside } from "./world.mjs";
+
+const { world, server, close } = await outside();
+after(close);
+Object.assign(world, { Centrifuge, WebSocket, options: { websocket: WebSocket } });
+
+for (const name of Object.keys(scenarios)) {
+  test(name, async () => {
+    await play(name, world).catch((error) => {
+      throw new Error(`${error.stack}\nserver: ${server.log}`);
+    });
+  });
+}

@@ -1,0 +1,325 @@
+// What an application does with a published client. Runs in Node and, unchanged, in a browser: `world` brings the client,
+// the port, and hands that publish as a backend does, stop, start and cut.
+
+// A scenario fails, rather than hangs, when something does not happen within this.
+const PATIENCE_MS = 15_000;
+
+let names = 0;
+const fresh = (name) => `${name}-${Date.now().toString(36)}-${names++}`;
+
+function check(what, holds, seen) {
+  if (!holds) throw new Error(`${what}; seen: ${JSON.stringify(seen)}`);
+}
+
+function same(what, seen, wanted) {
+  check(`${what}: wanted ${JSON.stringify(wanted)}`, JSON.stringify(seen) === JSON.stringify(wanted), seen);
+}
+
+function inTime(what, promise) {
+  let timer;
+  const late = new Promise((_, refuse) => {
+    timer = setTimeout(() => refuse(new Error(`not in ${PATIENCE_MS} ms: ${what}`)), PATIENCE_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+const next = (emitter, event) => inTime(event, new Promise((resolve) => emitter.once(event, resolve)));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Collects what arrives, and waits until there is enough of it.
+function collector() {
+  const seen = [];
+  let wake = () => {};
+  const add = (one) => {
+    seen.push(one);
+    wake();
+  };
+  const until = (count) =>
+    inTime(
+      `${count} publications`,
+      new Promise((resolve) => {
+        wake = () => seen.length >= count && resolve(seen);
+        wake();
+      }),
+    ).catch((error) => {
+      throw new Error(`${error.message}, but ${seen.length}`);
+    });
+  return { seen, add, until };
+}
+
+async function client(world, options = {}) {
+  const { port = world.port, ...rest } = options;
+  const url = `ws://127.0.0.1:${port}/connection/websocket`;
+  const one = new world.Centrifuge(url, { minReconnectDelay: 50, maxReconnectDelay: 200, ...world.options, ...rest });
+  one.on("error", () => {});
+  world.clients.push(one);
+  const connected = next(one, "connected");
+  one.connect();
+  return { one, hello: await connected };
+}
+
+async function listener(one, channel, options) {
+  const sub = one.newSubscription(channel, options);
+  const got = collector();
+  sub.on("publication", got.add);
+  const subscribed = next(sub, "subscribed");
+  sub.subscribe();
+  return { sub, got, context: await subscribed };
+}
+
+async function post(world, path, body, type) {
+  const answer = await fetch(`http://127.0.0.1:${world.port}${path}`, {
+    method: "POST",
+    body,
+    headers: type ? { "Content-Type": type } : {},
+  });
+  check(`POST ${path}`, answer.ok, answer.status);
+  return answer.json();
+}
+
+// Runs one and leaves nothing behind, however it ends.
+export async function play(name, outside) {
+  const world = { ...outside, clients: [] };
+  try {
+    await { ...scenarios, ...browserScenarios }[name](world);
+  } finally {
+    for (const one of world.clients) one.disconnect();
+  }
+}
+
+export const scenarios = {
+  async "connects and is told who it is"(world) {
+    const { hello } = await client(world);
+    check("a client id", typeof hello.client === "string" && hello.client.length >= 16, hello);
+    const other = await client(world);
+    check("ids differ", other.hello.client !== hello.client, hello.client);
+  },
+
+  async "hears what it publishes, and who published it"(world) {
+    const { one, hello } = await client(world);
+    const { sub, got } = await listener(one, fresh("own"));
+    const data = { text: "größer \"und\" 🚀\n", list: [1, 2.5, null, true] };
+    await inTime("publish", sub.publish(data));
+    const [publication] = await got.until(1);
+    same("the data", publication.data, data);
+    same("the publisher", publication.info?.client, hello.client);
+  },
+
+  async "hears backends: the HTTP API, broadcast, plain text and JSON"(world) {
+    const { one } = await client(world);
+    const [a, b] = [fresh("a"), fresh("b")];
+    const { got } = await listener(one, a);
+    const other = await listener(one, b);
+    const json = "application/json";
+    const result = await world.api("publish", { channel: a, data: { n: 1 } });
+    check("a result", result.result && !result.error, result);
+    await world.api("broadcast", { channels: [a, b], data: { n: 2 } });
+    await post(world, `/pub/${a}`, '{"n":3}', json);
+    await post(world, `/pub/${a}`, "not { json", "text/plain");
+    const seen = (await got.until(4)).map((publication) => publication.data);
+    same("in order", seen, [{ n: 1 }, { n: 2 }, { n: 3 }, "not { json"]);
+    same("the broadcast", (await other.got.until(1))[0].data, { n: 2 });
+  },
+
+  async "gets a thousand publications in order, from two publishers at once"(world) {
+    const subscriber = await client(world);
+    const publishers = [await client(world), await client(world)];
+    const channel = fresh("many");
+    const { got } = await listener(subscriber.one, channel);
+    const send = async ({ one }, from) => {
+      for (let n = 0; n < 500; n++) await one.publish(channel, { from, n });
+    };
+    await Promise.all(publishers.map(send));
+    const seen = (await got.until(1_000)).map((publication) => publication.data);
+    for (const from of [0, 1]) {
+      const row = seen.filter((data) => data.from === from).map((data) => data.n);
+      same(`publisher ${from}`, row, Array.from({ length: 500 }, (_, n) => n));
+    }
+  },
+
+  async "subscribes to a hundred channels with one frame"(world) {
+    const url = `ws://127.0.0.1:${world.port}/connection/websocket`;
+    const one = new world.Centrifuge(url, world.options);
+    world.clients.push(one);
+    const base = fresh("batch");
+    const rows = Array.from({ length: 100 }, (_, n) => {
+      const sub = one.newSubscription(`${base}-${n}`);
+      const got = collector();
+      sub.on("publication", got.add);
+      const ready = next(sub, "subscribed");
+      sub.subscribe();
+      return { got, ready };
+    });
+    one.connect();
+    await Promise.all(rows.map((row) => row.ready));
+    await Promise.all(rows.map((_, n) => one.publish(`${base}-${n}`, n)));
+    for (const [n, { got }] of rows.entries()) same(`channel ${n}`, (await got.until(1))[0].data, n);
+  },
+
+  async "hears nothing more after unsubscribing, and what it missed after subscribing again"(world) {
+    const { one } = await client(world);
+    const channel = fresh("off");
+    const { sub, got } = await listener(one, channel);
+    await one.publish(channel, 1);
+    await got.until(1);
+    const unsubscribed = next(sub, "unsubscribed");
+    sub.unsubscribe();
+    same("the code", (await unsubscribed).code, 0);
+    await one.publish(channel, 2);
+    await pause(200);
+    same("after unsubscribing", got.seen.length, 1);
+    const subscribed = next(sub, "subscribed");
+    sub.subscribe();
+    await subscribed;
+    await one.publish(channel, 3);
+    const seen = await got.until(3);
+    same("after subscribing again", seen.map((publication) => publication.data), [1, 2, 3]);
+  },
+
+  async "is told in codes what it may not do"(world) {
+    const { one } = await client(world);
+    const code = (promise) => inTime("an error", promise.then(() => 0, (error) => error.code));
+    same("a channel of 256 bytes", await code(one.publish("x".repeat(256), 1)), 107);
+    same("rpc", await code(one.rpc("method", {})), 108);
+    same("presence", await code(one.presence("channel")), 108);
+    const sub = one.newSubscription("y".repeat(256));
+    const ended = next(sub, "unsubscribed");
+    sub.subscribe();
+    same("a subscription's end", (await ended).code, 107);
+    same("the connection stays", one.state, "connected");
+    await one.publish(fresh("still"), 1);
+  },
+
+  async "misses nothing when the line is cut, if there is history"(world) {
+    const port = await world.cable("lay");
+    const { one } = await client(world, { port });
+    const channel = fresh("kept");
+    const { sub, got, context } = await listener(one, channel, { recoverable: true, positioned: true });
+    check("recoverable", context.recoverable && context.positioned && context.streamPosition?.epoch, context);
+    const publish = (n) => post(world, `/pub/${channel}`, String(n), "application/json");
+    for (let n = 1; n <= 5; n++) await publish(n);
+    await got.until(5);
+    for (let round = 0; round < 3; round++) {
+      const away = next(sub, "subscribing");
+      await world.cable("cut");
+      await away;
+      for (let n = 1; n <= 20; n++) await publish(got.seen.length + n);
+      const back = next(sub, "subscribed");
+      await world.cable("mend");
+      const context = await back;
+      check("recovered", context.wasRecovering && context.recovered, context);
+      await got.until(25 + 20 * round);
+    }
+    await publish(66);
+    const seen = await got.until(66);
+    same("all of it, in order, once", seen.map((one) => one.data), Array.from({ length: 66 }, (_, n) => n + 1));
+    same("offsets", seen.map((one) => one.offset), Array.from({ length: 66 }, (_, n) => n + 1));
+  },
+
+  async "is told when what it missed is gone"(world) {
+    const port = await world.cable("lay");
+    const { one } = await client(world, { port });
+    const channel = fresh("gone");
+    const { sub, got } = await listener(one, channel, { recoverable: true });
+    const away = next(sub, "subscribing");
+    await world.cable("cut");
+    await away;
+    for (let n = 0; n < 150; n++) await post(world, `/pub/${channel}`, String(n), "application/json");
+    const back = next(sub, "subscribed");
+    await world.cable("mend");
+    const context = await back;
+    check("not recovered", context.wasRecovering && !context.recovered, context);
+    await post(world, `/pub/${channel}`, '"live"', "application/json");
+    same("goes on live", (await got.until(1))[0].data, "live");
+  },
+
+  async "comes back by itself after a restart of the server"(world) {
+    const { one, hello } = await client(world);
+    const channel = fresh("again");
+    const { sub, got } = await listener(one, channel);
+    const away = next(one, "connecting");
+    const stopping = world.restart("stop");
+    same("told why", (await away).code, 3001);
+    await inTime("the end of the server", stopping);
+    const back = [next(one, "connected"), next(sub, "subscribed")];
+    await world.restart("start");
+    const [again] = await Promise.all(back);
+    check("as somebody new", again.client !== hello.client, again);
+    await one.publish(channel, "hello again");
+    same("and hears", (await got.until(1))[0].data, "hello again");
+  },
+
+  async "stays connected over quiet times, because it answers pings"(world) {
+    const { one } = await client(world);
+    const gone = collector();
+    one.on("connecting", gone.add);
+    await pause(world.quietMs);
+    same("never away", gone.seen, []);
+    same("state", one.state, "connected");
+    await one.publish(fresh("quiet"), 1);
+  },
+
+  async "listens with a plain WebSocket"(world) {
+    const subject = fresh("plain");
+    const socket = new world.WebSocket(`ws://127.0.0.1:${world.port}/sub/${subject}`);
+    socket.binaryType = "arraybuffer";
+    const got = collector();
+    socket.onmessage = ({ data }) => got.add(typeof data === "string" ? data : [...new Uint8Array(data)]);
+    await inTime("open", new Promise((resolve, refuse) => {
+      socket.onopen = resolve;
+      socket.onerror = () => refuse(new Error("refused"));
+    }));
+    await post(world, `/pub/${subject}`, "text", "text/plain");
+    await post(world, `/pub/${subject}`, '{"a":1}', "application/json");
+    await post(world, `/pub/${subject}`, new Uint8Array([255, 0, 1]), "application/octet-stream");
+    same("frames", await got.until(3), ["text", '{"a":1}', [255, 0, 1]]);
+    const closed = new Promise((resolve) => (socket.onclose = resolve));
+    socket.close(1000);
+    same("closed", (await inTime("close", closed)).code, 1000);
+  },
+
+  async "polls, and misses nothing between two polls"(world) {
+    const subject = fresh("poll");
+    const poll = async (since) => {
+      const query = since ? `?since=${since}&timeout=5` : "?timeout=5";
+      const answer = await fetch(`http://127.0.0.1:${world.port}/sub/${subject}${query}`);
+      same("status", answer.status, 200);
+      return answer.json();
+    };
+    const { position } = await post(world, `/pub/${subject}`, "0", "application/json");
+    let since = position;
+    const seen = [];
+    for (let n = 1; n <= 20; n++) {
+      const waiting = n % 2 === 0 ? undefined : poll(since);
+      if (waiting) await pause(20);
+      await post(world, `/pub/${subject}`, String(n), "application/json");
+      const body = await inTime("an answer", waiting ?? poll(since));
+      seen.push(...body.publications.map((one) => one.data));
+      since = body.position;
+    }
+    same("all", seen, Array.from({ length: 20 }, (_, n) => n + 1));
+  },
+};
+
+// Only browsers have these.
+export const browserScenarios = {
+  async "listens with an EventSource, which resumes after a cut"(world) {
+    const subject = fresh("events");
+    const port = await world.cable("lay");
+    const source = new EventSource(`http://127.0.0.1:${port}/sub/${subject}`);
+    const got = collector();
+    source.onmessage = ({ data }) => got.add(data);
+    await inTime("open", new Promise((resolve) => (source.onopen = resolve)));
+    const publish = (text) => post(world, `/pub/${subject}`, text, "text/plain");
+    await publish("one");
+    await publish("two\nlines");
+    await got.until(2);
+    await world.cable("cut");
+    await publish("missed");
+    await world.cable("mend");
+    await got.until(3);
+    await publish("live");
+    same("all, once", await got.until(4), ["one", "two\nlines", "missed", "live"]);
+    source.close();
+  },
+};
