@@ -92,11 +92,13 @@ impl Server {
         self.exchange(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
     }
 
-    /// A metric's value.
-    pub(crate) fn metric(&self, name: &str) -> f64 {
+    /// A metric's value, summed over shards; `label` picks among its series.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
         let text = self.get("/metrics");
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {text}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+        let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
+        let values: Vec<f64> = lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!values.is_empty(), "{name} with {label} in {text}");
+        values.iter().sum()
     }
 
     /// Sends it a signal.
