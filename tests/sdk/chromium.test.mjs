@@ -39,7 +39,7 @@ after(async () => {
 });
 
 for (const name of [...Object.keys(scenarios), ...Object.keys(browserScenarios)]) {
-  test(name, async () => {
+  test(name, { timeout: 60_000 }, async () => {
     const outcome = await page.evaluate(
       async ({ name, port, quietMs }) => {
         const { play } = await import("/scenarios.mjs");

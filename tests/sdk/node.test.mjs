@@ -12,7 +12,7 @@ after(close);
 Object.assign(world, { Centrifuge, WebSocket, options: { websocket: WebSocket } });
 
 for (const name of Object.keys(scenarios)) {
-  test(name, async () => {
+  test(name, { timeout: 60_000 }, async () => {
     await play(name, world).catch((error) => {
       throw new Error(`${error.stack}\nserver: ${server.log}`);
     });
