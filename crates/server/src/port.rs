@@ -7,7 +7,7 @@ use crate::error::StartError;
 
 /// How long the listener of a process that has just died may stay around: its rings are taken down after its end, and what is
 /// in flight in them holds it. A connection that it gets is lost.
-const LINGER_MAX: Duration = Duration::from_secs(5);
+const LINGER_MAX: Duration = Duration::from_secs(3);
 
 const STEP: Duration = Duration::from_millis(50);
 

@@ -14,11 +14,14 @@ use server::settings::Flags;
 /// Descriptors of each file table.
 const LIMIT: u64 = 128;
 
+/// A long poll that does not wait: answered by the shard, which keeps the connection.
+const REQUEST: &[u8] = b"GET /sub/news?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
+
 /// Connects and asks, without waiting for the answer.
 fn ask(address: SocketAddr) -> TcpStream {
     let mut client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    client.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    client.write_all(REQUEST).unwrap();
     client
 }
 
@@ -48,7 +51,7 @@ fn accepting_pauses_and_goes_on() {
             // The others have filled the table by now.
             first.1.recv().unwrap();
             let began = clients.iter_mut().all(|client| {
-                client.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+                client.write_all(REQUEST).unwrap();
                 answered(client, Duration::from_secs(2))
             });
             assert!(began, "who is in does not notice");
