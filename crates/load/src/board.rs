@@ -62,7 +62,7 @@ pub(crate) struct Board {
     pub(crate) window_until: AtomicU64,
     /// Churners close and open from here on.
     pub(crate) churning: AtomicBool,
-    /// How many subscribers may be open: an idle run opens them in steps.
+    /// How many subscribers may be open: raised in steps.
     pub(crate) wanted: AtomicU64,
     /// Latencies of the last moments, for the progress line and the series: taken away by the reader.
     pub(crate) recent: Mutex<Histogram<u64>>,
@@ -75,7 +75,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(flocks: usize, publishers: usize, wanted: u64) -> Result<Self, LoadError> {
+    pub(crate) fn new(flocks: usize, publishers: usize) -> Result<Self, LoadError> {
         Ok(Self {
             posts: (0..flocks).map(|_| Post::default()).collect(),
             desks: (0..publishers).map(|_| Desk::default()).collect(),
@@ -83,7 +83,7 @@ impl Board {
             window_from: AtomicU64::new(u64::MAX),
             window_until: AtomicU64::new(u64::MAX),
             churning: AtomicBool::new(false),
-            wanted: AtomicU64::new(wanted),
+            wanted: AtomicU64::new(0),
             recent: Mutex::new(histogram()),
             first_failure: Mutex::new(None),
             delivered: AtomicU64::new(0),

@@ -164,7 +164,7 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub churners: Option<u32>,
-    /// idle: steps in which subscribers are opened
+    /// Steps in which subscribers are opened, a look at the server's memory after each
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u32>,

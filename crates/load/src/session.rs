@@ -56,6 +56,20 @@ struct Session<'s> {
     idle_cpu_percent: Option<f64>,
 }
 
+/// Memory for each connection. What the first connections woke up in the server is no connection's, so the look before them
+/// counts only if there is but one after.
+fn slope_of_steps(steps: &[(u64, u64)]) -> Option<f64> {
+    slope(if steps.len() > 2 { &steps[1..] } else { steps })
+}
+
+/// How this process was called, without where its binary lies.
+fn command_line() -> String {
+    let mut words = std::env::args();
+    let binary = words.next().unwrap_or_default();
+    let name = binary.rsplit('/').next().unwrap_or_default().to_owned();
+    words.fold(name, |line, word| line + " " + &word)
+}
+
 /// The server and the kernel at one moment.
 #[derive(Clone, Copy)]
 struct Look {
@@ -78,7 +92,6 @@ impl<'s> Session<'s> {
             Kind::Connect | Kind::Idle | Kind::Sub => 0,
             Kind::Churn | Kind::Fanout | Kind::Pub | Kind::Seed => settings.publishers,
         };
-        let wanted = if settings.kind == Kind::Idle { 0 } else { u64::from(settings.clients) };
         let plan = Plan {
             addresses: addresses.clone(),
             api_key: settings.key.clone(),
@@ -101,7 +114,7 @@ impl<'s> Session<'s> {
         Ok(Self {
             settings,
             addresses,
-            board: Arc::new(Board::new(threads as usize, usize::from(publishers), wanted)?),
+            board: Arc::new(Board::new(threads as usize, usize::from(publishers))?),
             plan: Arc::new(plan),
             notes: Vec::new(),
             memory_steps: Vec::new(),
@@ -156,7 +169,7 @@ impl<'s> Session<'s> {
         connect.opened = self.board.sum(|post| &post.opened);
         let kernels = before.kernel.zip(after.kernel).filter(|_| self.addresses.are_local());
         let memory = Memory {
-            user_bytes_per_conn: slope(&self.memory_steps),
+            user_bytes_per_conn: slope_of_steps(&self.memory_steps),
             kernel: kernels.and_then(|(before, after)| before.cost(&after, clients)),
             steps: self.memory_steps,
             swarm_bytes_per_conn: tally.memory_bytes as f64 / clients as f64,
@@ -165,7 +178,7 @@ impl<'s> Session<'s> {
         Outcome {
             machine: probe::machine(),
             commit: crate::outcome::built_commit().to_owned(),
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line(),
             settings: self.settings.clone(),
             connect: has_swarm.then_some(connect),
             traffic,
@@ -179,7 +192,7 @@ impl<'s> Session<'s> {
     /// Opens the subscribers, in steps if the run is about their cost.
     fn connect(&mut self, swarm: &Swarm, watch: &mut Watch<'_>, before: Look) -> Result<Connect, LoadError> {
         let clients = u64::from(self.settings.clients);
-        let steps = if self.settings.kind == Kind::Idle { u64::from(self.settings.steps) } else { 1 };
+        let steps = u64::from(self.settings.steps);
         if let Some(process) = before.process {
             self.memory_steps.push((0, process.rss_bytes));
         }

@@ -86,7 +86,7 @@ pub struct Settings {
     pub churn_rate: f64,
     /// Subscribers among which the closed ones are chosen (`churn`).
     pub churners: u32,
-    /// Steps in which subscribers are opened (`idle`).
+    /// Steps in which subscribers are opened, with a look at the server's memory after each.
     pub steps: u32,
     /// Draws subjects, arrivals and keys.
     pub seed: u64,
@@ -112,14 +112,14 @@ impl Settings {
     /// What a run of this kind does if nothing else is said.
     #[must_use]
     pub fn of(kind: Kind) -> Self {
-        let (clients, rate, secs, warmup_secs) = match kind {
-            Kind::Seed => (10_000, 2_000.0, 10.0, 2.0),
-            Kind::Churn => (10_000, 2_000.0, 10.0, 2.0),
-            Kind::Fanout => (10_000, 0.0, 10.0, 1.0),
-            Kind::Connect => (10_000, 0.0, 0.0, 0.0),
-            Kind::Idle => (10_000, 0.0, 10.0, 0.0),
-            Kind::Sub => (1_000, 0.0, 60.0, 0.0),
-            Kind::Pub => (1_000, 2_000.0, 10.0, 0.0),
+        let (clients, rate, secs, warmup_secs, steps) = match kind {
+            Kind::Seed => (10_000, 2_000.0, 10.0, 2.0, 2),
+            Kind::Churn => (10_000, 2_000.0, 10.0, 2.0, 2),
+            Kind::Fanout => (10_000, 0.0, 10.0, 1.0, 2),
+            Kind::Connect => (10_000, 0.0, 0.0, 0.0, 1),
+            Kind::Idle => (10_000, 0.0, 10.0, 0.0, 4),
+            Kind::Sub => (1_000, 0.0, 60.0, 0.0, 1),
+            Kind::Pub => (1_000, 2_000.0, 10.0, 0.0, 1),
         };
         Self {
             name: String::new(),
@@ -149,7 +149,7 @@ impl Settings {
             connecting: 256,
             churn_rate: 100.0,
             churners: clients / 10,
-            steps: 4,
+            steps,
             seed: 1,
             server_pid: None,
             expect: Expect::default(),

@@ -111,6 +111,13 @@ fn listen(server: &ServerArgs, path: &str, number: usize, events: &SyncSender<Ev
     }
 }
 
+/// A message as JSON; in this order.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    subject: &'a str,
+    data: Value,
+}
+
 fn as_text(message: Message) -> Vec<u8> {
     let mut line = message.into_data().to_vec();
     line.push(b'\n');
@@ -123,7 +130,8 @@ fn as_json(subject: &str, message: &Message) -> Vec<u8> {
         Message::Binary(bytes) => binary_as_json(bytes),
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Value::Null,
     };
-    let mut line = json!({"subject": subject, "data": data}).to_string().into_bytes();
+    let line = Line { subject, data };
+    let mut line = serde_json::to_vec(&line).expect("strings and JSON values are JSON");
     line.push(b'\n');
     line
 }
@@ -144,9 +152,9 @@ mod tests {
     #[test]
     fn a_message_is_a_line() {
         let text = |message| String::from_utf8(as_json("a", &message)).unwrap();
-        assert_eq!(text(Message::text("{\"x\": 1}")), "{\"data\":{\"x\":1},\"subject\":\"a\"}\n");
-        assert_eq!(text(Message::text("hello")), "{\"data\":\"hello\",\"subject\":\"a\"}\n");
-        assert_eq!(text(Message::binary(vec![0xff])), "{\"data\":{\"base64\":\"/w==\"},\"subject\":\"a\"}\n");
+        assert_eq!(text(Message::text("{\"x\": 1}")), "{\"subject\":\"a\",\"data\":{\"x\":1}}\n");
+        assert_eq!(text(Message::text("hello")), "{\"subject\":\"a\",\"data\":\"hello\"}\n");
+        assert_eq!(text(Message::binary(vec![0xff])), "{\"subject\":\"a\",\"data\":{\"base64\":\"/w==\"}}\n");
         assert_eq!(as_text(Message::text("hello")), b"hello\n");
     }
 }

@@ -62,9 +62,8 @@ fn percentiles(area: &Area<'_>, curves: &[(&str, RGBColor, &Traffic)]) -> Result
         .configure_mesh()
         .x_desc("percentile")
         .y_desc("latency, ms")
-        .x_label_formatter(&|nines| {
-            format!("{:.4}", 100.0 * (1.0 - 10_f64.powf(-nines))).trim_end_matches(['0', '.']).to_owned()
-        })
+        .light_line_style(TRANSPARENT)
+        .x_label_formatter(&|nines| percentile(*nines))
         .draw()?;
     for (line, (name, color, _)) in lines.into_iter().zip(curves) {
         let color = *color;
@@ -75,6 +74,15 @@ fn percentiles(area: &Area<'_>, curves: &[(&str, RGBColor, &Traffic)]) -> Result
     }
     chart.configure_series_labels().background_style(WHITE).position(SeriesLabelPosition::UpperLeft).draw()?;
     Ok(())
+}
+
+/// What stands below a place on the scale of nines: nothing between whole ones.
+fn percentile(nines: f64) -> String {
+    if (nines - nines.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    let decimals = (nines.round() as usize).saturating_sub(2);
+    format!("{:.decimals$} %", 100.0 * (1.0 - 10_f64.powf(-nines)))
 }
 
 /// Points (nines, milliseconds) of a histogram of (microseconds, count).
@@ -92,9 +100,10 @@ fn nines(histogram: &[(f64, u64)]) -> Vec<(f64, f64)> {
 
 /// Median, 99th percentile and rate, second by second.
 fn seconds(area: &Area<'_>, traffic: &Traffic) -> Result<(), Box<dyn std::error::Error>> {
-    let series = &traffic.series;
+    // Seconds of the warm-up have no latency.
+    let series: Vec<_> = traffic.series.iter().filter(|point| point.p99_us > 0.0).collect();
     let right = series.last().map_or(1.0, |point| point.at_secs).max(1.0);
-    let high = series.iter().map(|point| point.p99_us / 1e3).fold(0.001, f64::max) * 1.2;
+    let high = series.iter().map(|point| point.p99_us / 1e3).fold(0.001, f64::max) * 1.4;
     let rate = series.iter().map(|point| point.per_sec).fold(1.0, f64::max) * 1.2;
     let mut chart = ChartBuilder::on(area)
         .margin(12)
@@ -103,7 +112,7 @@ fn seconds(area: &Area<'_>, traffic: &Traffic) -> Result<(), Box<dyn std::error:
         .right_y_label_area_size(64)
         .build_cartesian_2d(0.0..right, 0.0..high)?
         .set_secondary_coord(0.0..right, 0.0..rate);
-    chart.configure_mesh().x_desc("seconds").y_desc("latency, ms").draw()?;
+    chart.configure_mesh().light_line_style(TRANSPARENT).x_desc("seconds").y_desc("latency, ms").draw()?;
     chart.configure_secondary_axes().y_desc("messages a second").draw()?;
     let rates = series.iter().map(|point| (point.at_secs, point.per_sec));
     chart
@@ -132,6 +141,7 @@ mod tests {
     fn ninety_percent_is_one_nine() {
         let line = nines(&[(1_000.0, 90), (2_000.0, 9), (3_000.0, 1)]);
         assert_eq!(line[0], (0.0, 1.0));
+        assert_eq!([0.0, 1.0, 1.5, 3.0].map(percentile), ["0 %", "90 %", "", "99.9 %"]);
         assert!((line[1].0 - 1.0).abs() < 1e-9 && (line[2].0 - 2.0).abs() < 1e-9);
     }
 }
