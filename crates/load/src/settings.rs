@@ -200,6 +200,11 @@ impl Settings {
         Ok(())
     }
 
+    /// What decides how many messages there will be.
+    fn load(&self) -> (u32, u32, u64) {
+        (self.clients, self.subjects(), self.messages())
+    }
+
     /// How many subjects there are.
     #[must_use]
     pub fn subjects(&self) -> u32 {
@@ -242,6 +247,8 @@ mod tests {
             .unwrap();
         let settings = Settings::gather(None, Some(&path), &Flags { clients: Some(9), rate: None }).unwrap();
         assert_eq!((settings.kind, settings.clients, settings.rate, settings.size), (Kind::Seed, 9, 7.0, 512));
+        assert_eq!(settings.expect.connected, None, "the scenario's five are not the flags' nine");
+        let settings = Settings::gather(None, Some(&path), &Flags { clients: None, rate: None }).unwrap();
         assert_eq!(settings.expect.connected, Some(5));
         std::fs::write(&path, "kind = \"seed\"\nclinets = 5\n").unwrap();
         let wrong = Settings::gather(None, Some(&path), &Flags { clients: None, rate: None }).unwrap_err();

@@ -16,7 +16,7 @@ use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
 use crate::LoadError;
 use crate::address::Addresses;
-use crate::board::Board;
+use crate::board::{Board, histogram};
 use crate::check::{Cursor, Faults};
 use crate::dialect::Dialect;
 
@@ -113,6 +113,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    fn nothing() -> Self {
+        Self {
+            faults: Faults::default(),
+            latency: histogram(),
+            connect_latency: histogram(),
+            stands: Vec::new(),
+            memory_bytes: 0,
+        }
+    }
+
     /// Adds as lost what was published and came to nobody: `published[subject]` messages of each subject.
     pub(crate) fn settle(&mut self, published: &[u32]) {
         let subjects = published.len().max(1);
@@ -153,22 +163,17 @@ impl Swarm {
 
     /// Waits for the threads, which the board has told to stop.
     pub(crate) fn join(self) -> Result<Tally, LoadError> {
-        let mut whole: Option<Tally> = None;
+        let mut whole = Tally::nothing();
         for thread in self.threads {
             let part = thread.join().map_err(|_| LoadError::Argument("a swarm thread panicked".to_owned()))??;
-            match &mut whole {
-                None => whole = Some(part),
-                Some(whole) => {
-                    whole.faults.add(part.faults);
-                    whole.stands.extend(part.stands);
-                    whole.memory_bytes += part.memory_bytes;
-                    // Histograms of equal bounds always add up.
-                    let _ = whole.latency.add(&part.latency);
-                    let _ = whole.connect_latency.add(&part.connect_latency);
-                }
-            }
+            whole.faults.add(part.faults);
+            whole.stands.extend(part.stands);
+            whole.memory_bytes += part.memory_bytes;
+            // Histograms of equal bounds always add up.
+            let _ = whole.latency.add(&part.latency);
+            let _ = whole.connect_latency.add(&part.connect_latency);
         }
-        whole.ok_or_else(|| LoadError::Argument("a swarm needs a thread".to_owned()))
+        Ok(whole)
     }
 }
 
