@@ -21,10 +21,10 @@ export async function freePort() {
 
 // One server process on a port of its own; the port outlives a restart.
 export class Server {
-  static async start({ config = "", args = [] } = {}) {
+  static async start({ config = "", args = ["--dev"] } = {}) {
     const server = new Server();
     server.port = await freePort();
-    server.args = ["serve", "--dev", "--port", String(server.port), "--shards", "2", ...args];
+    server.args = ["serve", "--address", "127.0.0.1", "--port", String(server.port), "--shards", "2", ...args];
     if (config) {
       server.folder = await mkdtemp(path.join(os.tmpdir(), "ringcast-sdk-"));
       const file = path.join(server.folder, "ringcast.toml");

@@ -16,7 +16,7 @@ deadline_ms = 5000
 `;
 
 export async function outside() {
-  const server = await Server.start({ args: ["--history", "100"], config });
+  const server = await Server.start({ args: ["--dev", "--history", "100"], config });
   let cable;
   return {
     server,

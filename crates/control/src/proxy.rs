@@ -79,8 +79,9 @@ impl Proxy {
 
 async fn pass_on<P: DataPlane>(State(app): State<Arc<App<P>>>, mut request: Request) -> Response {
     if request.headers().get_all(header::VIA).iter().any(|via| via == VIA) {
-        // A shard has given away what was passed on to it: the path is not the data plane's after all.
-        return not_found().await;
+        // A shard has given away what was passed on to it: the path is not the data plane's after all. The loopback connection
+        // is ours now at both ends, so nothing that follows on it would reach the data plane: it must not be kept.
+        return ([(header::CONNECTION, "close")], not_found().await).into_response();
     }
     let upgrade = request.headers().get(header::UPGRADE).cloned();
     let ours = request.extensions_mut().remove::<OnUpgrade>();
