@@ -171,10 +171,14 @@ impl Settings {
             Some(kind) => kind,
             None => file.extract_inner("kind")?,
         };
-        let figment =
-            Figment::from(Serialized::defaults(Self::of(kind))).merge(file).merge(Serialized::defaults(flags));
-        let mut settings: Self = figment.extract()?;
+        let told = Figment::from(Serialized::defaults(Self::of(kind))).merge(file);
+        let scenario: Self = told.clone().extract()?;
+        let mut settings: Self = told.merge(Serialized::defaults(flags)).extract()?;
         settings.kind = kind;
+        if settings.load() != scenario.load() {
+            // What the scenario expects, it expects of its own load.
+            settings.expect = Expect::default();
+        }
         settings.check()?;
         Ok(settings)
     }
