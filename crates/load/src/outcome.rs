@@ -89,7 +89,7 @@ pub struct Cpu {
     /// Percent of one core.
     pub percent: f64,
     /// Microseconds for one message received.
-    pub message_us: f64,
+    pub us_per_message: f64,
 }
 
 impl Cpu {
@@ -97,7 +97,7 @@ impl Cpu {
     pub(crate) fn between(before: ProcessSample, after: ProcessSample, messages: u64) -> Option<Self> {
         let cpu_nanos = after.cpu_nanos.checked_sub(before.cpu_nanos)? as f64;
         let span_nanos = after.at_nanos.checked_sub(before.at_nanos)?.max(1) as f64;
-        Some(Self { percent: cpu_nanos * 100.0 / span_nanos, message_us: cpu_nanos / 1e3 / messages.max(1) as f64 })
+        Some(Self { percent: cpu_nanos * 100.0 / span_nanos, us_per_message: cpu_nanos / 1e3 / messages.max(1) as f64 })
     }
 }
 

@@ -104,7 +104,7 @@ pub(crate) fn seed(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
     let cores = outcome.machine.cores.max(1) as f64;
     let cpu = traffic.server_cpu.map(|cpu| format!("{:.1} %", cpu.percent / cores));
     row("server CPU, of all cores", optional(cpu), COLUMNS.map(|column| format!("{} %", column.cpu_percent)));
-    let cpu = traffic.server_cpu.map(|cpu| format!("{:.1} µs", cpu.message_us));
+    let cpu = traffic.server_cpu.map(|cpu| format!("{:.1} µs", cpu.us_per_message));
     row("server CPU a message", optional(cpu), COLUMNS.map(|column| format!("{:.1} µs", column.cpu_us())));
     let memory = outcome.memory.as_ref();
     let user = memory.and_then(|memory| memory.user_bytes_per_conn).map(|bytes| format!("{bytes:.0} B"));
@@ -157,7 +157,7 @@ fn server_cpu(text: &mut String, traffic: &Traffic) {
 }
 
 fn of_a_core(cpu: Cpu) -> String {
-    format!("{:.1} % of a core, {:.2} µs a message", cpu.percent, cpu.message_us)
+    format!("{:.1} % of a core, {:.2} µs a message", cpu.percent, cpu.us_per_message)
 }
 
 fn spread(latency: &Latency) -> String {
