@@ -216,6 +216,41 @@ export const scenarios = {
     same("offsets", seen.map((one) => one.offset), Array.from({ length: 66 }, (_, n) => n + 1));
   },
 
+  async "has no hole and nothing twice while it subscribes and unsubscribes under a storm"(world) {
+    const [subscriber, publisher] = [await client(world), await client(world)];
+    const channel = fresh("storm");
+    let storming = true;
+    const storm = (async () => {
+      for (let n = 1; storming; n++) await publisher.one.publish(channel, n);
+    })();
+    const sub = subscriber.one.newSubscription(channel, { recoverable: true, positioned: true });
+    const wrong = [];
+    let [last, holes, heard] = [undefined, 0, 0];
+    sub.on("subscribed", (context) => {
+      if (context.wasRecovering && context.recovered) return;
+      // What is missed then is said to be missed, and the position is where it goes on.
+      if (last !== undefined) holes++;
+      last = context.streamPosition.offset;
+    });
+    sub.on("publication", ({ offset, data }) => {
+      if (offset !== last + 1 || data !== offset) wrong.push({ last, offset, data });
+      last = offset;
+      heard++;
+    });
+    for (let round = 0; round < 200 && wrong.length === 0; round++) {
+      const subscribed = next(sub, "subscribed");
+      sub.subscribe();
+      await subscribed;
+      if (round % 3 === 0) await pause(round % 10);
+      sub.unsubscribe();
+      if (round % 4 === 0) await pause(round % 7);
+    }
+    storming = false;
+    await storm;
+    same("nothing wrong", wrong, []);
+    check("most of it heard", heard > 200 && holes < 100, { heard, holes });
+  },
+
   async "is told when what it missed is gone"(world) {
     const port = await world.cable("lay");
     const { one } = await client(world, { port });
