@@ -156,7 +156,7 @@ impl<'s> Session<'s> {
     }
 
     fn outcome(
-        self,
+        mut self,
         mut connect: Connect,
         traffic: Option<Traffic>,
         tally: &Tally,
@@ -167,6 +167,9 @@ impl<'s> Session<'s> {
         connect.latency = Latency::of(&tally.connect_latency);
         connect.dropped = self.board.sum(|post| &post.dropped);
         connect.opened = self.board.sum(|post| &post.opened);
+        if let Some(cause) = self.board.first_failure.lock().ok().and_then(|first| first.clone()) {
+            self.notes.push(format!("the first connection that failed: {cause}"));
+        }
         let kernels = before.kernel.zip(after.kernel).filter(|_| self.addresses.are_local());
         let memory = Memory {
             user_bytes_per_conn: slope_of_steps(&self.memory_steps),
