@@ -152,7 +152,7 @@ impl fmt::Display for Obstacle {
                 "io_uring is forbidden (EPERM) though kernel.io_uring_disabled is 0: a seccomp filter or a security module \
                  forbids it, in a container most often. Docker or Podman: run with --security-opt seccomp=PROFILE.json that allows \
                  io_uring_setup, io_uring_enter and io_uring_register (to try it: seccomp=unconfined); Kubernetes: \
-                 securityContext.seccompProfile; systemd: SystemCallFilter=@system-service @io-event"
+                 securityContext.seccompProfile; systemd: SystemCallFilter=@system-service (io_uring is in its @aio)"
             ),
             Self::OldKernel { release, lacks } => write!(
                 out,

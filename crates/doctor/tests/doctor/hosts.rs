@@ -1,6 +1,6 @@
 //! Whole hosts: what the doctor predicts, and what it says first.
 
-use crate::common::{CONTAINER, FakeHost, TUNED, VIRTUAL, tuned};
+use crate::fake_host::{CONTAINER, FakeHost, TUNED, VIRTUAL, tuned};
 use doctor::capacity::Resource;
 use doctor::cli::DoctorError;
 use doctor::report::Verdict;

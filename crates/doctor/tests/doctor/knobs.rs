@@ -1,6 +1,6 @@
 //! A host that passes, and each of its knobs broken in turn: the doctor names that one, first, with a line to type.
 
-use crate::common::{FakeHost, tuned};
+use crate::fake_host::{FakeHost, tuned};
 use doctor::Report;
 use doctor::report::Verdict::{self, Fail, Pass, Warn};
 
@@ -132,8 +132,8 @@ fn conntrack_counts_only_when_a_rule_uses_it() {
 
 #[test]
 fn a_card_that_leaves_processors_out_is_named() {
-    let few = FakeHost::new(crate::common::TUNED);
-    crate::common::card(&few, 4, &|queue| queue);
+    let few = FakeHost::new(crate::fake_host::TUNED);
+    crate::fake_host::card(&few, 4, &|queue| queue);
     assert_named_first(&few.examine(Some(TARGET)), "network card", Warn, "tuning/apply --yes --only nic --nic eth0");
 
     for queue in 0..4 {
@@ -141,8 +141,8 @@ fn a_card_that_leaves_processors_out_is_named() {
     }
     assert_eq!(few.examine(Some(TARGET)).findings[0].verdict, Pass);
 
-    let together = FakeHost::new(crate::common::TUNED);
-    crate::common::card(&together, 12, &|_| 0);
+    let together = FakeHost::new(crate::fake_host::TUNED);
+    crate::fake_host::card(&together, 12, &|_| 0);
     assert_named_first(
         &together.examine(Some(TARGET)),
         "network card",

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use doctor::report::Verdict;
 
-use crate::common::{self, FakeHost, TUNED};
+use crate::fake_host::{self, FakeHost, TUNED};
 
 /// Runs the script on a host; the text it prints.
 fn apply(host: &FakeHost, tools: Option<&Path>, arguments: &[&str]) -> String {
@@ -139,7 +139,7 @@ esac
 #[test]
 fn a_network_card_is_spread_over_all_cores() {
     let host = fresh();
-    common::card(&host, 8, &|_| 0);
+    fake_host::card(&host, 8, &|_| 0);
     for interrupt in 60..68 {
         host.set(&format!("/proc/irq/{interrupt}/smp_affinity_list"), "0");
     }
