@@ -29,6 +29,8 @@ struct Entry {
 pub(crate) struct History {
     entries: VecDeque<Entry>,
     bytes: usize,
+    /// When the subject was last published to, whether or not that publication is still here.
+    pub(crate) last_at: Instant,
     pub(crate) subject: u32,
     pub(crate) newer: u32,
     pub(crate) older: u32,
@@ -36,7 +38,7 @@ pub(crate) struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, subject: NONE, newer: NONE, older: NONE }
+        Self { entries: VecDeque::new(), bytes: 0, last_at: Instant::ORIGIN, subject: NONE, newer: NONE, older: NONE }
     }
 }
 
@@ -59,6 +61,7 @@ impl History {
 
     pub(crate) fn push(&mut self, publication: Publication, at: Instant) {
         self.bytes += publication.payload.len() + ENTRY_BYTES;
+        self.last_at = at;
         self.entries.push_back(Entry { at, publication });
     }
 
@@ -77,11 +80,6 @@ impl History {
         if self.entries.capacity() > 16 && self.entries.len() * 4 < self.entries.capacity() {
             self.entries.shrink_to(self.entries.len() * 2);
         }
-    }
-
-    /// When the newest entry was published.
-    pub(crate) fn last_at(&self) -> Option<Instant> {
-        self.entries.back().map(|entry| entry.at)
     }
 
     /// Offset of the oldest entry.

@@ -360,7 +360,7 @@ impl Hub {
     pub fn next_history_expiry(&self) -> Option<Instant> {
         let history = (self.oldest != NONE).then(|| &self.histories[self.oldest])?;
         let bounds = self.history_bounds(history.subject)?;
-        Some(history.last_at().map_or(Instant::ORIGIN, |at| at + bounds.age))
+        Some(history.last_at + bounds.age)
     }
 
     // ---- what it costs ----
