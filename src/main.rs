@@ -1,5 +1,6 @@
 //! The command line: parses, hands over, and turns errors into exit codes. No logic of its own.
 use std::fmt::Display;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -92,14 +93,12 @@ fn examine(args: &doctor::Args) -> ExitCode {
         Ok(report) => report,
         Err(error) => return refuse(error, 2),
     };
-    if args.json {
-        match report.to_json() {
-            Ok(json) => println!("{json}"),
-            Err(error) => return refuse(error, 2),
-        }
-    } else {
-        print!("{report}");
-    }
+    let text = match if args.json { report.to_json() } else { Ok(report.to_string()) } {
+        Ok(text) => text,
+        Err(error) => return refuse(error, 2),
+    };
+    // Whoever reads it may have seen enough and gone away (`| head`): that is no error.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     ExitCode::from(report.exit_code())
 }
 

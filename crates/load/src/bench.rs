@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::BenchArgs;
-use crate::report::{Bar, plot, table};
+use crate::report::{Bar, plot, say, table};
 use crate::{IsolateFiles, LoadError, Outcome, Settings};
 
 /// Answers the question of `args` and prints the result. `isolate_files` gives a thread its own file table.
@@ -28,7 +28,7 @@ pub fn bench(args: &BenchArgs, isolate_files: IsolateFiles) -> Result<(), LoadEr
     if let Some(commit) = &run.commit {
         outcome.commit.clone_from(commit);
     }
-    print!("{}", table::result(&outcome));
+    say(&table::result(&outcome));
     if let Some(path) = &run.json {
         let json = serde_json::to_string_pretty(&outcome).expect("an outcome has only string keys");
         write(path, &json)?;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bench::on_interrupt;
 use crate::cli::DemoArgs;
-use crate::report::{Bar, table};
+use crate::report::{Bar, say, table};
 use crate::{IsolateFiles, Kind, LoadError, Settings};
 
 mod child;
@@ -27,12 +27,13 @@ pub fn demo(args: &DemoArgs, isolate_files: IsolateFiles) -> Result<(), LoadErro
     let interrupted = on_interrupt()?;
     let size = size::fit(args.clients);
     let mut server = Child::start(args.port)?;
-    println!("\n  Ringcast is serving on {url}  (open it in a browser)", url = server.url());
-    println!("  {size}; each has a subject of its own.");
-    println!(
-        "  {:.0} messages a second of 512 random characters, to random subjects, for {:.0} s.\n",
-        args.rate, args.secs
-    );
+    say(&format!(
+        "\n  Ringcast is serving on {url}  (open it in a browser)\n  {size}; each has a subject of its own.\n  \
+         {rate:.0} messages a second of 512 random characters, to random subjects, for {secs:.0} s.\n\n",
+        url = server.url(),
+        rate = args.rate,
+        secs = args.secs
+    ));
     let settings = Settings {
         name: NAME.to_owned(),
         about: "every message checked, latency from the intended send time".to_owned(),
@@ -63,10 +64,12 @@ fn measure(
     });
     bar.clear();
     let outcome = outcome.map_err(|error| server.explain(error))?;
-    print!("{}", table::result(&outcome));
-    println!("  {} stays up, and the messages keep flowing. Publish by hand:", server.url());
-    println!("    curl -d 'hello' {}/pub/news      ringcast sub news --url {}", server.url(), server.url());
-    println!("  Ctrl-C ends it.\n");
+    say(&table::result(&outcome));
+    say(&format!(
+        "  {url} stays up, and the messages keep flowing. Publish by hand:\n    \
+         curl -d 'hello' {url}/pub/news      ringcast sub news --url {url}\n  Ctrl-C ends it.\n\n",
+        url = server.url()
+    ));
     let after = Settings { secs: AFTER_SECS, ..settings.clone() };
     match crate::run(&after, isolate_files, &mut |_| go_on(interrupted)) {
         Ok(_) | Err(LoadError::Interrupted) => Ok(()),

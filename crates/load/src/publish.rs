@@ -8,6 +8,7 @@ use tungstenite::{Message, WebSocket};
 use crate::LoadError;
 use crate::cli::{PubArgs, ServerArgs};
 use crate::http::{Answer, HttpClient, Request, dial, path_segment};
+use crate::report::say;
 
 /// How long the publish stream may take to confirm.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub fn publish(args: &PubArgs) -> Result<(), LoadError> {
                 let answer = outlet.send(args, message.as_bytes())?;
                 published += 1;
                 if let Some(answer) = answer.filter(|_| args.count == 1) {
-                    println!("{answer}");
+                    say(&format!("{answer}\n"));
                 }
             }
         }
