@@ -2,7 +2,7 @@
 //!
 //! Owns: one core's [`Ring`] (accept, poll, doorbell, wait), the [`Token`] that a completion carries, the calls on
 //! [`Socket`]s, the file table of a thread, the [`Courier`] that hands descriptors to another thread, the [`probe`] that
-//! says why io_uring can't be used here.
+//! says why io_uring can't be used here; and what a thread or the process has to be told of signals and pages.
 //! Never touches: time, rows, bytes' meaning. It decides nothing.
 //! Driven by: server; doctor asks [`probe`].
 //!
@@ -22,6 +22,7 @@ mod eventfd;
 mod features;
 mod files;
 mod listener;
+mod memory;
 mod message;
 mod obstacle;
 mod rings;
@@ -35,6 +36,7 @@ pub use eventfd::EventFd;
 pub use features::Features;
 pub use files::unshare;
 pub use listener::{ListenerOptions, claim, listen};
+pub use memory::refuse_huge_pages;
 pub use obstacle::{Obstacle, probe};
 pub use rings::{Batch, Completion, Ring, Wait};
 pub use signals::block_signals;

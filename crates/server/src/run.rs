@@ -114,6 +114,10 @@ struct Seat {
 fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running, StartError> {
     ring::probe()?;
     raise_descriptors();
+    if !settings.huge_pages {
+        // A kernel without them has nothing to refuse.
+        let _ = ring::refuse_huge_pages();
+    }
     let address = port::claim(settings.address)?;
     let cores = cores();
     let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);

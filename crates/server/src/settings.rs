@@ -22,6 +22,8 @@ pub struct Settings {
     pub address: SocketAddr,
     /// Shards; none: one for each core that the process may use.
     pub shards: Option<NonZeroU16>,
+    /// Whether memory may be backed by huge pages: faster beyond a million connections, and tens of megabytes more before.
+    pub huge_pages: bool,
     /// Connections that may wait to be accepted, at each shard.
     pub backlog: u16,
     /// Most connections of one shard.

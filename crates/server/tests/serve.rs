@@ -104,6 +104,7 @@ fn every_subscriber_gets_every_message_in_order_across_shards() {
     }
     publish(address, "subject-3", "the last");
     assert_eq!(read(&mut listeners[3].1).unwrap(), Message::text("the last"));
+    drop((listeners, publisher));
     server.leave();
     server.wait().unwrap();
 }
@@ -214,6 +215,7 @@ fn guests_of_the_executor_make_progress_while_traffic_is_served() {
     assert!(slowest < Duration::from_millis(250), "an echo took {slowest:?}");
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 200 * 512);
     std::fs::remove_file(&path).unwrap();
+    drop(echo);
     server.leave();
     server.wait().unwrap();
 }

@@ -40,6 +40,7 @@ struct Server {
     shards: u64,
     backlog: u64,
     connections_max: u64,
+    huge_pages: bool,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize, Debug)]
@@ -143,7 +144,14 @@ fn history_age_ms() -> u64 {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { address: None, port: 8_000, shards: 0, backlog: 4_096, connections_max: CONNECTIONS_MAX }
+        Self {
+            address: None,
+            port: 8_000,
+            shards: 0,
+            backlog: 4_096,
+            connections_max: CONNECTIONS_MAX,
+            huge_pages: false,
+        }
     }
 }
 
@@ -241,6 +249,7 @@ impl File {
             dev,
             address: SocketAddr::new(server.address.unwrap_or(home), server.port),
             shards: NonZeroU16::new(small(shards)),
+            huge_pages: server.huge_pages,
             backlog: small(within("server.backlog", server.backlog, 1, u16::MAX.into())?),
             connections_max: small(within("server.connections_max", server.connections_max, 1, CONNECTIONS_MAX)?),
             user_timeout: time("heartbeat.user_timeout_ms", heartbeat.user_timeout_ms, 0, DAY_MS)?,
