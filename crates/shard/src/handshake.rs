@@ -40,7 +40,16 @@ impl Shard {
         };
         match read {
             Err(denied) => self.deny(conn, &denied, now, world),
-            Ok((Request::Elsewhere, _)) => self.leave_to_control(conn, bytes, world),
+            Ok((Request::Elsewhere, _)) => {
+                // What was answered before goes out first: the socket leaves, the outbox doesn't.
+                self.flush(conn, world);
+                if self.conns.rows[conn.0].outbox.is_empty() {
+                    self.leave_to_control(conn, bytes, world);
+                } else {
+                    self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
+                    self.keep_unread(conn, bytes, world);
+                }
+            }
             Ok((request, length)) => {
                 self.serve(conn, request, now, world);
                 return length;

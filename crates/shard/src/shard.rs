@@ -237,7 +237,8 @@ impl Shard {
         } else {
             self.received(conn, bytes, now, world);
             let row = &self.conns.rows[conn.0];
-            if row.phase == Phase::Head && !row.flags.has(Flags::STALLED) && row.lent != base::NONE {
+            let waits = row.phase != Phase::Head || row.flags.has(Flags::STALLED);
+            if !waits && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty()) {
                 // A request has begun on a connection that may have been allowed to be quiet for longer.
                 self.arm(conn, now + self.config.limits.head_timeout);
             }

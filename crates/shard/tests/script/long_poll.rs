@@ -1,0 +1,101 @@
+//! Long polls: answers at once, answers later, and 204 with a place.
+use std::time::Duration;
+
+use shard::{Limits, ShardConfig};
+
+use crate::desk::{Desk, dev, namespace, upgrade, with_history};
+
+fn poll(target: &str) -> String {
+    format!("GET /sub/{target} HTTP/1.1\r\nHost: h\r\n\r\n")
+}
+
+fn position(answer: &str) -> String {
+    answer.rsplit("\"position\":\"").next().unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn an_answer_comes_when_something_does() {
+    let mut desk = Desk::new(&with_history());
+    let conn = desk.connect();
+    assert_eq!(desk.ask(conn, poll("a")), "");
+    desk.publish("a", "{\"x\":1}");
+    let answer = desk.hear_text(conn);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), "{answer}");
+    assert!(answer.contains("{\"publications\":[{\"subject\":\"a\",\"data\":{\"x\":1},\"position\":\""), "{answer}");
+    assert!(!answer.contains("reset"), "{answer}");
+    // The connection goes on from there.
+    desk.publish("a", "text");
+    let answer = desk.ask(conn, poll(&format!("a?since={}", position(&answer))));
+    assert!(answer.contains("\"data\":\"text\""), "{answer}");
+    assert_eq!(desk.report().subscriptions, 0);
+}
+
+#[test]
+fn the_time_out_is_204_with_the_place() {
+    let mut desk = Desk::new(&with_history());
+    let published = desk.publish("a", "1");
+    let conn = desk.connect();
+    desk.ask(conn, poll("a?timeout=2"));
+    desk.pass(Duration::from_millis(1_900));
+    assert_eq!(desk.hear_text(conn), "");
+    desk.pass(Duration::from_millis(200));
+    let answer = desk.hear_text(conn);
+    assert!(answer.starts_with("HTTP/1.1 204 No Content\r\n"), "{answer}");
+    assert!(answer.contains(&format!("\r\nRingcast-Position: {}\r\n", position(&published))), "{answer}");
+    assert!(!answer.contains("Content-Length"), "{answer}");
+}
+
+#[test]
+fn a_poll_may_not_wait_for_ever() {
+    let limits = Limits { poll_timeout: Duration::from_secs(5), ..Limits::default() };
+    let mut desk = Desk::new(&ShardConfig { limits, ..dev() });
+    for target in ["a", "a?timeout=4000000000"] {
+        let conn = desk.connect();
+        desk.ask(conn, poll(target));
+        desk.pass(Duration::from_millis(5_100));
+        assert!(desk.hear_text(conn).starts_with("HTTP/1.1 204 "), "{target}");
+    }
+}
+
+#[test]
+fn a_gap_is_told_at_once() {
+    let mut desk = Desk::new(&ShardConfig { namespaces: vec![namespace(">", 1)], ..dev() });
+    let first = position(&desk.publish("a", "1"));
+    desk.publish("a", "2");
+    desk.publish("a", "3");
+    let answer = desk.request(poll(&format!("a?since={first}")));
+    assert!(answer.contains("\"data\":3,") && answer.contains("\"reset\":true"), "{answer}");
+    let next = position(&answer);
+    assert_eq!(desk.request(poll(&format!("a?since={next}"))), "", "and then there is nothing more");
+}
+
+#[test]
+fn what_one_turn_brings_is_one_answer() {
+    let mut desk = Desk::new(&with_history());
+    let conn = desk.connect();
+    desk.ask(conn, poll("a,b"));
+    let poster = desk.connect();
+    let post = |subject: &str| format!("POST /pub/{subject} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1");
+    desk.say(poster, post("b") + &post("a") + &post("b"));
+    let answer = desk.hear_text(conn);
+    assert_eq!(answer.matches("\"subject\":").count(), 3, "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}
+
+#[test]
+fn binary_payloads_are_base64() {
+    let mut desk = Desk::new(&with_history());
+    let conn = desk.connect();
+    desk.ask(conn, poll("a"));
+    let post = b"POST /pub/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n\xff";
+    desk.say_alone(post);
+    assert!(desk.hear_text(conn).contains("\"data\":{\"base64\":\"/w==\"}"));
+}
+
+#[test]
+fn a_websocket_cannot_resume() {
+    let mut desk = Desk::new(&with_history());
+    let first = position(&desk.publish("a", "1"));
+    let answer = desk.request(upgrade(&format!("/sub/a?since={first}")));
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("carries no position"), "{answer}");
+}

@@ -1,0 +1,14 @@
+//! Byte scripts: what a peer says, what it hears, and when; a file a topic.
+mod acks;
+mod close;
+mod desk;
+mod event_stream;
+mod heartbeat;
+mod keys;
+mod limits;
+mod long_poll;
+mod pipeline;
+mod policy;
+mod publish;
+mod request;
+mod session;
