@@ -228,7 +228,8 @@ pub(crate) fn read(path: Option<&Path>) -> Result<File, SettingsError> {
         };
     }
     let environment = Env::prefixed(ENVIRONMENT_PREFIX)
-        .ignore(&["CONFIG"])
+        // What `ringcast pub`, `sub` and `bench` read is none of the server's.
+        .ignore(&["CONFIG", "KEY", "URL"])
         .map(|key| environment_key(key.as_str()).into())
         .lowercase(false);
     figment.merge(environment).extract().map_err(unknown::explain)
