@@ -1,4 +1,5 @@
 //! Byte scripts: what a peer says, what it hears, and when; a file a topic.
+#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod acks;
 mod close;
 mod desk;
