@@ -176,7 +176,8 @@ impl Cluster {
             self.handle(shard, Input::Ended { conn, end: End::Broken });
             return true;
         }
-        let readable = !socket.paused && (!socket.to_server.is_empty() || socket.client_finished && !socket.finish_told);
+        let readable =
+            !socket.paused && (!socket.to_server.is_empty() || socket.client_finished && !socket.finish_told);
         let writable = socket.full && socket.to_client.len() < socket.capacity;
         if writable && (!readable || self.random.one_in(2)) {
             self.cores[shard.index()].world.sockets[id.0].full = false;

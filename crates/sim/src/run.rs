@@ -104,7 +104,8 @@ impl Run {
 
     /// The witnesses take their places, each with the owner of its subject.
     fn begin(&mut self) {
-        let watched: Vec<usize> = (0..self.plan.subjects.len()).filter(|&at| self.plan.subjects[at].witnessed).collect();
+        let watched: Vec<usize> =
+            (0..self.plan.subjects.len()).filter(|&at| self.plan.subjects[at].witnessed).collect();
         for (witness, subject) in self.witnesses.iter_mut().zip(watched) {
             witness.connect(self.plan.owner(subject), usize::MAX, &mut scene!(self));
         }
@@ -302,9 +303,8 @@ fn client(number: usize, plan: &Plan, random: &mut Prng) -> Client {
         1 | 2 => Patience::Slow,
         _ => Patience::Fast,
     };
-    let mut subjects: Vec<usize> = (0..=random.below(3))
-        .map(|_| usize::try_from(random.below(plan.subjects.len() as u64)).unwrap_or(0))
-        .collect();
+    let mut subjects: Vec<usize> =
+        (0..=random.below(3)).map(|_| usize::try_from(random.below(plan.subjects.len() as u64)).unwrap_or(0)).collect();
     subjects.sort_unstable();
     subjects.dedup();
     match random.below(12) {

@@ -139,10 +139,10 @@ impl Session {
         let before = self.places.get(&subject).copied();
         let feed = self.feeds.get_mut(&subject);
         let feed = feed.unwrap_or_else(|| panic!("publication {number} came without a subscription to {subject}"));
-        let place = publication.get("offset").and_then(Value::as_u64).map(|offset| Place {
-            epoch: before.map_or(0, |place| place.epoch),
-            offset,
-        });
+        let place = publication
+            .get("offset")
+            .and_then(Value::as_u64)
+            .map(|offset| Place { epoch: before.map_or(0, |place| place.epoch), offset });
         assert_eq!(place.is_some(), scene.plan.history.is_some(), "an offset is told if it can be recovered from");
         feed.saw(number, place, scene.model);
         if let Some(place) = place {
