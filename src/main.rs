@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use server::settings::{Flags, Settings};
 
-// Rows and frames are small and live long: mimalloc keeps them denser than the system's allocator. Without transparent huge
-// pages (feature no_thp): two megabytes at a time are no unit for a server that counts bytes (docs/MEMORY.md).
+// Rows and frames are small and live long: mimalloc keeps them denser than the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
