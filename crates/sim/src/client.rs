@@ -7,6 +7,7 @@ mod listener;
 mod long_poll;
 mod poster;
 mod publisher;
+mod rude;
 mod session;
 
 use base::{Instant, Prng, ShardId};
@@ -22,6 +23,7 @@ pub(crate) use listener::Listener;
 pub(crate) use long_poll::LongPoll;
 pub(crate) use poster::Poster;
 pub(crate) use publisher::Publisher;
+pub(crate) use rude::Rude;
 pub(crate) use session::Session;
 
 /// What a dialect may look at and change.
@@ -83,8 +85,13 @@ pub(crate) trait Dialect: core::fmt::Debug {
     /// Connected, and nothing is on its way: is everything there?
     fn settled(&mut self, scene: &mut Scene<'_>);
 
-    /// Nothing was lost on the client's account: what it sent has been handled, even if it is gone by now.
+    /// True while the dialect can do what it is for.
     fn is_open(&self) -> bool;
+
+    /// True if the server has to remember something for this connection although it is quiet.
+    fn holds(&self) -> bool {
+        false
+    }
 }
 
 /// How a client reads.
@@ -195,6 +202,11 @@ impl Client {
             }
         }
         true
+    }
+
+    /// True if something may be lent to the connection.
+    pub(crate) fn holds(&self) -> bool {
+        self.link.is_some() && self.talk.holds()
     }
 
     pub(crate) fn settled(&mut self, scene: &mut Scene<'_>) {

@@ -17,7 +17,7 @@ pub(crate) enum Begin {
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) subject: usize,
-    begin: Begin,
+    pub(crate) begin: Begin,
     /// Publications of the subject when the listener asked, and when it was answered.
     pub(crate) asked_at: usize,
     opened_at: Option<usize>,

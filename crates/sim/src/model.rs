@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use base::{Instant, Prng};
+use hub::KEY_AGE;
+use protocol::is_json;
 
 use crate::plan::Plan;
 
@@ -11,6 +13,8 @@ use crate::plan::Plan;
 pub(crate) struct Sent {
     pub(crate) subject: usize,
     pub(crate) payload: Vec<u8>,
+    /// An idempotency key.
+    pub(crate) key: Option<String>,
 }
 
 /// Where a publication stands.
@@ -36,6 +40,8 @@ pub(crate) struct Model {
     sent: Vec<Sent>,
     known: Vec<Known>,
     witnessed: Vec<bool>,
+    /// When a key was last published under.
+    keys: BTreeMap<(usize, String), Instant>,
     binary: bool,
     pub(crate) tally: Tally,
 }
@@ -65,6 +71,7 @@ impl Model {
             sent: Vec::new(),
             known: plan.subjects.iter().map(|_| Known::default()).collect(),
             witnessed: plan.subjects.iter().map(|topic| topic.witnessed).collect(),
+            keys: BTreeMap::new(),
             binary: plan.binary,
             tally: Tally::default(),
         }
@@ -83,9 +90,23 @@ impl Model {
             2 => format!("\"#{number}# {filling}\"").into_bytes(),
             _ => format!("{{\"filling\":[1,2,\"{filling}\"],\"number\":\"#{number}#\"}}").into_bytes(),
         };
-        self.sent.push(Sent { subject, payload });
+        self.sent.push(Sent { subject, payload, key: None });
         self.tally.published += 1;
         number
+    }
+
+    /// Gives the publication a key, before it is sent.
+    pub(crate) fn set_key(&mut self, number: u32, key: String) {
+        self.sent[number as usize].key = Some(key);
+    }
+
+    /// The publisher of `number` was told that the publication under its key stands at `place`.
+    pub(crate) fn confirm_key(&mut self, number: u32, place: Place, now: Instant) {
+        let Sent { subject, key, .. } = &self.sent[number as usize];
+        if let Some(&other) = self.known[*subject].by_place.get(&place) {
+            assert_eq!(self.sent[other as usize].key, *key, "publication {other} has another key than {number}");
+            self.confirm(other, now);
+        }
     }
 
     pub(crate) fn payload(&self, number: u32) -> &[u8] {
@@ -108,8 +129,14 @@ impl Model {
     // ---- the order ----
 
     /// A witness has seen a publication.
-    pub(crate) fn witness(&mut self, subject: usize, number: u32, place: Place) {
+    pub(crate) fn witness(&mut self, subject: usize, number: u32, place: Place, now: Instant) {
         self.learn(subject, number, place);
+        if let Some(key) = self.sent[number as usize].key.clone() {
+            let before = self.keys.insert((subject, key), now);
+            // The witness hears of it in the turn in which it was taken.
+            let again = before.is_some_and(|before| now.since(before) < KEY_AGE);
+            assert!(!again, "publication {number} was published although its key was known");
+        }
         let known = &mut self.known[subject];
         let index = known.order.len();
         assert_eq!(place.offset, index as u64 + 1, "the witness of subject {subject} missed something");
@@ -129,6 +156,19 @@ impl Model {
     /// Where a publication stands, if anybody was told.
     pub(crate) fn place(&self, subject: usize, number: u32) -> Option<Place> {
         self.known[subject].by_number.get(&number).copied()
+    }
+
+    /// True if what was published after `place` is JSON, all of it: other bytes can't be told to a JSON session.
+    pub(crate) fn all_json(&self, subject: usize, place: Place) -> bool {
+        let skip = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        self.known[subject].order.iter().skip(skip).all(|&number| is_json(self.payload(number)))
+    }
+
+    /// A listener that was at `place` was told of a gap: is there one?
+    pub(crate) fn may_reset(&self, subject: usize, place: Place, plan: &Plan) {
+        let missed = (self.length(subject) as u64).saturating_sub(place.offset);
+        let must_be_there = plan.keeps_all() && self.witnessed[subject] && missed <= plan.recovery_publications.into();
+        assert!(!must_be_there, "subject {subject}: a reset at {place:?} with {missed} publications to tell");
     }
 
     pub(crate) fn is_witnessed(&self, subject: usize) -> bool {

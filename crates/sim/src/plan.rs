@@ -114,6 +114,18 @@ impl Plan {
         self.key.hash(self.subjects[subject].name.as_bytes()).owner(self.shards)
     }
 
+    /// True if histories keep everything for the time of the run.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let enough =
+            |bounds: HistoryBounds| bounds.count > 1_000 && bounds.bytes > 1 << 20 && bounds.age.as_secs() > 100;
+        !self.leaps && self.history.is_some_and(enough)
+    }
+
+    /// True if nothing happens that could be a reason to close a connection.
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.leaps && self.faults == 0 && self.socket_bytes >= 1 << 20 && self.outbox.bytes >= 1 << 20
+    }
+
     /// True if a slow reader may lose publications without being closed.
     pub(crate) fn may_drop(&self) -> bool {
         self.outbox.policy != OutboxPolicy::Close

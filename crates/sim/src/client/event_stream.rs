@@ -82,7 +82,7 @@ impl EventStream {
         let place = if named { self.place(subject, scene) } else { None };
         if self.witness {
             let place = place.expect("an event of one subject has an id");
-            scene.model.witness(subject, number, place);
+            scene.model.witness(subject, number, place, scene.cluster.now);
             return;
         }
         let feed = self.feeds.iter_mut().find(|feed| feed.subject == subject).expect("of a subject that was asked for");
@@ -94,7 +94,11 @@ impl EventStream {
         let told: serde_json::Value = serde_json::from_str(data).expect("a reset says its subject");
         let name = told["subject"].as_str().expect("a reset says its subject");
         let is_it = |feed: &&mut Feed| scene.plan.subjects[feed.subject].name == name;
-        self.feeds.iter_mut().find(is_it).expect("of a subject that was asked for").reset();
+        let feed = self.feeds.iter_mut().find(is_it).expect("of a subject that was asked for");
+        if let Begin::After(place) = feed.begin {
+            scene.model.may_reset(feed.subject, place, scene.plan);
+        }
+        feed.reset();
         scene.model.tally.reset += 1;
     }
 }
@@ -163,5 +167,9 @@ impl Dialect for EventStream {
 
     fn is_open(&self) -> bool {
         self.open
+    }
+
+    fn holds(&self) -> bool {
+        self.subjects.len() > 1
     }
 }

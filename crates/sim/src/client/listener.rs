@@ -11,11 +11,13 @@ pub(crate) struct Listener {
     subjects: Vec<usize>,
     frames: Frames,
     feeds: Vec<Feed>,
+    /// The client has said that it leaves.
+    goodbye: bool,
 }
 
 impl Listener {
     pub(crate) fn new(subjects: Vec<usize>) -> Self {
-        Self { subjects, frames: Frames::default(), feeds: Vec::new() }
+        Self { subjects, frames: Frames::default(), feeds: Vec::new(), goodbye: false }
     }
 
     fn saw(&mut self, payload: &[u8], scene: &mut Scene<'_>) {
@@ -28,6 +30,7 @@ impl Listener {
 
 impl Dialect for Listener {
     fn open(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
+        self.goodbye = false;
         let may_drop = scene.plan.may_drop();
         let feed = |&subject: &usize| Feed::new(subject, Begin::Live, may_drop, scene.model);
         self.feeds = self.subjects.iter().map(feed).collect();
@@ -39,13 +42,16 @@ impl Dialect for Listener {
 
     /// A listener has nothing to say, but says something now and then.
     fn act(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
-        if !self.frames.open || self.frames.closed {
+        if !self.frames.open || self.frames.closed || self.goodbye {
             return Vec::new();
         }
         match scene.random.below(40) {
             0 => frame(Opcode::Ping, true, b"are you there?", scene.random),
             1 => frame(Opcode::Text, true, b"nobody listens", scene.random),
-            2 => frame(Opcode::Close, true, &1000_u16.to_be_bytes(), scene.random),
+            2 => {
+                self.goodbye = true;
+                frame(Opcode::Close, true, &1000_u16.to_be_bytes(), scene.random)
+            }
             _ => Vec::new(),
         }
     }
@@ -60,6 +66,7 @@ impl Dialect for Listener {
                     reaction.over = true;
                 }
                 Came::Message(_, payload) => self.saw(payload, scene),
+                Came::Close(_) if self.goodbye => {}
                 Came::Close(code) => scene.model.closed(code.unwrap_or(0)),
                 Came::Ping(_) | Came::Pong => {}
             }

@@ -52,6 +52,11 @@ impl LongPoll {
         let reset = body.get("reset").is_some();
         scene.model.tally.reset += u64::from(reset);
         scene.model.tally.resumed += u64::from(self.since.is_some() && !reset);
+        if let (true, [subject], Some(since)) = (reset, &self.subjects[..], &self.since)
+            && let Some(place) = place(since, *subject, scene)
+        {
+            scene.model.may_reset(*subject, place, scene.plan);
+        }
         let known = self.since.as_deref().filter(|_| !reset);
         let mut places: Vec<Option<Place>> = self.subjects.iter().map(|&at| place(known?, at, scene)).collect();
         let publications = body["publications"].as_array().expect("a list of publications");
@@ -130,5 +135,9 @@ impl Dialect for LongPoll {
 
     fn is_open(&self) -> bool {
         self.connected
+    }
+
+    fn holds(&self) -> bool {
+        self.asked.is_some()
     }
 }

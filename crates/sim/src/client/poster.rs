@@ -12,6 +12,8 @@ use crate::model::Place;
 struct Asked {
     subject: usize,
     number: u32,
+    /// Under an idempotency key: another publication may stand for this one.
+    keyed: bool,
 }
 
 #[derive(Default, Debug)]
@@ -28,11 +30,17 @@ impl Poster {
     fn request(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
         let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
         let number = scene.model.publish(subject, false, scene.random);
-        self.asked.push_back(Asked { subject, number });
         let method = if scene.random.one_in(4) { "PUT" } else { "POST" };
         let path = encode(&scene.plan.subjects[subject].name);
-        let payload = scene.model.payload(number);
         let mut bytes = format!("{method} /pub/{path} HTTP/1.1\r\nHost: sim\r\n").into_bytes();
+        let keyed = scene.random.one_in(5);
+        if keyed {
+            let key = format!("key {}", scene.random.below(6));
+            bytes.extend(format!("Idempotency-Key: {key}\r\n").into_bytes());
+            scene.model.set_key(number, key);
+        }
+        self.asked.push_back(Asked { subject, number, keyed });
+        let payload = scene.model.payload(number);
         if scene.random.one_in(3) {
             bytes.extend(b"Transfer-Encoding: chunked\r\n\r\n");
             let cut = usize::try_from(scene.random.below(payload.len() as u64)).unwrap_or(0);
@@ -49,7 +57,7 @@ impl Poster {
     }
 
     fn answered(&mut self, response: &Response, scene: &mut Scene<'_>) {
-        let Asked { subject, number } = self.asked.pop_front().expect("no answer without a request");
+        let Asked { subject, number, keyed } = self.asked.pop_front().expect("no answer without a request");
         if scene.may_refuse(response.status) {
             return;
         }
@@ -57,8 +65,13 @@ impl Poster {
         let answer: Value = serde_json::from_slice(&response.body).expect("an answer is JSON");
         let offset = answer["offset"].as_u64().expect("an answer has an offset");
         let epoch = answer["epoch"].as_str().and_then(epoch::read).expect("an answer has an epoch");
-        scene.model.learn(subject, number, Place { epoch, offset });
-        scene.model.confirm(number, scene.now());
+        let place = Place { epoch, offset };
+        if keyed {
+            scene.model.confirm_key(number, place, scene.now());
+        } else {
+            scene.model.learn(subject, number, place);
+            scene.model.confirm(number, scene.now());
+        }
     }
 }
 

@@ -77,7 +77,9 @@ impl Dialect for Publisher {
             match &came {
                 Came::Message(_, payload) => self.acknowledge(payload, scene),
                 Came::Close(code) => {
-                    scene.model.closed(code.unwrap_or(0));
+                    if !self.goodbye {
+                        scene.model.closed(code.unwrap_or(0));
+                    }
                     assert!(!self.goodbye || *code == Some(1001), "another code came back: {code:?}");
                 }
                 Came::Refused(status) => {
@@ -111,5 +113,9 @@ impl Dialect for Publisher {
 
     fn is_open(&self) -> bool {
         self.frames.open && !self.frames.closed
+    }
+
+    fn holds(&self) -> bool {
+        self.acknowledged
     }
 }

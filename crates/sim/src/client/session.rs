@@ -108,6 +108,11 @@ impl Session {
         assert!(!recovered || since.is_some(), "recovered without a wish: {reply}");
         scene.model.tally.resumed += u64::from(recovered);
         scene.model.tally.reset += u64::from(flag("was_recovering") && !recovered);
+        if let (true, false, Some(since)) = (keeps, recovered, since)
+            && scene.model.all_json(subject, since)
+        {
+            scene.model.may_reset(subject, since, scene.plan);
+        }
         let epoch = reply["epoch"].as_str().and_then(epoch::read);
         let top = epoch.map(|epoch| Place { epoch, offset: reply["offset"].as_u64().unwrap_or(0) });
         assert_eq!(top.is_some(), keeps, "{reply}");
