@@ -218,6 +218,12 @@ impl Desk {
         shard.handle(input, self.now, world);
     }
 
+    /// Ends the turn, and no more.
+    pub(crate) fn finish_turn(&mut self) {
+        let (shard, world) = &mut self.cores[0];
+        shard.finish_turn(self.now, world);
+    }
+
     /// Ends the turn, and has parcels travel until there are none.
     pub(crate) fn settle(&mut self) {
         loop {

@@ -1,6 +1,7 @@
 //! Byte scripts: what a peer says, what it hears, and when; a file a topic.
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod acks;
+mod backlog;
 mod close;
 mod desk;
 mod event_stream;
