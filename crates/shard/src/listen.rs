@@ -37,6 +37,9 @@ pub(crate) struct Listener {
     unanswered: usize,
     /// A long poll's: something is missing before what it collected.
     reset: bool,
+    /// That is told at once. Not in a life of the subject that has had no publication yet: it may end with this poll, and
+    /// the next one would be told of a gap again, at once and for ever.
+    reset_at_once: bool,
     /// Where the listener stands in each of its subjects, in the order of the request.
     standing: Vec<Standing>,
     /// A long poll's publications, with the subject's row.
@@ -61,6 +64,11 @@ impl Listener {
         let mark =
             |at: &Standing| Mark { subject_tag: at.subject_tag, epoch: at.position.epoch, offset: at.position.offset };
         self.standing.iter().map(mark).collect()
+    }
+
+    /// True if a long poll has something to tell at once.
+    fn is_ready(&self) -> bool {
+        !self.collected.is_empty() || self.reset_at_once
     }
 
     fn collect(&mut self, row: u32, publication: Publication) {
@@ -101,7 +109,15 @@ impl Shard {
             since.push((subject, wanted.since));
         }
         let unanswered = standing.len();
-        let listener = Listener { how: listen.how, anchor, unanswered, reset: false, standing, collected: Vec::new() };
+        let listener = Listener {
+            how: listen.how,
+            anchor,
+            unanswered,
+            reset: false,
+            reset_at_once: false,
+            standing,
+            collected: Vec::new(),
+        };
         self.conns.lend(conn).state = State::Listening(Box::new(listener));
         for (subject, since) in since {
             self.join(subject, since, waiter, now, world);
@@ -150,6 +166,7 @@ impl Shard {
             How::WebSocket { .. } => {}
             How::LongPoll { .. } => {
                 listener.reset |= gap;
+                listener.reset_at_once |= gap && recovery.top.offset > 0;
                 recovery.missed.into_iter().for_each(|publication| listener.collect(row, publication));
             }
             How::EventStream => {
@@ -199,7 +216,7 @@ impl Shard {
                 let at = now + *timeout;
                 self.conns.rows[conn.0].flags.set(Flags::HELD, false);
                 self.conns.rows[conn.0].phase = Phase::Poll;
-                let ready = !listener.collected.is_empty() || listener.reset;
+                let ready = listener.is_ready();
                 self.conns.lend(conn).state = State::Listening(listener);
                 self.arm(conn, at);
                 if ready {
@@ -297,8 +314,7 @@ impl Shard {
 
     /// True if the poll has something to answer with.
     pub(crate) fn poll_is_ready(&mut self, conn: ConnId) -> bool {
-        self.conns.rows[conn.0].phase == Phase::Poll
-            && self.listener(conn).is_some_and(|listener| !listener.collected.is_empty() || listener.reset)
+        self.conns.rows[conn.0].phase == Phase::Poll && self.listener(conn).is_some_and(|listener| listener.is_ready())
     }
 
     /// Closes an event stream with advice when to come back, or answers a poll: what a drain does.

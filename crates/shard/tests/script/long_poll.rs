@@ -69,6 +69,31 @@ fn a_gap_is_told_at_once() {
     assert_eq!(desk.request(poll(&format!("a?since={next}"))), "", "and then there is nothing more");
 }
 
+/// A subject without a history is forgotten between two polls, and its next life can't be resumed from the last one. Told
+/// at once, a client that does as it should would ask again at once, for ever.
+#[test]
+fn polls_of_a_quiet_subject_do_not_spin() {
+    for config in [dev(), with_history()] {
+        let mut desk = Desk::new(&config);
+        let conn = desk.connect();
+        desk.ask(conn, poll("a?timeout=1"));
+        desk.pass(Duration::from_millis(1_100));
+        let first = desk.hear_text(conn);
+        let since = first.split("Ringcast-Position: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+        assert_eq!(desk.ask(conn, poll(&format!("a?timeout=1&since={since}"))), "", "it waits");
+        desk.publish("a", "1");
+        let answer = desk.hear_text(conn);
+        assert!(answer.contains("\"data\":1,") && answer.contains("\"reset\":true"), "{answer}");
+        // And if nothing comes, the gap is told at the time-out.
+        let mut desk = Desk::new(&ShardConfig { seed: 2, ..config });
+        let conn = desk.connect();
+        desk.ask(conn, poll(&format!("a?timeout=1&since={since}")));
+        desk.pass(Duration::from_millis(1_100));
+        let answer = desk.hear_text(conn);
+        assert!(answer.contains("{\"publications\":[],") && answer.contains("\"reset\":true"), "{answer}");
+    }
+}
+
 #[test]
 fn what_one_turn_brings_is_one_answer() {
     let mut desk = Desk::new(&with_history());

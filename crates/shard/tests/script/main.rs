@@ -4,6 +4,7 @@ mod acks;
 mod backlog;
 mod close;
 mod desk;
+mod drain;
 mod event_stream;
 mod heartbeat;
 mod keys;
