@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) binary: bool,
     /// Ends with a drain rather than with everyone leaving.
     pub(crate) drains: bool,
+    /// And the drain comes in the middle of everything. There are no witnesses then: they would have to leave too.
+    pub(crate) drains_early: bool,
 }
 
 /// A subject of the run.
@@ -44,6 +46,7 @@ impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Prng::new(seed, "plan");
         let shards = 1 + u16::try_from(random.below(5)).unwrap_or(0);
+        let drains_early = random.one_in(10);
         let count = 1 + random.below(8);
         let subjects = (0..count)
             .map(|number| Topic {
@@ -52,7 +55,7 @@ impl Plan {
                 } else {
                     format!("s{number}")
                 },
-                witnessed: !random.one_in(3),
+                witnessed: !random.one_in(3) && !drains_early,
             })
             .collect();
         let history = (!random.one_in(3)).then(|| HistoryBounds {
@@ -82,7 +85,8 @@ impl Plan {
             faults: [0, 30, 8][usize::try_from(random.below(3)).unwrap_or(0)],
             leaps: random.one_in(2),
             binary: random.one_in(3),
-            drains: random.one_in(4),
+            drains: drains_early || random.one_in(4),
+            drains_early,
         }
     }
 
@@ -123,7 +127,11 @@ impl Plan {
 
     /// True if nothing happens that could be a reason to close a connection.
     pub(crate) fn is_calm(&self) -> bool {
-        !self.leaps && self.faults == 0 && self.socket_bytes >= 1 << 20 && self.outbox.bytes >= 1 << 20
+        !self.leaps
+            && self.faults == 0
+            && !self.drains_early
+            && self.socket_bytes >= 1 << 20
+            && self.outbox.bytes >= 1 << 20
     }
 
     /// True if a slow reader may lose publications without being closed.

@@ -144,6 +144,9 @@ impl Run {
         if self.random.one_in(50) {
             self.control();
         }
+        if self.plan.drains_early && self.random.one_in(300) {
+            self.drain();
+        }
     }
 
     /// The control plane asks a shard for something.
@@ -255,11 +258,7 @@ impl Run {
     /// Everyone leaves, or is told to; and then so much time passes that nothing is worth keeping.
     fn leave(&mut self) {
         if self.plan.drains {
-            for shard in self.cluster.shards() {
-                self.tickets += 1;
-                let spread = Duration::from_millis(self.random.below(3_000));
-                self.cluster.command(shard, Ticket(self.tickets), Command::Drain { spread });
-            }
+            self.drain();
         } else {
             for client in self.clients.iter_mut().chain(&mut self.witnesses) {
                 if self.random.one_in(2) {
@@ -275,6 +274,14 @@ impl Run {
             let next = self.cluster.next_timeout().unwrap_or(end).max(self.cluster.now);
             self.cluster.now = next.min(end);
             self.cluster.advance(Duration::from_millis(1));
+        }
+    }
+
+    fn drain(&mut self) {
+        for shard in self.cluster.shards() {
+            self.tickets += 1;
+            let spread = Duration::from_millis(self.random.below(3_000));
+            self.cluster.command(shard, Ticket(self.tickets), Command::Drain { spread });
         }
     }
 
