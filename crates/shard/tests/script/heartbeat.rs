@@ -148,3 +148,30 @@ fn a_session_that_waits_for_an_owner_is_pinged() {
     desk.pass(Duration::from_secs(21));
     assert_eq!(text_of(&desk.hear(conn)), "{}");
 }
+
+/// While an owner is asked the session is not read: its pong may be there, and nobody may say that it is not.
+#[test]
+fn a_pong_that_could_not_be_read_yet_counts() {
+    let mut desk = Desk::new(&ShardConfig { shards: 2, ..config(20, 0) });
+    let subject = desk.subject_of(1);
+    let conn = session(&mut desk);
+    desk.world().mail_room = 0;
+    desk.say(conn, frame(0x81, format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{subject}\"}}}}")));
+    desk.pass(Duration::from_millis(20_100));
+    assert_eq!(text_of(&desk.hear(conn)), "{}");
+    assert_eq!(desk.say(conn, frame(0x81, "{}")), b"");
+    desk.pass(Duration::from_secs(30));
+    assert!(!desk.is_shut(conn));
+    desk.world().mail_room = usize::MAX;
+    desk.settle();
+    assert!(text_of(&desk.hear(conn)).starts_with("{\"id\":2,\"subscribe\":"));
+    let mut next = Vec::new();
+    for _ in 0..21 {
+        desk.pass(Duration::from_secs(1));
+        next.extend(desk.hear(conn));
+        if !next.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(text_of(&next), "{}", "and the pings go on");
+}

@@ -204,3 +204,20 @@ fn the_other_encoding_is_not_served() {
         upgrade("/connection/websocket").replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: centrifuge-json\r\n\r\n");
     assert!(desk.request(request).contains("\r\nSec-WebSocket-Protocol: centrifuge-json\r\n"));
 }
+
+#[test]
+fn a_half_closed_session_gets_its_reply_and_ends() {
+    let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
+    let far = desk.subject_of(1);
+    for command in [
+        format!("\"subscribe\":{{\"channel\":\"{far}\"}}"),
+        format!("\"publish\":{{\"channel\":\"{far}\",\"data\":1}}"),
+    ] {
+        let conn = open(&mut desk);
+        desk.tell(conn, frame(0x81, format!("{{\"id\":2,{command}}}")));
+        desk.finish(conn);
+        assert!(text_of(&desk.hear(conn)).starts_with("{\"id\":2,"), "{command}");
+        assert!(desk.is_closed(conn), "{command}");
+    }
+    assert_eq!(desk.shard().holdings(), shard::Holdings::default());
+}
