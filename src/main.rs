@@ -28,7 +28,7 @@ enum Task {
     /// Start a server and a swarm of subscribers, and show what it takes.
     Demo(load::cli::DemoArgs),
     /// Measure any server: every message is checked.
-    Bench(load::cli::BenchArgs),
+    Bench(Box<load::cli::BenchArgs>),
     /// Publish a message, or each line of standard input.
     Pub(load::cli::PubArgs),
     /// Print what is published to subjects.

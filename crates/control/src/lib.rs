@@ -2,7 +2,7 @@
 //!
 //! Owns: the connections that shards hand over ([`Handed`]), and the answers to what comes on them.
 //! Never touches: shards. It talks to them through [`DataPlane`], in messages; `server` implements it.
-//! Driven by: [`serve`], a future on a tokio runtime whose threads share one file table.
+//! Driven by: [`serve()`], a future on a tokio runtime whose threads share one file table.
 //!
 //! A connection that was handed over never goes back. If a request for the data plane arrives on it all the same (a
 //! browser keeps connections alive and reuses them), it is passed on over loopback, streaming.

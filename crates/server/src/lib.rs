@@ -2,7 +2,7 @@
 //!
 //! Owns: threads, sockets, the turn loop ([`turn`](self)), the clock and the entropy, settings, start and drain.
 //! Never touches: what bytes mean. It hands inputs to a shard and does what the shard asks.
-//! Driven by: `main`, through [`run`].
+//! Driven by: `main`, through [`run()`].
 //!
 //! A turn, in `turn`: completions become inputs · queued reads · mailboxes · commands · timers · the shard flushes · doorbells · one
 //! system call submits and sleeps.
