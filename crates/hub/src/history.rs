@@ -88,7 +88,7 @@ impl History {
     }
 
     /// The entries after `offset`, oldest first. Offsets of a subject are consecutive, so this is an index, not a search.
-    pub(crate) fn after(&self, offset: u64) -> impl Iterator<Item = &Publication> {
+    pub(crate) fn after(&self, offset: u64) -> impl DoubleEndedIterator<Item = &Publication> {
         let first = self.first_offset().unwrap_or(0);
         let skip = usize::try_from((offset + 1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.entries.iter().skip(skip).map(|entry| &entry.publication)

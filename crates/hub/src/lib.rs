@@ -24,4 +24,4 @@ pub use namespace::{Namespace, OutboxPolicy, Pattern, PatternError};
 pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher};
 pub use subject::{SubjectError, subject_name};
 pub use subscription::Subscription;
-pub use table::{Hub, Recovered};
+pub use table::{Hub, Recovered, RecoveryBounds};

@@ -27,6 +27,15 @@ pub struct Hub {
     epochs: u32,
 }
 
+/// How much one recovery brings at most; more is a gap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecoveryBounds {
+    /// Publications.
+    pub publications: u32,
+    /// Bytes of their payloads.
+    pub bytes: usize,
+}
+
 /// What [`Hub::recover`] found.
 #[derive(Debug)]
 pub struct Recovered {
@@ -249,10 +258,10 @@ impl Hub {
         Position { epoch: subject.epoch, offset: subject.offset }
     }
 
-    /// What came after `since`, at most `limit` publications. If more came, or some of it is gone, or the position
-    /// is of another life, there is a gap: then the newest `limit` that are there.
+    /// What came after `since`, within the bounds. If more came, or some of it is gone, or the position is of another
+    /// life, there is a gap: then the newest that are there.
     #[must_use]
-    pub fn recover(&mut self, row: u32, since: Option<Position>, limit: u32, now: Instant) -> Recovered {
+    pub fn recover(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovered {
         let top = self.top(row);
         let Some(since) = since else {
             return Recovered { top, gapless: true, missed: Vec::new() };
@@ -269,7 +278,12 @@ impl Hub {
         // Without an entry nothing is there to begin with; everything may have outlived its age.
         let whole = history.first_offset().map_or(wanted == top.offset, |first| first <= wanted + 1);
         let there = history.after(wanted).count();
-        let surplus = there.saturating_sub(limit as usize);
+        let mut bytes = 0_usize;
+        let fits = history.after(wanted).rev().take(bounds.publications as usize).take_while(|publication| {
+            bytes += publication.payload.len();
+            bytes <= bounds.bytes
+        });
+        let surplus = there - fits.count();
         let missed: Vec<_> = history.after(wanted).skip(surplus).cloned().collect();
         Recovered { top, gapless: known && whole && surplus == 0, missed }
     }

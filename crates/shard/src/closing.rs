@@ -48,7 +48,8 @@ impl Shard {
             // A burst within one turn is no slow reader: the socket may take it.
             self.flush(conn, world);
         }
-        if self.conns.rows[conn.0].flags.has(Flags::FULL) {
+        let flags = self.conns.rows[conn.0].flags;
+        if flags.has(Flags::FULL) || flags.has(Flags::HELD) {
             let policy = self.hub.namespace(subject).and_then(|namespace| namespace.outbox);
             let policy = policy.unwrap_or(self.config.outbox.policy);
             let row = &mut self.conns.rows[conn.0];

@@ -3,6 +3,7 @@
 //! The response begins once every owner has answered: from then on nothing is missed. What is delivered before that waits
 //! behind the response's head (event stream, WebSocket) or is collected (long poll).
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -43,7 +44,8 @@ pub(crate) struct Listener {
     /// Where the listener stands in each of its subjects, in the order of the request.
     standing: Vec<Standing>,
     /// A long poll's publications, with the subject's row.
-    collected: Vec<(u32, Publication)>,
+    collected: VecDeque<(u32, Publication)>,
+    collected_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -71,12 +73,15 @@ impl Listener {
         !self.collected.is_empty() || self.reset_at_once
     }
 
-    fn collect(&mut self, row: u32, publication: Publication) {
-        if self.collected.len() == COLLECTED_MAX {
-            self.collected.remove(0);
+    /// Keeps a publication for the answer; what is over the bound is given up, oldest first, and told as a gap.
+    fn collect(&mut self, row: u32, publication: Publication, bytes_max: usize) {
+        self.collected_bytes += publication.payload.len();
+        self.collected.push_back((row, publication));
+        while self.collected.len() > 1 && (self.collected.len() > COLLECTED_MAX || self.collected_bytes > bytes_max) {
+            let oldest = self.collected.pop_front();
+            self.collected_bytes -= oldest.map_or(0, |(_, publication)| publication.payload.len());
             self.reset = true;
         }
-        self.collected.push((row, publication));
     }
 }
 
@@ -116,7 +121,8 @@ impl Shard {
             reset: false,
             reset_at_once: false,
             standing,
-            collected: Vec::new(),
+            collected: VecDeque::new(),
+            collected_bytes: 0,
         };
         self.conns.lend(conn).state = State::Listening(Box::new(listener));
         for (subject, since) in since {
@@ -150,6 +156,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let gap = !recovery.gapless;
+        let bytes_max = self.config.outbox.bytes;
         let Some(listener) = self.listener(conn) else {
             return;
         };
@@ -167,7 +174,7 @@ impl Shard {
             How::LongPoll { .. } => {
                 listener.reset |= gap;
                 listener.reset_at_once |= gap && recovery.top.offset > 0;
-                recovery.missed.into_iter().for_each(|publication| listener.collect(row, publication));
+                recovery.missed.into_iter().for_each(|publication| listener.collect(row, publication, bytes_max));
             }
             How::EventStream => {
                 listener.stand(row, recovery.top);
@@ -277,8 +284,9 @@ impl Shard {
 
     /// A publication for a long poll: answered at the end of the turn, together with what else the turn brings.
     pub(crate) fn collect(&mut self, conn: ConnId, row: u32, publication: &Publication) {
+        let bytes_max = self.config.outbox.bytes;
         if let Some(listener) = self.listener(conn) {
-            listener.collect(row, publication.clone());
+            listener.collect(row, publication.clone(), bytes_max);
             self.mark_dirty(conn);
         }
     }

@@ -3,15 +3,15 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, SubjectName};
-use hub::{Draft, Position, Publication};
+use hub::{Draft, Position, Publication, RecoveryBounds};
 
 use crate::command::Ticket;
 
 /// A mailbox has two lanes, each a queue of its own and each in order.
 ///
 /// A shard may leave the request lane waiting while what it has to send is over its bound; the delivery lane it always
-/// empties. Handling a delivery never makes another parcel, so deliveries always drain, so requests do too: two
-/// shards can't wait for each other for ever.
+/// empties. Handling a delivery makes no delivery, and at most one request: that of the connection whose answer it is. So
+/// deliveries always drain, so requests do too: two shards can't wait for each other for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
     /// To a subject's owner.
@@ -68,8 +68,8 @@ pub enum Parcel {
         subject: SubjectName,
         /// From where to recover, if at all.
         since: Option<Position>,
-        /// Most publications to recover.
-        limit: u32,
+        /// How much to recover at most.
+        bounds: RecoveryBounds,
         /// Who asked.
         waiter: Waiter,
     },

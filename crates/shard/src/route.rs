@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Draft, Position, Publication};
+use hub::{Draft, Position, Publication, RecoveryBounds};
 
 use crate::border::Effects;
 use crate::command::Answer;
@@ -135,19 +135,32 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let subject = self.hub.name(row).clone();
-        let limit = self.config.limits.recovery_publications;
+        let bounds = self.recovery_bounds(waiter);
         let owner = self.owner(&subject);
         if owner == self.config.shard {
-            let recovery = self.recovery(row, since, limit, now);
+            let recovery = self.recovery(row, since, bounds, now);
             self.joined(row, recovery, waiter, now, world);
         } else {
             self.hub.set_joined(row, true);
-            self.mail.send(owner, Parcel::Join { subject, since, limit, waiter }, world);
+            self.mail.send(owner, Parcel::Join { subject, since, bounds, waiter }, world);
         }
     }
 
-    fn recovery(&mut self, row: u32, since: Option<Position>, limit: u32, now: Instant) -> Recovery {
-        let found = self.hub.recover(row, since, limit, now);
+    /// What one subject's recovery may bring: all of a request's together fill half of an outbox, so that who catches up
+    /// is not taken for a slow reader.
+    fn recovery_bounds(&self, waiter: Waiter) -> RecoveryBounds {
+        let subjects = match waiter {
+            Waiter::Conn { conn, .. } => usize::from(self.conns.rows[conn.0].subscription_count).max(1),
+            Waiter::Command(_) => 1,
+        };
+        RecoveryBounds {
+            publications: self.config.limits.recovery_publications,
+            bytes: self.config.outbox.bytes / 2 / subjects,
+        }
+    }
+
+    fn recovery(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovery {
+        let found = self.hub.recover(row, since, bounds, now);
         Recovery { top: found.top, gapless: found.gapless, missed: found.missed }
     }
 
@@ -192,10 +205,10 @@ impl Shard {
         self.hops_in += 1;
         match parcel {
             Parcel::Publish { subject, draft, receipt } => self.accept(from, &subject, draft, receipt, now, world),
-            Parcel::Join { subject, since, limit, waiter } => {
+            Parcel::Join { subject, since, bounds, waiter } => {
                 let row = self.hub.enter(&subject);
                 self.hub.watch(row, from);
-                let recovery = Box::new(self.recovery(row, since, limit, now));
+                let recovery = Box::new(self.recovery(row, since, bounds, now));
                 self.mail.send(from, Parcel::Joined { subject, recovery, waiter }, world);
             }
             Parcel::Leave { subject } => {

@@ -17,6 +17,9 @@ pub(crate) struct Sent {
     pub(crate) key: Option<String>,
 }
 
+/// Most subjects that one simulated request names: they share the bytes of a recovery.
+const SUBJECTS_ASKED_MAX: usize = 4;
+
 /// Where a publication stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Place {
@@ -167,7 +170,10 @@ impl Model {
     /// A listener that was at `place` was told of a gap: is there one?
     pub(crate) fn may_reset(&self, subject: usize, place: Place, plan: &Plan) {
         let missed = (self.length(subject) as u64).saturating_sub(place.offset);
-        let must_be_there = plan.keeps_all() && self.witnessed[subject] && missed <= plan.recovery_publications.into();
+        let skip = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        let bytes: usize = self.known[subject].order.iter().skip(skip).map(|&n| self.payload(n).len()).sum();
+        let fits = missed <= plan.recovery_publications.into() && bytes * 2 * SUBJECTS_ASKED_MAX <= plan.outbox.bytes;
+        let must_be_there = plan.keeps_all() && self.witnessed[subject] && fits;
         assert!(!must_be_there, "subject {subject}: a reset at {place:?} with {missed} publications to tell");
     }
 

@@ -15,6 +15,10 @@ fn bounds(count: u32) -> HistoryBounds {
     HistoryBounds { count, bytes: 1 << 20, age: Duration::from_secs(60) }
 }
 
+fn most(publications: u32) -> RecoveryBounds {
+    RecoveryBounds { publications, bytes: 1 << 20 }
+}
+
 fn draft(text: &str) -> Draft {
     Draft { payload: text.as_bytes().into(), kind: Kind::Text, extra: None }
 }
@@ -33,16 +37,30 @@ fn offsets_count_from_one_and_history_keeps_the_newest() {
     let epoch = hub.top(row).epoch;
     let offsets = |found: &Recovered| found.missed.iter().map(|p| p.position.offset).collect::<Vec<_>>();
 
-    let found = hub.recover(row, Some(Position { epoch, offset: 3 }), 100, at(0));
+    let found = hub.recover(row, Some(Position { epoch, offset: 3 }), most(100), at(0));
     assert_eq!((found.gapless, offsets(&found)), (true, alloc::vec![4, 5]));
-    let found = hub.recover(row, Some(Position { epoch, offset: 1 }), 100, at(0));
+    let found = hub.recover(row, Some(Position { epoch, offset: 1 }), most(100), at(0));
     assert_eq!((found.gapless, offsets(&found)), (false, alloc::vec![3, 4, 5]));
-    let found = hub.recover(row, Some(Position { epoch: epoch + 1, offset: 4 }), 2, at(0));
+    let found = hub.recover(row, Some(Position { epoch: epoch + 1, offset: 4 }), most(2), at(0));
     assert_eq!((found.gapless, offsets(&found)), (false, alloc::vec![4, 5]));
-    let found = hub.recover(row, Some(Position { epoch, offset: 9 }), 100, at(0));
+    let found = hub.recover(row, Some(Position { epoch, offset: 9 }), most(100), at(0));
     assert!(!found.gapless, "a position from the future is none of this life");
-    let found = hub.recover(row, Some(Position { epoch, offset: 5 }), 100, at(0));
+    let found = hub.recover(row, Some(Position { epoch, offset: 5 }), most(100), at(0));
     assert!(found.gapless && found.missed.is_empty());
+}
+
+#[test]
+fn a_recovery_over_its_bytes_is_a_gap_and_brings_the_newest() {
+    let mut hub = hub(Some(bounds(10)), 1 << 20);
+    let row = hub.enter("news");
+    for _ in 0..4 {
+        hub.publish(row, draft(&"x".repeat(100)), at(0));
+    }
+    let since = Some(Position { epoch: hub.top(row).epoch, offset: 0 });
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 250 }, at(0));
+    assert_eq!((found.gapless, found.missed.len(), found.missed[0].position.offset), (false, 2, 3));
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 400 }, at(0));
+    assert_eq!((found.gapless, found.missed.len()), (true, 4));
 }
 
 #[test]
@@ -52,8 +70,8 @@ fn publications_grow_old() {
     hub.publish(row, draft("a"), at(0));
     hub.publish(row, draft("b"), at(30));
     let since = Position { epoch: hub.top(row).epoch, offset: 0 };
-    assert_eq!(hub.recover(row, Some(since), 9, at(59)).missed.len(), 2);
-    let found = hub.recover(row, Some(since), 9, at(61));
+    assert_eq!(hub.recover(row, Some(since), most(9), at(59)).missed.len(), 2);
+    let found = hub.recover(row, Some(since), most(9), at(61));
     assert_eq!((found.gapless, found.missed.len()), (false, 1));
     assert_eq!(hub.next_history_expiry(), Some(at(90)));
     hub.expire_histories(at(90), 10);
