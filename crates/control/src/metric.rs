@@ -75,6 +75,11 @@ metrics! {
     TURN_LONGEST = Gauge "ringcast_turn_longest_seconds" "Loop lag: the longest turn of the last 10 to 20 seconds, which is how long a ready connection may have waited.";
     SHARD_CPU = Counter "ringcast_shard_cpu_seconds_total" "CPU time of the shard's thread, in user space and kernel.";
 
+    SLEEPS = Counter "ringcast_sleeps_total" "Turns after which the shard's thread may have slept.";
+    CALLS = Counter "ringcast_system_calls_total" "System calls of the shard's loop, by `call`: enter, receive, send.";
+    DOORBELLS = Counter "ringcast_doorbells_total" "Sleeping shards that this shard woke.";
+    ACCEPT_PAUSES = Counter "ringcast_accept_pauses_total" "Times that accepting paused for want of descriptors or memory.";
+
     MEMORY = Gauge "ringcast_memory_bytes" "Bytes held in user space, by `class`: connections, subscriptions, subjects, history, lent.";
 
     CONTROL_CONNECTIONS = Gauge "ringcast_control_connections" "Connections of the control plane: API, page, metrics, requests passed on.";

@@ -1,4 +1,5 @@
 //! One core's io_uring.
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -26,6 +27,8 @@ pub struct Ring {
     uring: IoUring,
     features: Features,
     enters: u64,
+    /// Completions that had to make room before they were asked for.
+    early: VecDeque<Completion>,
 }
 
 /// One completion.
@@ -71,7 +74,7 @@ impl Ring {
             Err(error) => return Err(Obstacle::of(&error)),
         };
         let features = Features::of(uring.params(), no_index);
-        Ok(Self { uring, features, enters: 0 })
+        Ok(Self { uring, features, enters: 0, early: VecDeque::new() })
     }
 
     /// Makes the calling thread the ring's owner.
@@ -128,8 +131,11 @@ impl Ring {
 
     /// Ends a poll ([`Kind::Readable`] or [`Kind::Writable`]): it completes with `ECANCELED`, unless it has completed already. The
     /// kernel finds it by walking one of 256 lists of all polls, so this is for the few that don't end by themselves.
+    ///
+    /// A cancel, not a removal of the poll: that one is refused (`EALREADY`) while a wake-up of the poll waits to be handled,
+    /// as it does right after a shutdown.
     pub fn stop_polling(&mut self, kind: Kind, slot: u32) {
-        let entry = opcode::PollRemove::new(Token::new(kind, slot).bits()).build().flags(squeue::Flags::SKIP_SUCCESS);
+        let entry = opcode::AsyncCancel::new(Token::new(kind, slot).bits()).build().flags(squeue::Flags::SKIP_SUCCESS);
         self.push(&entry, Token::new(Kind::Refused, slot));
     }
 
@@ -149,9 +155,13 @@ impl Ring {
             let pushed = unsafe { self.uring.submission().push(&entry) };
             match pushed {
                 Ok(()) => return,
-                // Full: the kernel takes them all in one call, so this ends. It can refuse only for want of memory, and then
-                // there is nothing better to do than to ask again.
-                Err(_full) => drop(self.submit()),
+                // Full: the kernel takes them all in one call. If it refuses (out of memory, or an older one while completions
+                // wait for room), reaping is what helps.
+                Err(_full) => {
+                    if self.submit().is_err() || self.queued() > 0 {
+                        self.reap_early();
+                    }
+                }
             }
         }
     }
@@ -184,6 +194,9 @@ impl Ring {
     /// # Errors
     /// What the kernel says; nothing is lost, call again.
     pub fn wait(&mut self, wait: Wait) -> io::Result<()> {
+        if !self.early.is_empty() {
+            return self.flush();
+        }
         let timeout = wait.timeout.map(Timespec::from);
         let mut want = 1;
         let mut args = SubmitArgs::new();
@@ -222,23 +235,28 @@ impl Ring {
     #[must_use]
     pub fn is_pending(&mut self) -> bool {
         let (_, submission, completion) = self.uring.split();
-        !completion.is_empty() || submission.taskrun() || submission.cq_overflow()
+        !self.early.is_empty() || !completion.is_empty() || submission.taskrun() || submission.cq_overflow()
     }
 
     /// Moves completions into `into`; says how many. Fewer than fit: there are no more, unless [`Ring::is_pending`].
     pub fn reap(&mut self, into: &mut [Completion]) -> usize {
         let mut count = 0;
+        let early = self.early.len().min(into.len());
+        for (place, completion) in into.iter_mut().zip(self.early.drain(..early)) {
+            *place = completion;
+            count += 1;
+        }
         let mut queue = self.uring.completion();
         while let Some(place) = into.get_mut(count) {
             let Some(entry) = queue.next() else { break };
-            *place = Completion {
-                token: Token::from_bits(entry.user_data()),
-                result: entry.result(),
-                more: cqueue::more(entry.flags()),
-            };
+            *place = Completion::of(&entry);
             count += 1;
         }
         count
+    }
+
+    fn reap_early(&mut self) {
+        self.early.extend(self.uring.completion().map(|entry| Completion::of(&entry)));
     }
 
     /// Lets `signal` be written at each completion while [`Ring::signal`] is on. It starts off.
@@ -262,6 +280,12 @@ impl Ring {
         } else {
             queue.disable_eventfd();
         }
+    }
+}
+
+impl Completion {
+    fn of(entry: &cqueue::Entry) -> Self {
+        Self { token: Token::from_bits(entry.user_data()), result: entry.result(), more: cqueue::more(entry.flags()) }
     }
 }
 

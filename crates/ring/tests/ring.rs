@@ -86,6 +86,20 @@ fn a_poll_that_goes_on_ends_only_when_it_is_stopped() {
 }
 
 #[test]
+fn a_poll_that_goes_on_can_be_stopped_while_it_wakes_up() {
+    let mut ring = enabled();
+    let (client, socket, slot) = pair(&mut ring);
+    ring.poll_input_always(socket, slot);
+    ring.submit().unwrap();
+    drop(client);
+    socket.shutdown(Shutdown::Both);
+    ring.stop_polling(Kind::Readable, slot);
+    let completions = std::iter::repeat_with(|| next(&mut ring));
+    assert!(completions.filter(|completion| completion.token.kind() == Some(Kind::Readable)).any(|last| !last.more));
+    socket.close();
+}
+
+#[test]
 fn shutting_down_and_resetting_complete_both_polls() {
     let mut ring = enabled();
     for how in [Some(Shutdown::Both), None] {

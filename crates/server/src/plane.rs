@@ -117,6 +117,9 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::HOPS_IN, report.hops_in),
         (&metric::HOP_BACKLOG, report.backlog_parcels),
         (&metric::TURNS, tally.turns),
+        (&metric::SLEEPS, tally.sleeps),
+        (&metric::DOORBELLS, tally.doorbells),
+        (&metric::ACCEPT_PAUSES, tally.accept_pauses),
     ] {
         add(metric, whole(count));
     }
@@ -136,6 +139,9 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
             count += tally.refused + tally.handed_over_lost;
         }
         add_labelled(&metric::REFUSALS, "kind", refusal.name(), count);
+    }
+    for (call, count) in [("enter", tally.enters), ("receive", tally.receives), ("send", tally.sends)] {
+        add_labelled(&metric::CALLS, "call", call, count);
     }
     for (class, bytes) in [
         ("connections", report.memory_connections + tally.slot_bytes),
