@@ -315,6 +315,7 @@ impl Shard {
         // What was queued meanwhile is on the new list; its memory is the old one's.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
+        self.outboxes.end_turn();
     }
 
     /// Counts the connection under another transport.
