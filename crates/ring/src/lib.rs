@@ -10,8 +10,8 @@
 //! to all of them: a system call that takes no pointer can't break memory, whatever its numbers; a wrong descriptor is a
 //! wrong connection, and that is the caller's invariant (server/src/world.rs keeps it).
 //!
-//! Invariant: nothing here that is in flight points into our memory. Accept, poll and doorbell entries carry numbers only, so
-//! a ring may be dropped at any time, whatever the kernel still does with it.
+//! Invariant: nothing here that is in flight between two calls points into our memory. Accept, poll and doorbell entries carry
+//! numbers only, and a [`Sender`]'s batch is over when its call returns, so a ring may be dropped at any time.
 #![allow(unsafe_code, reason = "this is the room for it")]
 #![warn(clippy::cast_possible_truncation)]
 
@@ -26,6 +26,7 @@ mod memory;
 mod message;
 mod obstacle;
 mod rings;
+mod sender;
 mod signals;
 mod sockets;
 mod token;
@@ -39,6 +40,7 @@ pub use listener::{ListenerOptions, claim, listen};
 pub use memory::refuse_huge_pages;
 pub use obstacle::{Obstacle, probe};
 pub use rings::{Batch, Completion, Ring, Wait};
+pub use sender::{BATCH_MAX, Sender};
 pub use signals::block_signals;
 pub use sockets::{Received, SEND_PIECES_MAX, Socket, Written};
 pub use token::{Kind, Token};

@@ -140,7 +140,7 @@ impl Socket {
 }
 
 /// No signal when the peer is gone, no waiting when it is slow.
-const FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+pub(crate) const FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
 #[expect(clippy::cast_possible_truncation, reason = "0")]
 const UNSPECIFIED: libc::sa_family_t = libc::AF_UNSPEC as libc::sa_family_t;

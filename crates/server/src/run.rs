@@ -232,7 +232,7 @@ impl Seat {
     fn run(mut self) {
         let made = self.take();
         let failed = made.is_err();
-        let (executor, acceptor) = match made {
+        let (executor, acceptor, sender) = match made {
             Ok(made) => {
                 let _ = self.ready.send(Ok(()));
                 made
@@ -247,6 +247,7 @@ impl Seat {
         let world = World::new(Parts {
             me: self.id,
             ring: self.ring,
+            sender,
             mesh: self.mesh,
             beds: self.beds,
             acceptor,
@@ -264,7 +265,7 @@ impl Seat {
     }
 
     /// Takes the core, a file table, a ring and the port.
-    fn take(&mut self) -> Result<(LocalExecutor, Acceptor), StartError> {
+    fn take(&mut self) -> Result<(LocalExecutor, Acceptor, ring::Sender), StartError> {
         ring::unshare().map_err(StartError::system("give a thread its own file table"))?;
         ring::block_signals().map_err(StartError::system("block signals in a thread"))?;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(self.core))
@@ -282,7 +283,7 @@ impl Seat {
         };
         let listener =
             ring::listen(self.address, options).map_err(|error| StartError::listening(self.address, error))?;
-        Ok((executor, Acceptor::new(listener)))
+        Ok((executor, Acceptor::new(listener), ring::Sender::new()?))
     }
 }
 

@@ -10,8 +10,8 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use base::{ConnId, Instant, ShardId};
-use ring::{Completion, Courier, Kind, Received, Ring, Socket, Written};
-use shard::{Answer, Close, Effects, Parcel, Sent, Ticket};
+use ring::{Completion, Courier, Kind, Received, Ring, Sender, Socket, Written};
+use shard::{Answer, Close, Effects, Frame, Parcel, Sent, Ticket};
 
 use crate::accept::{Accepted, Acceptor};
 use crate::desk::Desk;
@@ -26,6 +26,9 @@ const LAST: i32 = 0x2018; // POLLRDHUP | POLLHUP | POLLERR
 pub(crate) struct World {
     me: ShardId,
     pub(crate) ring: Ring,
+    sender: Sender,
+    /// What became of a batch of sends; empty between batches.
+    written: Vec<Written>,
     pub(crate) mesh: Mesh,
     pub(crate) beds: Beds,
     pub(crate) tally: Tally,
@@ -60,6 +63,7 @@ pub(crate) enum Event {
 pub(crate) struct Parts {
     pub(crate) me: ShardId,
     pub(crate) ring: Ring,
+    pub(crate) sender: Sender,
     pub(crate) mesh: Mesh,
     pub(crate) beds: Beds,
     pub(crate) acceptor: Acceptor,
@@ -74,10 +78,12 @@ fn socket(conn: ConnId) -> Socket {
 
 impl World {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { me, ring, mesh, beds, acceptor, courier, desk, connections_max } = parts;
+        let Parts { me, ring, sender, mesh, beds, acceptor, courier, desk, connections_max } = parts;
         Self {
             me,
             ring,
+            sender,
+            written: Vec::new(),
             mesh,
             beds,
             tally: Tally::default(),
@@ -268,22 +274,13 @@ impl World {
         }
     }
 
-    /// The slot of a connection that the shard speaks of; `None` if it ought to know better.
-    fn open_slot(&mut self, conn: ConnId) -> Option<&mut Slot> {
-        let slot = &mut self.slots[conn];
-        debug_assert!(slot.has(Fact::Open), "{conn} is closed");
-        slot.has(Fact::Open).then_some(slot)
+    fn may_send(&mut self, conn: ConnId) -> bool {
+        self.open_slot(conn).is_some_and(|slot| !slot.has(Fact::Broken))
     }
-}
 
-impl Effects for World {
-    fn send(&mut self, conn: ConnId, pieces: &[&[u8]]) -> Sent {
-        if self.open_slot(conn).is_none_or(|slot| slot.has(Fact::Broken)) {
-            return Sent::Broken;
-        }
-        self.tally.sends += 1;
-        let offered: usize = pieces.iter().map(|piece| piece.len()).sum();
-        match socket(conn).send_pieces(pieces) {
+    /// What a send of `offered` bytes means, and what it asks for.
+    fn sent(&mut self, conn: ConnId, offered: usize, written: Written) -> Sent {
+        match written {
             Written::Bytes(count) if count == offered => Sent::All,
             Written::Bytes(count) => {
                 if !self.slots[conn].has(Fact::PollsOutput) {
@@ -299,6 +296,41 @@ impl Effects for World {
                 Sent::Broken
             }
         }
+    }
+
+    /// The slot of a connection that the shard speaks of; `None` if it ought to know better.
+    fn open_slot(&mut self, conn: ConnId) -> Option<&mut Slot> {
+        let slot = &mut self.slots[conn];
+        debug_assert!(slot.has(Fact::Open), "{conn} is closed");
+        slot.has(Fact::Open).then_some(slot)
+    }
+}
+
+impl Effects for World {
+    fn send(&mut self, conn: ConnId, pieces: &[&[u8]]) -> Sent {
+        if !self.may_send(conn) {
+            return Sent::Broken;
+        }
+        self.tally.sends += 1;
+        let offered = pieces.iter().map(|piece| piece.len()).sum();
+        let written = socket(conn).send_pieces(pieces);
+        self.sent(conn, offered, written)
+    }
+
+    fn send_each(&mut self, frames: &[(ConnId, Frame)], sent: &mut Vec<Sent>) {
+        sent.clear();
+        if !frames.iter().all(|(conn, _)| self.may_send(*conn)) {
+            sent.extend(frames.iter().map(|(conn, frame)| self.send(*conn, &[frame])));
+            return;
+        }
+        self.tally.sends += 1;
+        let batch: Vec<_> = frames.iter().map(|(conn, frame)| (socket(*conn), &frame[..])).collect();
+        let mut written = std::mem::take(&mut self.written);
+        self.sender.send(&batch, &mut written);
+        for ((conn, frame), written) in frames.iter().zip(written.drain(..)) {
+            sent.push(self.sent(*conn, frame.len(), written));
+        }
+        self.written = written;
     }
 
     fn hop(&mut self, to: ShardId, parcel: Parcel) -> Result<(), Parcel> {

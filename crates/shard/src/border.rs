@@ -1,8 +1,14 @@
 //! The whole border of a shard: what comes in ([`Input`]) and what it may ask of the world ([`Effects`]).
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
 use base::{ConnId, ShardId};
 
 use crate::command::{Answer, Command, Ticket};
 use crate::parcel::Parcel;
+
+/// Finished bytes, shared by the connections of this core that they go to.
+pub type Frame = Rc<[u8]>;
 
 /// Everything that can happen to a shard, but the passing of time.
 #[derive(Debug)]
@@ -84,6 +90,16 @@ pub enum Close {
 pub trait Effects {
     /// Sends the pieces, one after the other, as far as the socket takes them now. At most [`crate::limits::SEND_PIECES_MAX`].
     fn send(&mut self, conn: ConnId, pieces: &[&[u8]]) -> Sent;
+
+    /// Sends one frame each to several connections, and says in the same order what became of each. At most
+    /// [`crate::limits::SEND_BATCH_MAX`].
+    fn send_each(&mut self, frames: &[(ConnId, Frame)], sent: &mut Vec<Sent>) {
+        sent.clear();
+        for (conn, frame) in frames {
+            let outcome = self.send(*conn, &[frame]);
+            sent.push(outcome);
+        }
+    }
 
     /// Puts a parcel into the mailbox of `to` on the parcel's lane; gives it back if the mailbox is full.
     ///

@@ -93,8 +93,15 @@ impl Shard {
         if row.flags.has(Flags::FULL) || row.flags.has(Flags::HELD) {
             return;
         }
-        match self.outboxes.flush(conn, &mut row.outbox, world) {
-            Flushed::Empty => {}
+        let flushed = self.outboxes.flush(conn, &mut row.outbox, world);
+        self.flushed(conn, flushed);
+    }
+
+    /// Takes note of what became of a connection's outbox.
+    pub(crate) fn flushed(&mut self, conn: ConnId, flushed: Flushed) {
+        let row = &mut self.conns.rows[conn.0];
+        match flushed {
+            Flushed::Empty | Flushed::Rest => {}
             Flushed::Full => row.flags.set(Flags::FULL, true),
             // `Ended` is on its way; until then nothing more is worth keeping.
             Flushed::Broken => self.outboxes.clear(&mut row.outbox),

@@ -41,7 +41,7 @@ mod route;
 mod send;
 mod shard;
 
-pub use border::{Close, Effects, End, Input, Sent};
+pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};

@@ -4,6 +4,12 @@ use base::units::KIB;
 /// Most pieces of one send: `IOV_MAX` is 1,024, and past 128 a larger send saves nothing (measured, docs/BENCHMARKS.md).
 pub const SEND_PIECES_MAX: usize = 128;
 
+/// Most connections that one batch of sends goes to.
+pub const SEND_BATCH_MAX: usize = 128;
+
+/// Fewer dirty connections than this are sent to one by one: a batch pays from a handful on.
+pub const SEND_BATCH_MIN: usize = 4;
+
 /// Most subjects of one `GET /sub/a,b,c`.
 pub const SUBJECTS_PER_REQUEST_MAX: usize = 64;
 

@@ -7,11 +7,9 @@ use alloc::vec::Vec;
 
 use base::{ConnId, NONE, Slab};
 
+pub(crate) use crate::border::Frame;
 use crate::border::{Effects, Sent};
 use crate::limits::SEND_PIECES_MAX;
-
-/// Finished bytes, shared by the connections of this core that they go to.
-pub(crate) type Frame = Rc<[u8]>;
 
 /// A connection's end of the outbox.
 #[derive(Clone, Copy, Debug)]
@@ -60,32 +58,34 @@ impl Default for Queued {
 #[derive(Debug, Default)]
 struct Train {
     frames: Vec<Frame>,
-    /// The frames one after the other; empty until a second connection has them.
-    joined: Vec<u8>,
+    /// The frames one after the other, once a second connection has them.
+    joined: Option<Frame>,
 }
 
 /// Most bytes that are joined: beyond that the pieces cost nothing beside their bytes.
 const JOINED_BYTES_MAX: usize = 64 << 10;
 
 impl Train {
-    /// Whether `joined` is what the chain says, byte for byte; else the chain is remembered for the next one.
-    fn joins(&mut self, chain: &[&Queued]) -> bool {
+    /// What the chain says, as one frame, if the chain before said the same; else the chain is remembered for the next one.
+    fn join(&mut self, chain: &[&Queued]) -> Option<&Frame> {
         let frames = || chain.iter().filter_map(|queued| queued.frame.as_ref());
         let same = self.frames.len() == chain.len() && frames().zip(&self.frames).all(|(a, b)| Rc::ptr_eq(a, b));
         if !same {
-            self.joined.clear();
+            self.joined = None;
             self.frames.clear();
             self.frames.extend(frames().cloned());
-            return false;
+            return None;
         }
-        if self.joined.is_empty() {
-            let bytes: usize = self.frames.iter().map(|frame| frame.len()).sum();
-            if bytes > JOINED_BYTES_MAX {
-                return false;
-            }
-            self.frames.iter().for_each(|frame| self.joined.extend_from_slice(frame));
+        let bytes: usize = self.frames.iter().map(|frame| frame.len()).sum();
+        if bytes > JOINED_BYTES_MAX {
+            return None;
         }
-        true
+        let frames = &self.frames;
+        Some(self.joined.get_or_insert_with(|| {
+            let mut joined = Vec::with_capacity(bytes);
+            frames.iter().for_each(|frame| joined.extend_from_slice(frame));
+            joined.into()
+        }))
     }
 }
 
@@ -100,11 +100,25 @@ pub(crate) struct Outboxes {
     pub(crate) taken: u64,
 }
 
+/// Fills `chain`, whose first place is set, with the rows that follow; says how many there are.
+fn follow<'r>(rows: &'r Slab<Queued>, chain: &mut [&'r Queued; SEND_PIECES_MAX]) -> usize {
+    let mut count = 1;
+    let mut at = chain[0].next;
+    while at != NONE && count < SEND_PIECES_MAX {
+        chain[count] = &rows[at];
+        at = chain[count].next;
+        count += 1;
+    }
+    count
+}
+
 /// What became of a flush.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Flushed {
     /// The outbox is empty.
     Empty,
+    /// The socket took what it was offered, and there is more.
+    Rest,
     /// The socket is full.
     Full,
     /// The connection is broken.
@@ -235,46 +249,55 @@ impl Outboxes {
         *outbox = Outbox::default();
     }
 
+    /// All of the outbox as one frame, if it is one, or the same as the outbox before.
+    pub(crate) fn whole(&mut self, outbox: &Outbox) -> Option<Frame> {
+        if outbox.head == NONE || outbox.sent > 0 {
+            return None;
+        }
+        let Self { rows, train, .. } = self;
+        let first = &rows[outbox.head];
+        if first.next == NONE {
+            return first.frame.clone();
+        }
+        let mut chain = [first; SEND_PIECES_MAX];
+        let count = follow(rows, &mut chain);
+        // What is longer than a send goes out piece by piece.
+        (chain[count - 1].next == NONE).then(|| train.join(&chain[..count]).cloned()).flatten()
+    }
+
+    /// Takes note of what became of a send of `offered` bytes.
+    pub(crate) fn settle(&mut self, outbox: &mut Outbox, offered: usize, sent: Sent) -> Flushed {
+        match sent {
+            Sent::All => self.advance(outbox, offered),
+            Sent::Full(taken) => {
+                self.advance(outbox, taken);
+                return Flushed::Full;
+            }
+            Sent::Broken => return Flushed::Broken,
+        }
+        if outbox.head == NONE { Flushed::Empty } else { Flushed::Rest }
+    }
+
     /// Offers the outbox to the socket until it is empty or the socket is full.
     pub(crate) fn flush(&mut self, conn: ConnId, outbox: &mut Outbox, world: &mut impl Effects) -> Flushed {
         while outbox.head != NONE {
             let (offered, sent) = self.offer(conn, outbox, world);
-            match sent {
-                Sent::All => self.advance(outbox, offered),
-                Sent::Full(taken) => {
-                    self.advance(outbox, taken);
-                    return Flushed::Full;
-                }
-                Sent::Broken => return Flushed::Broken,
+            match self.settle(outbox, offered, sent) {
+                Flushed::Rest => {}
+                done @ (Flushed::Empty | Flushed::Full | Flushed::Broken) => return done,
             }
         }
         Flushed::Empty
     }
 
-    fn offer(&mut self, conn: ConnId, outbox: &Outbox, world: &mut impl Effects) -> (usize, Sent) {
-        let Self { rows, train, .. } = self;
-        let first = rows[outbox.head].frame.as_deref().unwrap_or_default();
-        let first = &first[outbox.sent as usize..];
-        if rows[outbox.head].next == NONE {
-            return (first.len(), world.send(conn, &[first]));
-        }
-        let mut chain: [&Queued; SEND_PIECES_MAX] = [&rows[outbox.head]; SEND_PIECES_MAX];
-        let mut count = 1;
-        let mut at = chain[0].next;
-        while at != NONE && count < SEND_PIECES_MAX {
-            chain[count] = &rows[at];
-            at = chain[count].next;
-            count += 1;
-        }
-        let chain = &chain[..count];
-        if outbox.sent == 0 && train.joins(chain) {
-            return (train.joined.len(), world.send(conn, &[&train.joined]));
-        }
+    fn offer(&self, conn: ConnId, outbox: &Outbox, world: &mut impl Effects) -> (usize, Sent) {
+        let mut chain = [&self.rows[outbox.head]; SEND_PIECES_MAX];
+        let count = follow(&self.rows, &mut chain);
         let mut pieces: [&[u8]; SEND_PIECES_MAX] = [&[]; SEND_PIECES_MAX];
-        for (piece, queued) in pieces.iter_mut().zip(chain) {
+        for (piece, queued) in pieces.iter_mut().zip(&chain[..count]) {
             *piece = queued.frame.as_deref().unwrap_or_default();
         }
-        pieces[0] = first;
+        pieces[0] = &pieces[0][outbox.sent as usize..];
         let offered = pieces[..count].iter().map(|piece| piece.len()).sum();
         (offered, world.send(conn, &pieces[..count]))
     }
@@ -282,7 +305,7 @@ impl Outboxes {
     /// Forgets what the turn's connections had in common.
     pub(crate) fn end_turn(&mut self) {
         self.train.frames.clear();
-        self.train.joined.clear();
+        self.train.joined = None;
     }
 
     fn advance(&mut self, outbox: &mut Outbox, taken: usize) {

@@ -5,12 +5,13 @@ use base::{ConnId, Instant, Prng, ShardId, Wheel};
 use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
-use crate::border::{Effects, Input};
+use crate::border::{Effects, Input, Sent};
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::hop::Mail;
+use crate::limits::{SEND_BATCH_MAX, SEND_BATCH_MIN};
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
@@ -47,6 +48,9 @@ pub struct Shard {
     pub(crate) doomed: Vec<(ConnId, Disconnect)>,
     pub(crate) closing: Vec<ConnId>,
     pub(crate) counts: Counts,
+    /// Sends that go out together.
+    batch: Vec<(ConnId, Frame)>,
+    sent: Vec<Sent>,
 }
 
 /// Frames that are always the same.
@@ -89,6 +93,8 @@ impl Shard {
             doomed: Vec::new(),
             closing: Vec::new(),
             counts: Counts::default(),
+            batch: Vec::new(),
+            sent: Vec::new(),
             config,
         }
     }
@@ -293,11 +299,15 @@ impl Shard {
         }
     }
 
+    /// Flushes the connections that something was queued for: those with one thing to send together, where they are many.
     fn flush_dirty(&mut self, now: Instant, world: &mut impl Effects) {
         let mut dirty = core::mem::take(&mut self.dirty);
+        let together = dirty.len() >= SEND_BATCH_MIN;
         for conn in dirty.drain(..) {
-            self.conns.rows[conn.0].flags.set(Flags::DIRTY, false);
-            let phase = self.conns.rows[conn.0].phase;
+            let row = &mut self.conns.rows[conn.0];
+            row.flags.set(Flags::DIRTY, false);
+            let may_send = !row.flags.has(Flags::FULL) && !row.flags.has(Flags::HELD);
+            let phase = row.phase;
             match phase {
                 Phase::Vacant => continue,
                 Phase::Poll if self.poll_is_ready(conn) => {
@@ -306,16 +316,47 @@ impl Shard {
                 }
                 Phase::Head | Phase::Body | Phase::Asked | Phase::Poll | Phase::Open | Phase::Closing => {}
             }
-            self.flush(conn, world);
-            self.shut_if_done(conn, world);
-            if self.conns.rows[conn.0].phase != Phase::Vacant {
-                self.unstall(conn);
+            if together
+                && may_send
+                && let Some(frame) = self.outboxes.whole(&self.conns.rows[conn.0].outbox)
+            {
+                self.batch.push((conn, frame));
+                if self.batch.len() == SEND_BATCH_MAX {
+                    self.send_batch(world);
+                }
+            } else {
+                self.flush(conn, world);
+                self.after_flush(conn, world);
             }
         }
+        self.send_batch(world);
         // What was queued meanwhile is on the new list; its memory is the old one's.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
         self.outboxes.end_turn();
+    }
+
+    fn send_batch(&mut self, world: &mut impl Effects) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let mut batch = core::mem::take(&mut self.batch);
+        let mut sent = core::mem::take(&mut self.sent);
+        world.send_each(&batch, &mut sent);
+        for ((conn, frame), sent) in batch.drain(..).zip(sent.drain(..)) {
+            let flushed = self.outboxes.settle(&mut self.conns.rows[conn.0].outbox, frame.len(), sent);
+            self.flushed(conn, flushed);
+            self.after_flush(conn, world);
+        }
+        self.batch = batch;
+        self.sent = sent;
+    }
+
+    fn after_flush(&mut self, conn: ConnId, world: &mut impl Effects) {
+        self.shut_if_done(conn, world);
+        if self.conns.rows[conn.0].phase != Phase::Vacant {
+            self.unstall(conn);
+        }
     }
 
     /// Counts the connection under another transport.
