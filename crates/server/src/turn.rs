@@ -101,7 +101,8 @@ impl Core {
         if self.shard.is_drained() && self.world.connections() == 0 {
             return Next::End;
         }
-        let batch = self.rate.batch(self.window);
+        // A turn as long as the window was a batch by itself, and what came meanwhile has waited long enough.
+        let batch = if ended.since(now) < self.window { self.rate.batch(self.window) } else { None };
         self.timeout = self.shard.next_timeout();
         let retry = self.shard.has_backlog().then(|| now + RETRY);
         let timeout = [self.timeout, due, retry].into_iter().flatten().min().map(|at| at.since(ended));
