@@ -66,8 +66,6 @@ pub(crate) struct Subject {
     pub(crate) epoch: u32,
     /// First of this core's subscriptions.
     pub(crate) first: u32,
-    /// How many they are.
-    pub(crate) subscribers: u32,
     /// The history's row, or `NONE`.
     pub(crate) history: u32,
     /// The first namespace whose pattern fits, or `u16::MAX`.
@@ -84,7 +82,6 @@ impl Default for Subject {
             offset: 0,
             epoch: 0,
             first: NONE,
-            subscribers: 0,
             history: NONE,
             namespace: u16::MAX,
             joined: false,

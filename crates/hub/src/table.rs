@@ -177,7 +177,6 @@ impl Hub {
             self.subscriptions[next].prev = row;
         }
         self.subjects[subject].first = row;
-        self.subjects[subject].subscribers += 1;
         row
     }
 
@@ -201,7 +200,6 @@ impl Hub {
         if gone.next != NONE {
             self.subscriptions[gone.next].prev = gone.prev;
         }
-        self.subjects[gone.subject].subscribers -= 1;
         self.subscriptions.remove(row);
     }
 

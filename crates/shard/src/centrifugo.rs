@@ -80,7 +80,7 @@ impl Shard {
                 }
                 Next::Disconnect(why) => {
                     self.report.refuse(Refusal::BadCommand);
-                    self.disconnect(conn, why, now, world);
+                    self.disconnect(conn, why, now);
                     return;
                 }
             }
@@ -93,16 +93,16 @@ impl Shard {
         let Command { id, request } = command;
         let connected = self.conns.rows[conn.0].session != NONE;
         match request {
-            Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now, world),
+            Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now),
             _ if !connected => Next::Disconnect(Disconnect::BadRequest),
             Request::Pong => self.on_pong(conn),
             Request::Subscribe(subscribe) => self.on_subscribe(conn, id, &subscribe, now, world),
             Request::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, id, &unsubscribe.channel, world),
             Request::Publish(publish) => self.on_publish(conn, id, &publish, now, world),
             Request::Presence(_) | Request::PresenceStats(_) | Request::History(_) | Request::Rpc(_) => {
-                self.reply_error(conn, id, ErrorCode::NotAvailable, world)
+                self.reply_error(conn, id, ErrorCode::NotAvailable)
             }
-            Request::Refresh(_) | Request::SubRefresh(_) => self.reply_error(conn, id, ErrorCode::NotAvailable, world),
+            Request::Refresh(_) | Request::SubRefresh(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
             Request::Connect(_) | Request::Ping | Request::Empty => Next::Disconnect(Disconnect::BadRequest),
         }
@@ -118,14 +118,7 @@ impl Shard {
         Next::Command
     }
 
-    fn on_connect(
-        &mut self,
-        conn: ConnId,
-        id: u32,
-        connect: &Connect<'_>,
-        now: Instant,
-        world: &mut impl Effects,
-    ) -> Next {
+    fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
         if !connect.token.is_empty() && !self.config.dev {
             // No key to verify a token with: none is valid.
             return Next::Disconnect(Disconnect::InvalidToken);
@@ -143,7 +136,7 @@ impl Shard {
             pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
             ..ConnectResult::default()
         };
-        self.reply(conn, world, |out| json::reply_connect(out, id, &result));
+        self.reply(conn, |out| json::reply_connect(out, id, &result));
         self.arm_first_heartbeat(conn, now);
         Next::Command
     }
@@ -161,7 +154,7 @@ impl Shard {
             return Next::Disconnect(Disconnect::BadRequest);
         }
         if let Err(code) = self.may_subscribe(conn, subscribe) {
-            return self.reply_error(conn, id, code, world);
+            return self.reply_error(conn, id, code);
         }
         let row = self.subscribe(conn, channel);
         let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
@@ -211,14 +204,7 @@ impl Shard {
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
-    pub(crate) fn command_joined(
-        &mut self,
-        conn: ConnId,
-        row: u32,
-        recovery: &Recovery,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
+    pub(crate) fn command_joined(&mut self, conn: ConnId, row: u32, recovery: &Recovery, now: Instant) {
         let State::Command(Waiting::Subscribe { id, row: waited, recover }) = self.conns.take_state(conn) else {
             return;
         };
@@ -244,7 +230,7 @@ impl Shard {
             was_recovering: recover.is_some(),
             ..SubscribeResult::default()
         };
-        self.reply(conn, world, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
+        self.reply(conn, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
         self.conns.rows[conn.0].phase = Phase::Open;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
         self.wake(conn);
@@ -259,7 +245,7 @@ impl Shard {
         if let Some(subscription) = subscription {
             self.unsubscribe(conn, subscription, world);
         }
-        self.reply(conn, world, |out| json::reply_unsubscribe(out, id));
+        self.reply(conn, |out| json::reply_unsubscribe(out, id));
         Next::Command
     }
 
@@ -289,7 +275,7 @@ impl Shard {
             None
         };
         if let Some(code) = refused {
-            return self.reply_error(conn, id, code, world);
+            return self.reply_error(conn, id, code);
         }
         debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
         let conn_row = &mut self.conns.rows[conn.0];
@@ -299,17 +285,17 @@ impl Shard {
         self.conns.lend(conn).state = State::Command(Waiting::Publish { id });
         let publisher = Publisher { user: Box::default(), client: client.into() };
         let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
-        let draft = Draft { payload: Self::shared(publish.data), kind: Kind::Text, extra };
+        let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
     }
 
     /// The owner has accepted a client's publication.
-    pub(crate) fn command_published(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn command_published(&mut self, conn: ConnId, now: Instant) {
         let State::Command(Waiting::Publish { id }) = self.conns.take_state(conn) else {
             return;
         };
-        self.reply(conn, world, |out| json::reply_publish(out, id));
+        self.reply(conn, |out| json::reply_publish(out, id));
         self.conns.rows[conn.0].phase = Phase::Open;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
         self.wake(conn);
@@ -319,15 +305,15 @@ impl Shard {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 
-    fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode, world: &mut impl Effects) -> Next {
-        self.reply(conn, world, |out| json::reply_error(out, id, code));
+    fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
+        self.reply(conn, |out| json::reply_error(out, id, code));
         Next::Command
     }
 
-    fn reply(&mut self, conn: ConnId, world: &mut impl Effects, write: impl FnOnce(&mut Vec<u8>)) {
+    fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut text = self.take_scratch();
         write(&mut text);
-        self.queue_own(conn, message(Opcode::Text, &text), world);
+        self.queue_own(conn, message(Opcode::Text, &text));
         self.scratch = text;
     }
 }

@@ -72,8 +72,7 @@ impl Shard {
     }
 
     /// Queues what is not a publication: it is never dropped.
-    pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame, world: &mut impl Effects) {
-        let _ = world;
+    pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, NONE);
         self.mark_dirty(conn);
     }
@@ -111,22 +110,15 @@ impl Shard {
     // ---- the server closes ----
 
     /// Closes a WebSocket with a code and a reason.
-    pub(crate) fn close_websocket(
-        &mut self,
-        conn: ConnId,
-        code: u16,
-        reason: &str,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
+    pub(crate) fn close_websocket(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
         let frame = message(Opcode::Close, close_frame(code, reason).payload());
-        self.queue_own(conn, frame, world);
+        self.queue_own(conn, frame);
         self.begin_closing(conn, now);
     }
 
     /// Closes a Centrifugo session with one of its codes.
-    pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant, world: &mut impl Effects) {
-        self.close_websocket(conn, why.code(), why.reason(), now, world);
+    pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant) {
+        self.close_websocket(conn, why.code(), why.reason(), now);
     }
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
@@ -178,7 +170,7 @@ impl Shard {
     }
 
     /// Closes those whom a policy has condemned in this turn.
-    pub(crate) fn close_doomed(&mut self, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn close_doomed(&mut self, now: Instant) {
         for (conn, why) in core::mem::take(&mut self.doomed) {
             let row = &mut self.conns.rows[conn.0];
             // The slot may have another connection by now: that one is not condemned.
@@ -193,9 +185,9 @@ impl Shard {
                 continue;
             }
             match row.transport {
-                Transport::CentrifugoJson => self.disconnect(conn, why, now, world),
+                Transport::CentrifugoJson => self.disconnect(conn, why, now),
                 Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
-                    self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now, world);
+                    self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now);
                 }
                 Transport::EventStream | Transport::LongPoll | Transport::Http => self.begin_closing(conn, now),
             }
@@ -332,12 +324,12 @@ impl Shard {
             (Phase::Poll, _) => self.answer_poll(conn, now, world),
             (Phase::Open, Transport::EventStream) => {
                 let retry_ms = 1_000 + u32::try_from(self.random.below(4_000)).unwrap_or(0);
-                self.end_stream(conn, retry_ms, now, world);
+                self.end_stream(conn, retry_ms, now);
             }
-            (Phase::Open, Transport::CentrifugoJson) => self.disconnect(conn, Disconnect::Shutdown, now, world),
+            (Phase::Open, Transport::CentrifugoJson) => self.disconnect(conn, Disconnect::Shutdown, now),
             (Phase::Open, _) => {
-                self.report_acks(conn, world);
-                self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now, world);
+                self.report_acks(conn);
+                self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now);
             }
         }
     }

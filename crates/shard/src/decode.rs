@@ -115,7 +115,7 @@ impl Shard {
                 Ok(None) => break,
                 Ok(Some(event)) => self.on_event(conn, event, now, world),
                 Err(error) => {
-                    self.on_frame_error(conn, error, now, world);
+                    self.on_frame_error(conn, error, now);
                     break;
                 }
             }
@@ -143,11 +143,11 @@ impl Shard {
         match event {
             Event::Message { kind, payload } => self.on_message(conn, kind, payload, now, world),
             Event::Ping(payload) => {
-                self.queue_own(conn, message(Opcode::Pong, payload), world);
+                self.queue_own(conn, message(Opcode::Pong, payload));
                 self.stall_if_full(conn, world);
             }
             Event::Pong(_) => {}
-            Event::Close { code, reason } => self.on_close_frame(conn, code, reason, now, world),
+            Event::Close { code, reason } => self.on_close_frame(conn, code, reason, now),
         }
     }
 
@@ -158,36 +158,29 @@ impl Shard {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
             Transport::CentrifugoJson => self.on_commands(conn, payload, now, world),
             Transport::Echo => {
-                self.queue_own(conn, message(kind.opcode(), payload), world);
+                self.queue_own(conn, message(kind.opcode(), payload));
                 self.stall_if_full(conn, world);
             }
             Transport::PlainWebSocket | Transport::EventStream | Transport::LongPoll | Transport::Http => {}
         }
     }
 
-    fn on_frame_error(&mut self, conn: ConnId, error: FrameError, now: Instant, world: &mut impl Effects) {
+    fn on_frame_error(&mut self, conn: ConnId, error: FrameError, now: Instant) {
         self.report.refuse(match error.close_code() {
             1007 => Refusal::BadText,
             1009 => Refusal::TooLarge,
             _ => Refusal::BadFrame,
         });
-        self.close_websocket(conn, error.close_code(), error.reason(), now, world);
+        self.close_websocket(conn, error.close_code(), error.reason(), now);
     }
 
     /// The peer closes: its code comes back, as RFC 6455 section 5.5.1 advises, and the connection ends once that is out.
-    fn on_close_frame(
-        &mut self,
-        conn: ConnId,
-        code: Option<u16>,
-        reason: &str,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
-        self.report_acks(conn, world);
+    fn on_close_frame(&mut self, conn: ConnId, code: Option<u16>, reason: &str, now: Instant) {
+        self.report_acks(conn);
         match code {
-            Some(code) => self.close_websocket(conn, code, reason, now, world),
+            Some(code) => self.close_websocket(conn, code, reason, now),
             None => {
-                self.queue_own(conn, message(Opcode::Close, &[]), world);
+                self.queue_own(conn, message(Opcode::Close, &[]));
                 self.begin_closing(conn, now);
             }
         }
@@ -216,11 +209,6 @@ impl Shard {
         } else if !self.stalled.contains(&conn) {
             self.stalled.push(conn);
         }
-    }
-
-    /// A copy of the bytes of a body or message, shared from here on.
-    pub(crate) fn shared(bytes: &[u8]) -> alloc::sync::Arc<[u8]> {
-        bytes.into()
     }
 
     /// Takes the scratch buffer, emptied.

@@ -143,7 +143,7 @@ impl Shard {
         self.scratch.clear();
         response::write(&mut self.scratch, status, &all, (!body.is_empty()).then_some(body), keep_alive);
         let frame = Rc::from(&*self.scratch);
-        self.queue_own(conn, frame, world);
+        self.queue_own(conn, frame);
         self.set_transport(conn, Transport::Http);
         if keep_alive {
             self.conns.rows[conn.0].phase = Phase::Head;

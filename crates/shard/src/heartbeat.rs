@@ -69,7 +69,7 @@ impl Shard {
         match row.phase {
             Phase::Vacant => {}
             // A session that waits for an owner still lives, and must be pinged; other transports have no timer here.
-            Phase::Asked if row.session != base::NONE => self.on_heartbeat(conn, now, world),
+            Phase::Asked if row.session != base::NONE => self.on_heartbeat(conn, now),
             Phase::Asked => {}
             Phase::Head => self.on_head_timer(conn, now, world),
             Phase::Body => {
@@ -83,9 +83,9 @@ impl Shard {
             }
             Phase::Open if row.transport == Transport::CentrifugoJson && row.session == base::NONE => {
                 self.report.refuse(Refusal::HeadTooSlow);
-                self.disconnect(conn, Disconnect::Stale, now, world);
+                self.disconnect(conn, Disconnect::Stale, now);
             }
-            Phase::Open => self.on_heartbeat(conn, now, world),
+            Phase::Open => self.on_heartbeat(conn, now),
         }
     }
 
@@ -101,13 +101,13 @@ impl Shard {
         }
     }
 
-    fn on_heartbeat(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn on_heartbeat(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
         let row = &mut self.conns.rows[conn.0];
         let quiet = Duration::from_secs(second(now).saturating_sub(row.active_s).into());
         if !heartbeat.idle_close.is_zero() && quiet >= heartbeat.idle_close {
             self.report.refuse(Refusal::Idle);
-            self.close_idle(conn, now, world);
+            self.close_idle(conn, now);
             return;
         }
         if heartbeat.ping_interval.is_zero() {
@@ -118,16 +118,16 @@ impl Shard {
         } else if row.flags.has(Flags::PONG_DUE) {
             row.flags.set(Flags::PONG_DUE, false);
             if row.flags.has(Flags::PINGED) {
-                self.on_no_pong(conn, now, world);
+                self.on_no_pong(conn, now);
             } else {
                 self.arm(conn, now + heartbeat.ping_interval.saturating_sub(heartbeat.pong_timeout));
             }
         } else {
-            self.ping(conn, now, world);
+            self.ping(conn, now);
         }
     }
 
-    fn ping(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn ping(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
         let frame = match self.conns.rows[conn.0].transport {
             Transport::EventStream => {
@@ -138,7 +138,7 @@ impl Shard {
                     bytes.into()
                 });
                 let comment = alloc::rc::Rc::clone(comment);
-                self.queue_own(conn, comment, world);
+                self.queue_own(conn, comment);
                 self.arm(conn, now + heartbeat.ping_interval);
                 return;
             }
@@ -152,7 +152,7 @@ impl Shard {
             | Transport::LongPoll => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
         };
         let frame = alloc::rc::Rc::clone(frame);
-        self.queue_own(conn, frame, world);
+        self.queue_own(conn, frame);
         let flags = &mut self.conns.rows[conn.0].flags;
         flags.set(Flags::PINGED, true);
         if heartbeat.pong_timeout.is_zero() {
@@ -163,24 +163,24 @@ impl Shard {
         }
     }
 
-    fn on_no_pong(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn on_no_pong(&mut self, conn: ConnId, now: Instant) {
         self.report.refuse(Refusal::NoPong);
         if self.conns.rows[conn.0].transport == Transport::CentrifugoJson {
-            self.disconnect(conn, Disconnect::NoPong, now, world);
+            self.disconnect(conn, Disconnect::NoPong, now);
         } else {
-            self.close_websocket(conn, 1001, "no answer to a ping", now, world);
+            self.close_websocket(conn, 1001, "no answer to a ping", now);
         }
     }
 
-    fn close_idle(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn close_idle(&mut self, conn: ConnId, now: Instant) {
         match self.conns.rows[conn.0].transport {
             Transport::EventStream => self.begin_closing(conn, now),
-            Transport::CentrifugoJson => self.disconnect(conn, Disconnect::ForceReconnect, now, world),
+            Transport::CentrifugoJson => self.disconnect(conn, Disconnect::ForceReconnect, now),
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo
             | Transport::Http
-            | Transport::LongPoll => self.close_websocket(conn, 1000, "idle for too long", now, world),
+            | Transport::LongPoll => self.close_websocket(conn, 1000, "idle for too long", now),
         }
     }
 }

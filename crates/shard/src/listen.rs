@@ -179,7 +179,7 @@ impl Shard {
             How::EventStream => {
                 listener.stand(row, recovery.top);
                 if gap {
-                    self.queue_reset(conn, row, world);
+                    self.queue_reset(conn, row);
                 }
                 for publication in &recovery.missed {
                     self.deliver_to(conn, row, &mut Encoded::new(publication), now, world);
@@ -187,20 +187,20 @@ impl Shard {
             }
         }
         if last {
-            self.opened(conn, now, world);
+            self.opened(conn, now);
         }
     }
 
-    fn queue_reset(&mut self, conn: ConnId, row: u32, world: &mut impl Effects) {
+    fn queue_reset(&mut self, conn: ConnId, row: u32) {
         let mut data = Vec::new();
         plain::write_subject(&mut data, self.hub.name(row));
         let mut event = Vec::new();
         sse::write_event(&mut event, None, Some("reset"), Some(&data));
-        self.queue_own(conn, event.into(), world);
+        self.queue_own(conn, event.into());
     }
 
     /// Every owner has answered: the response begins.
-    fn opened(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn opened(&mut self, conn: ConnId, now: Instant) {
         let State::Listening(listener) = self.conns.take_state(conn) else {
             return;
         };
@@ -213,7 +213,7 @@ impl Shard {
             How::EventStream => {
                 let keep = listener.standing.len() > 1;
                 let marks = listener.marks();
-                self.begin_stream(conn, listener.anchor, &marks, now, world);
+                self.begin_stream(conn, listener.anchor, &marks, now);
                 if keep {
                     self.conns.lend(conn).state = State::Listening(listener);
                 }
@@ -236,7 +236,7 @@ impl Shard {
     /// The head of an event stream, before what was recovered; behind it the position from which to resume even if
     /// nothing comes: an event without data sets the reader's last event id and is not dispatched (WHATWG HTML, section
     /// 9.2.6).
-    fn begin_stream(&mut self, conn: ConnId, anchor: u32, marks: &[Mark], now: Instant, world: &mut impl Effects) {
+    fn begin_stream(&mut self, conn: ConnId, anchor: u32, marks: &[Mark], now: Instant) {
         let mut head = self.take_scratch();
         let mut fields = alloc::vec![
             ("Content-Type", "text/event-stream; charset=utf-8"),
@@ -253,7 +253,7 @@ impl Shard {
         let mut event = Vec::new();
         write_id(&mut event, marks);
         event.push(b'\n');
-        self.queue_own(conn, event.into(), world);
+        self.queue_own(conn, event.into());
         self.begin_open(conn, anchor, response, Transport::EventStream, now);
     }
 
@@ -326,11 +326,11 @@ impl Shard {
     }
 
     /// Closes an event stream with advice when to come back, or answers a poll: what a drain does.
-    pub(crate) fn end_stream(&mut self, conn: ConnId, retry_ms: u32, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn end_stream(&mut self, conn: ConnId, retry_ms: u32, now: Instant) {
         let mut advice = Vec::new();
         sse::write_retry(&mut advice, retry_ms);
         advice.push(b'\n');
-        self.queue_own(conn, advice.into(), world);
+        self.queue_own(conn, advice.into());
         self.begin_closing(conn, now);
     }
 }

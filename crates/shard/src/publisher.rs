@@ -95,7 +95,7 @@ impl Shard {
     pub(crate) fn begin_body(&mut self, conn: ConnId, body: Box<Body>, now: Instant, world: &mut impl Effects) {
         self.conns.rows[conn.0].phase = Phase::Body;
         if body.expects_continue {
-            self.queue_own(conn, response::CONTINUE.into(), world);
+            self.queue_own(conn, response::CONTINUE.into());
         }
         let empty = matches!(body.framing, Framing::Length(0));
         self.conns.lend(conn).state = State::Body(body);
@@ -179,7 +179,7 @@ impl Shard {
     ) {
         if kind == wire::frame::Kind::Text {
             self.report.refuse(Refusal::BadCommand);
-            self.close_websocket(conn, 1003, "a publication is a binary frame", now, world);
+            self.close_websocket(conn, 1003, "a publication is a binary frame", now);
             return;
         }
         let split = plain::split_publish(frame);
@@ -187,23 +187,23 @@ impl Shard {
             Ok(split) => split,
             Err(error) => {
                 self.report.refuse(Refusal::BadCommand);
-                self.close_websocket(conn, 1007, &alloc::format!("{error}"), now, world);
+                self.close_websocket(conn, 1007, &alloc::format!("{error}"), now);
                 return;
             }
         };
         if let Err(error) = subject_name(subject.as_bytes()) {
             self.report.refuse(Refusal::BadSubject);
-            self.close_websocket(conn, 1008, &alloc::format!("{error}"), now, world);
+            self.close_websocket(conn, 1008, &alloc::format!("{error}"), now);
             return;
         }
         if payload.len() > self.config.limits.payload_bytes {
             self.report.refuse(Refusal::TooLarge);
             let reason = alloc::format!("a payload has at most {} bytes", self.config.limits.payload_bytes);
-            self.close_websocket(conn, 1009, &reason, now, world);
+            self.close_websocket(conn, 1009, &reason, now);
             return;
         }
         let receipt = self.receipt_of(conn, subject);
-        let draft = Draft { payload: Self::shared(payload), kind: Kind::Binary, extra: None };
+        let draft = Draft { payload: payload.into(), kind: Kind::Binary, extra: None };
         self.publish(subject, draft, receipt, now, world);
         if self.mail.is_over_bound() {
             self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
@@ -251,20 +251,20 @@ impl Shard {
     }
 
     /// Sends the counts that are due.
-    pub(crate) fn send_due_acks(&mut self, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn send_due_acks(&mut self, now: Instant) {
         if self.acks_at.is_none_or(|at| at > now) {
             return;
         }
         self.acks_at = None;
         for (conn, generation) in core::mem::take(&mut self.acks) {
             if self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open) {
-                self.report_acks(conn, world);
+                self.report_acks(conn);
             }
         }
     }
 
     /// Reports what has been accepted of the connection's stream, if that is news.
-    pub(crate) fn report_acks(&mut self, conn: ConnId, world: &mut impl Effects) {
+    pub(crate) fn report_acks(&mut self, conn: ConnId) {
         let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) else {
             return;
         };
@@ -273,7 +273,7 @@ impl Shard {
         }
         publisher.reported = publisher.accepted;
         let frame = message(Opcode::Binary, &plain::acknowledgement(publisher.accepted));
-        self.queue_own(conn, frame, world);
+        self.queue_own(conn, frame);
     }
 }
 

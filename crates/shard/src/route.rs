@@ -178,7 +178,7 @@ impl Shard {
         self.hub.set_live(subscription);
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
-            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now, world),
+            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
             Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_)) | None => {}
         }
     }
@@ -193,7 +193,7 @@ impl Shard {
                 }
                 match self.conns.lent(conn).map(|lent| &lent.state) {
                     Some(State::Publishing { .. }) => self.answer_publish(conn, position, now, world),
-                    Some(State::Command(_)) => self.command_published(conn, now, world),
+                    Some(State::Command(_)) => self.command_published(conn, now),
                     Some(State::None | State::Body(_) | State::Listening(_) | State::Publisher(_)) | None => {}
                 }
             }

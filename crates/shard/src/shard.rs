@@ -117,7 +117,7 @@ impl Shard {
         while let Some(row) = self.wheel.expire(&mut self.conns, now) {
             self.on_timer(ConnId(row), now, world);
         }
-        self.send_due_acks(now, world);
+        self.send_due_acks(now);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
             self.idempotency.forget(now, hub::KEYS_MAX);
@@ -157,7 +157,7 @@ impl Shard {
         // Flushing may condemn, closing may queue: twice is enough, the rest is the next turn's.
         for _ in 0..2 {
             self.resume_ready(now, world);
-            self.close_doomed(now, world);
+            self.close_doomed(now);
             self.settle_closing(world);
             self.flush_dirty(now, world);
         }
