@@ -66,8 +66,10 @@ pub(crate) async fn run(
     };
     // How a connection ends is the peer's business: hyper has answered what could be answered.
     tokio::select! {
-        _ = &mut served => return,
+        // Looked at first: a request that ends at the moment the drain begins is told that the connection closes.
+        biased;
         () = drained => served.as_mut().graceful_shutdown(),
+        _ = &mut served => return,
     }
     let _ = served.await;
 }
