@@ -161,7 +161,8 @@ impl Shard {
         let fields: &[(&str, &str)] = match denied.status {
             401 => &[("WWW-Authenticate", "apikey")],
             405 => &[("Allow", "GET, POST, PUT, OPTIONS")],
-            426 => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+            // Who sends Upgrade lists it in Connection too: RFC 9110, section 7.8. A second line of a list field adds to it.
+            426 => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")],
             503 => &[("Retry-After", "2")],
             _ => &[],
         };

@@ -114,6 +114,19 @@ fn another_websocket_version_is_told_which_one_is_spoken() {
 }
 
 #[test]
+fn an_upgrade_field_is_listed_in_connection() {
+    let mut desk = Desk::new(&dev());
+    for request in
+        [upgrade("/sub/a").replace("Version: 13", "Version: 8"), "GET /pub HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()]
+    {
+        let answer = desk.request(request);
+        for field in ["Upgrade: websocket", "Connection: Upgrade", "Connection: close"] {
+            assert!(answer.contains(&format!("\r\n{field}\r\n")), "{field} in {answer}");
+        }
+    }
+}
+
+#[test]
 fn a_bad_upgrade_is_told_why() {
     let good = upgrade("/sub/a");
     for (bad, words) in [
