@@ -220,6 +220,13 @@ impl Hub {
         self.subjects[subject].first
     }
 
+    /// True if the subject has more than one subscription on this core.
+    #[must_use]
+    pub fn has_several_subscriptions(&self, subject: u32) -> bool {
+        let first = self.first(subject);
+        first != NONE && self.subscriptions[first].next != NONE
+    }
+
     /// The subscription to `subject` in the connection's list that begins at `head`.
     #[must_use]
     pub fn subscription_to(&self, head: u32, subject: u32) -> Option<u32> {

@@ -11,7 +11,7 @@ use crate::conn::{Flags, Phase, State};
 use crate::encode::message;
 use crate::heartbeat::CLOSING_TIMEOUT;
 use crate::report::{Refusal, Transport};
-use crate::send::{Flushed, Frame};
+use crate::send::{Content, Flushed, Frame};
 use crate::shard::Shard;
 
 /// A leave that is under way.
@@ -34,8 +34,8 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 impl Shard {
     // ---- queueing, and what happens when a reader is slow ----
 
-    /// Queues a publication; the outbox's policy decides what happens if it is at its bound.
-    pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, world: &mut impl Effects) {
+    /// Queues a frame of `count` publications; the outbox's policy decides what happens if it is at its bound.
+    pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, count: u32, world: &mut impl Effects) {
         let row = &self.conns.rows[conn.0];
         // Nothing comes behind a publication that a condemned connection did not get.
         if matches!(row.phase, Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
@@ -54,26 +54,28 @@ impl Shard {
             let policy = policy.unwrap_or(self.config.outbox.policy);
             let row = &mut self.conns.rows[conn.0];
             if policy == OutboxPolicy::Conflate {
-                while self.outboxes.drop_oldest(&mut row.outbox, Some(subject)) {
-                    self.report.outbox_conflated += 1;
+                while let Some(dropped) = self.outboxes.drop_oldest(&mut row.outbox, Some(subject)) {
+                    self.report.outbox_conflated += u64::from(dropped);
                 }
             }
             while over(row) {
-                if policy == OutboxPolicy::Close || !self.outboxes.drop_oldest(&mut row.outbox, None) {
+                let drops = policy != OutboxPolicy::Close;
+                let dropped = if drops { self.outboxes.drop_oldest(&mut row.outbox, None) } else { None };
+                let Some(dropped) = dropped else {
                     self.report.outbox_closed += 1;
                     self.doom(conn, Disconnect::Slow);
                     return;
-                }
-                self.report.outbox_dropped += 1;
+                };
+                self.report.outbox_dropped += u64::from(dropped);
             }
         }
-        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, subject);
+        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Publications { subject, count });
         self.mark_dirty(conn);
     }
 
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
-        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, NONE);
+        self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Own);
         self.mark_dirty(conn);
     }
 

@@ -38,6 +38,7 @@ mod publisher;
 mod report;
 mod request;
 mod route;
+mod run;
 mod send;
 mod shard;
 

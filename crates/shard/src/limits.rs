@@ -10,6 +10,9 @@ pub const SEND_BATCH_MAX: usize = 128;
 /// Fewer dirty connections than this are sent to one by one: a batch pays from a handful on.
 pub const SEND_BATCH_MIN: usize = 4;
 
+/// Payload bytes of a run, from which on it is delivered: beyond that a second frame costs nothing beside its bytes.
+pub const RUN_BYTES_MAX: usize = 64 * KIB;
+
 /// Most subjects of one `GET /sub/a,b,c`.
 pub const SUBJECTS_PER_REQUEST_MAX: usize = 64;
 

@@ -277,7 +277,7 @@ impl Shard {
         }
         event.extend_from_slice(&encoded.bare_event());
         self.report.messages_out += 1;
-        self.queue(conn, event.into(), row, world);
+        self.queue(conn, event.into(), row, 1, world);
     }
 
     // ---- long poll ----

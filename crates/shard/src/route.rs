@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Draft, Position, Publication, RecoveryBounds};
+use hub::{Draft, Position, RecoveryBounds};
 
 use crate::border::Effects;
 use crate::command::Answer;
@@ -75,20 +75,6 @@ impl Shard {
         }
     }
 
-    /// The subscribers' end: queues the publication for every subscriber of this core, encoded once a dialect.
-    pub(crate) fn deliver(&mut self, row: u32, publication: &Publication, now: Instant, world: &mut impl Effects) {
-        let mut encoded = Encoded::new(publication);
-        let mut at = self.hub.first(row);
-        while at != NONE {
-            let subscription = self.hub.subscription(at);
-            let (conn, live) = (subscription.conn, subscription.live);
-            at = subscription.next();
-            if live {
-                self.deliver_to(conn, row, &mut encoded, now, world);
-            }
-        }
-    }
-
     /// Queues a publication for one subscriber.
     pub(crate) fn deliver_to(
         &mut self,
@@ -121,7 +107,7 @@ impl Shard {
         };
         self.report.messages_out += 1;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.queue(conn, frame, row, world);
+        self.queue(conn, frame, row, 1, world);
     }
 
     /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to

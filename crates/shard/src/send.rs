@@ -2,9 +2,6 @@
 //!
 //! An outbox is a chain of rows in one slab of the shard, so an empty one is four words in the connection's row. A
 //! frame is shared by all outboxes it waits in.
-use alloc::rc::Rc;
-use alloc::vec::Vec;
-
 use base::{ConnId, NONE, Slab};
 
 pub(crate) use crate::border::Frame;
@@ -43,49 +40,26 @@ impl Outbox {
 struct Queued {
     frame: Option<Frame>,
     next: u32,
-    /// The subject's row for a publication, `NONE` for everything that must not be dropped.
-    subject: u32,
+    content: Content,
+}
+
+/// What a frame is, for the outbox's policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Content {
+    /// What must not be dropped: an answer, a control frame.
+    Own,
+    /// Publications of one subject: one, or a [run](crate::run), which is dropped as a whole.
+    Publications {
+        /// The subject's row.
+        subject: u32,
+        /// How many.
+        count: u32,
+    },
 }
 
 impl Default for Queued {
     fn default() -> Self {
-        Self { frame: None, next: NONE, subject: NONE }
-    }
-}
-
-/// What the last connection with several frames was sent. In a fan-out the next one has the same: then they are joined once
-/// and sent as one piece to all who follow, which the kernel takes faster than many.
-#[derive(Debug, Default)]
-struct Train {
-    frames: Vec<Frame>,
-    /// The frames one after the other, once a second connection has them.
-    joined: Option<Frame>,
-}
-
-/// Most bytes that are joined: beyond that the pieces cost nothing beside their bytes.
-const JOINED_BYTES_MAX: usize = 64 << 10;
-
-impl Train {
-    /// What the chain says, as one frame, if the chain before said the same; else the chain is remembered for the next one.
-    fn join(&mut self, chain: &[&Queued]) -> Option<&Frame> {
-        let frames = || chain.iter().filter_map(|queued| queued.frame.as_ref());
-        let same = self.frames.len() == chain.len() && frames().zip(&self.frames).all(|(a, b)| Rc::ptr_eq(a, b));
-        if !same {
-            self.joined = None;
-            self.frames.clear();
-            self.frames.extend(frames().cloned());
-            return None;
-        }
-        let bytes: usize = self.frames.iter().map(|frame| frame.len()).sum();
-        if bytes > JOINED_BYTES_MAX {
-            return None;
-        }
-        let frames = &self.frames;
-        Some(self.joined.get_or_insert_with(|| {
-            let mut joined = Vec::with_capacity(bytes);
-            frames.iter().for_each(|frame| joined.extend_from_slice(frame));
-            joined.into()
-        }))
+        Self { frame: None, next: NONE, content: Content::Own }
     }
 }
 
@@ -93,23 +67,10 @@ impl Train {
 #[derive(Debug, Default)]
 pub(crate) struct Outboxes {
     rows: Slab<Queued>,
-    train: Train,
     /// Bytes that wait in all of them.
     pub(crate) bytes: usize,
     /// Bytes that sockets have taken.
     pub(crate) taken: u64,
-}
-
-/// Fills `chain`, whose first place is set, with the rows that follow; says how many there are.
-fn follow<'r>(rows: &'r Slab<Queued>, chain: &mut [&'r Queued; SEND_PIECES_MAX]) -> usize {
-    let mut count = 1;
-    let mut at = chain[0].next;
-    while at != NONE && count < SEND_PIECES_MAX {
-        chain[count] = &rows[at];
-        at = chain[count].next;
-        count += 1;
-    }
-    count
 }
 
 /// What became of a flush.
@@ -144,10 +105,10 @@ impl Outboxes {
         self.rows[at].frame.as_ref().map_or(0, length)
     }
 
-    /// Queues a frame behind the others. `subject` is the row of a publication's subject, or `NONE`.
-    pub(crate) fn push(&mut self, outbox: &mut Outbox, frame: Frame, subject: u32) {
+    /// Queues a frame behind the others.
+    pub(crate) fn push(&mut self, outbox: &mut Outbox, frame: Frame, content: Content) {
         let bytes = length(&frame);
-        let at = self.rows.insert(Queued { frame: Some(frame), next: NONE, subject });
+        let at = self.rows.insert(Queued { frame: Some(frame), next: NONE, content });
         if outbox.head == NONE {
             outbox.head = at;
         } else {
@@ -162,7 +123,7 @@ impl Outboxes {
     pub(crate) fn push_behind(&mut self, outbox: &mut Outbox, anchor: u32, frame: Frame) {
         let bytes = length(&frame);
         let next = if anchor == NONE { outbox.head } else { self.rows[anchor].next };
-        let at = self.rows.insert(Queued { frame: Some(frame), next, subject: NONE });
+        let at = self.rows.insert(Queued { frame: Some(frame), next, content: Content::Own });
         if anchor == NONE {
             debug_assert_eq!(outbox.sent, 0, "nothing is put before a frame that is partly sent");
             outbox.head = at;
@@ -176,17 +137,19 @@ impl Outboxes {
         self.bytes += bytes as usize;
     }
 
-    /// Drops the oldest waiting publication (of `subject` if it is given); false if there is none. A frame that is
-    /// partly sent, and whatever is not a publication, stays.
-    pub(crate) fn drop_oldest(&mut self, outbox: &mut Outbox, subject: Option<u32>) -> bool {
+    /// Drops the oldest waiting frame of publications (of `subject` if it is given) and says how many they were; `None` if there is
+    /// no such frame. One that is partly sent, and whatever is not a publication, stays.
+    pub(crate) fn drop_oldest(&mut self, outbox: &mut Outbox, subject: Option<u32>) -> Option<u32> {
         let mut prev = NONE;
         let mut at = outbox.head;
         while at != NONE {
             let row = &self.rows[at];
             let next = row.next;
             let begun = at == outbox.head && outbox.sent > 0;
-            let wanted = row.subject != NONE && subject.is_none_or(|wanted| wanted == row.subject);
-            if wanted && !begun {
+            if let Content::Publications { subject: of, count } = row.content
+                && subject.is_none_or(|wanted| wanted == of)
+                && !begun
+            {
                 let bytes = self.frame_bytes(at);
                 if prev == NONE {
                     outbox.head = next
@@ -199,12 +162,12 @@ impl Outboxes {
                 self.rows.remove(at);
                 outbox.bytes -= bytes;
                 self.bytes -= bytes as usize;
-                return true;
+                return Some(count);
             }
             prev = at;
             at = next;
         }
-        false
+        None
     }
 
     /// Drops all publications but one that is partly sent. What is not a publication, such as the answer to an upgrade,
@@ -214,7 +177,7 @@ impl Outboxes {
         let begun = if outbox.sent > 0 { outbox.head } else { NONE };
         while at != NONE {
             let next = self.rows[at].next;
-            if self.rows[at].subject == NONE || at == begun {
+            if self.rows[at].content == Content::Own || at == begun {
                 if kept == NONE {
                     outbox.head = at;
                 } else {
@@ -249,20 +212,13 @@ impl Outboxes {
         *outbox = Outbox::default();
     }
 
-    /// All of the outbox as one frame, if it is one, or the same as the outbox before.
-    pub(crate) fn whole(&mut self, outbox: &Outbox) -> Option<Frame> {
+    /// All of the outbox as one frame, if it is one.
+    pub(crate) fn whole(&self, outbox: &Outbox) -> Option<Frame> {
         if outbox.head == NONE || outbox.sent > 0 {
             return None;
         }
-        let Self { rows, train, .. } = self;
-        let first = &rows[outbox.head];
-        if first.next == NONE {
-            return first.frame.clone();
-        }
-        let mut chain = [first; SEND_PIECES_MAX];
-        let count = follow(rows, &mut chain);
-        // What is longer than a send goes out piece by piece.
-        (chain[count - 1].next == NONE).then(|| train.join(&chain[..count]).cloned()).flatten()
+        let first = &self.rows[outbox.head];
+        if first.next == NONE { first.frame.clone() } else { None }
     }
 
     /// Takes note of what became of a send of `offered` bytes.
@@ -291,21 +247,17 @@ impl Outboxes {
     }
 
     fn offer(&self, conn: ConnId, outbox: &Outbox, world: &mut impl Effects) -> (usize, Sent) {
-        let mut chain = [&self.rows[outbox.head]; SEND_PIECES_MAX];
-        let count = follow(&self.rows, &mut chain);
         let mut pieces: [&[u8]; SEND_PIECES_MAX] = [&[]; SEND_PIECES_MAX];
-        for (piece, queued) in pieces.iter_mut().zip(&chain[..count]) {
-            *piece = queued.frame.as_deref().unwrap_or_default();
+        let (mut at, mut count) = (outbox.head, 0);
+        while at != NONE && count < SEND_PIECES_MAX {
+            let queued = &self.rows[at];
+            pieces[count] = queued.frame.as_deref().unwrap_or_default();
+            at = queued.next;
+            count += 1;
         }
         pieces[0] = &pieces[0][outbox.sent as usize..];
         let offered = pieces[..count].iter().map(|piece| piece.len()).sum();
         (offered, world.send(conn, &pieces[..count]))
-    }
-
-    /// Forgets what the turn's connections had in common.
-    pub(crate) fn end_turn(&mut self) {
-        self.train.frames.clear();
-        self.train.joined = None;
     }
 
     fn advance(&mut self, outbox: &mut Outbox, taken: usize) {

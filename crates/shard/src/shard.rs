@@ -15,6 +15,7 @@ use crate::limits::{SEND_BATCH_MAX, SEND_BATCH_MIN};
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
+use crate::run::Run;
 use crate::send::{Frame, Outboxes};
 
 /// Most histories that one turn expires, so that a million of them don't hold up a message.
@@ -28,6 +29,7 @@ pub struct Shard {
     pub(crate) hub: Hub,
     pub(crate) idempotency: Idempotency,
     pub(crate) outboxes: Outboxes,
+    pub(crate) run: Run,
     pub(crate) mail: Mail,
     pub(crate) wheel: Wheel,
     pub(crate) random: Prng,
@@ -77,6 +79,7 @@ impl Shard {
             hub,
             idempotency: Idempotency::default(),
             outboxes: Outboxes::default(),
+            run: Run::default(),
             mail: Mail::new(config.shards),
             wheel: Wheel::new(now),
             random,
@@ -101,11 +104,15 @@ impl Shard {
 
     /// Handles one input. Frames leave in [`Shard::finish_turn`] only.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, world: &mut impl Effects) {
+        self.before(&input, now, world);
         match input {
             Input::Accepted { conn } => self.on_accepted(conn, now),
             Input::Received { conn, bytes } => self.on_received(conn, bytes, now, world),
             Input::Writable { conn } => self.on_writable(conn),
-            Input::Ended { conn, end } => self.on_ended(conn, end, now, world),
+            Input::Ended { conn, end } => {
+                self.on_ended(conn, end, now, world);
+                self.end_run(now, world);
+            }
             Input::Parcel { from, parcel } => self.on_parcel(from, parcel, now, world),
             Input::Command { ticket, command } => self.on_command_of_control(ticket, command, now, world),
         }
@@ -114,6 +121,7 @@ impl Shard {
 
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant, world: &mut impl Effects) {
+        self.end_run(now, world);
         while let Some(row) = self.wheel.expire(&mut self.conns, now) {
             self.on_timer(ConnId(row), now, world);
         }
@@ -147,6 +155,7 @@ impl Shard {
 
     /// Ends a turn: every connection that something was queued for is flushed, once.
     pub fn finish_turn(&mut self, now: Instant, world: &mut impl Effects) {
+        self.end_run(now, world);
         self.mail.retry(world);
         if self.mail.has_room() {
             for conn in core::mem::take(&mut self.stalled) {
@@ -293,6 +302,7 @@ impl Shard {
 
     fn resume_ready(&mut self, now: Instant, world: &mut impl Effects) {
         while let Some(conn) = self.ready.pop() {
+            self.end_run(now, world);
             if self.conns.rows[conn.0].phase != Phase::Vacant {
                 self.resume(conn, now, world);
             }
@@ -333,7 +343,6 @@ impl Shard {
         // What was queued meanwhile is on the new list; its memory is the old one's.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
-        self.outboxes.end_turn();
     }
 
     fn send_batch(&mut self, world: &mut impl Effects) {

@@ -17,8 +17,9 @@ pub(crate) struct Sent {
     pub(crate) key: Option<String>,
 }
 
-/// Most subjects that one simulated request names: they share the bytes of a recovery.
-const SUBJECTS_ASKED_MAX: usize = 4;
+/// Most subjects that a listener asks for, and that a session has, at a time: all there are in a plan. What may be recovered at once
+/// is shared between them.
+const SUBJECTS_ASKED_MAX: usize = 8;
 
 /// Where a publication stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -199,7 +199,7 @@ impl Default for OutboxKeys {
 
 impl Default for BatchWait {
     fn default() -> Self {
-        Self { enabled: true, window_us: 200 }
+        Self { enabled: true, window_us: 500 }
     }
 }
 

@@ -14,4 +14,5 @@ mod pipeline;
 mod policy;
 mod publish;
 mod request;
+mod run;
 mod session;

@@ -1,0 +1,190 @@
+//! A *run*: publications of one subject that follow each other within a turn. They are delivered together, so that a fan-out walks
+//! the subscribers once, and each outbox holds one frame of all of them.
+//!
+//! A run is held back only while inputs publish and do nothing else: whatever else comes, the run is delivered first. So nobody
+//! joins, leaves or is sent anything between a publication's acceptance and its delivery.
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use base::{ConnId, Instant, NONE, SubjectName};
+use hub::Publication;
+
+use crate::border::{Effects, End, Frame, Input};
+use crate::command::Command;
+use crate::conn::{Flags, Phase};
+use crate::encode::Encoded;
+use crate::limits::RUN_BYTES_MAX;
+use crate::parcel::Parcel;
+use crate::report::Transport;
+use crate::shard::Shard;
+
+/// What waits for its delivery; at rest it is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// The subject's row. It has subscribers, so it stays as long as the run is held back.
+    row: u32,
+    publications: Vec<Publication>,
+    payload_bytes: usize,
+    /// True while the input does nothing but publish.
+    is_open: bool,
+}
+
+impl Run {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.publications.is_empty()
+    }
+}
+
+/// The frames of a whole run as one, once a dialect.
+#[derive(Default)]
+struct Joined {
+    raw: Option<Frame>,
+    event: Option<Frame>,
+    centrifugo_json: Option<Option<Frame>>,
+}
+
+impl Joined {
+    /// All frames for this transport as one; `None` if it has to get them one by one.
+    fn of(&mut self, transport: Transport, encoded: &mut [Encoded<'_>], subject: &SubjectName) -> Option<Frame> {
+        let joined = match transport {
+            Transport::PlainWebSocket => {
+                self.raw.get_or_insert_with(|| concatenated(encoded.iter_mut().map(Encoded::raw)))
+            }
+            Transport::EventStream => {
+                self.event.get_or_insert_with(|| concatenated(encoded.iter_mut().map(|one| one.event(subject))))
+            }
+            Transport::CentrifugoJson => {
+                let made = self.centrifugo_json.get_or_insert_with(|| {
+                    let frames: Option<Vec<_>> = encoded.iter_mut().map(|one| one.centrifugo_json(subject)).collect();
+                    frames.map(|frames| concatenated(frames.into_iter()))
+                });
+                made.as_ref()?
+            }
+            Transport::LongPoll | Transport::Http | Transport::PublishStream | Transport::Echo => return None,
+        };
+        Some(Rc::clone(joined))
+    }
+}
+
+fn concatenated(frames: impl Iterator<Item = Frame>) -> Frame {
+    let mut bytes = Vec::new();
+    frames.for_each(|frame| bytes.extend_from_slice(&frame));
+    bytes.into()
+}
+
+impl Shard {
+    /// Before an input is handled: a run goes on through inputs that only publish.
+    pub(crate) fn before(&mut self, input: &Input<'_>, now: Instant, world: &mut impl Effects) {
+        let only_publishes = match input {
+            Input::Received { conn, .. } => {
+                let row = &self.conns.rows[conn.0];
+                row.transport == Transport::PublishStream && row.phase == Phase::Open
+            }
+            Input::Parcel { parcel: Parcel::Publish { .. } | Parcel::Deliver { .. }, .. } => true,
+            Input::Command { command: Command::Publish { .. }, .. } => true,
+            // The connection's socket is closed: it leaves before the run is delivered, and the run ends then.
+            Input::Ended { end: End::Broken, .. } => return,
+            Input::Parcel { .. }
+            | Input::Command { .. }
+            | Input::Accepted { .. }
+            | Input::Writable { .. }
+            | Input::Ended { end: End::Finished, .. } => false,
+        };
+        if only_publishes {
+            self.run.is_open = true;
+        } else {
+            self.end_run(now, world);
+        }
+    }
+
+    /// The subscribers' end: delivers a publication, or lets it wait for those that follow it at once.
+    pub(crate) fn deliver(&mut self, row: u32, publication: &Publication, now: Instant, world: &mut impl Effects) {
+        if self.run.row != row {
+            self.deliver_run(now, world);
+        }
+        if !self.run.is_open || !self.hub.has_several_subscriptions(row) {
+            self.deliver_each(row, core::slice::from_ref(publication), now, world);
+            return;
+        }
+        self.run.row = row;
+        self.run.payload_bytes += publication.payload.len();
+        self.run.publications.push(publication.clone());
+        if self.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
+            self.deliver_run(now, world);
+        }
+    }
+
+    /// Delivers what waits; from here on publications are delivered as they come.
+    pub(crate) fn end_run(&mut self, now: Instant, world: &mut impl Effects) {
+        self.deliver_run(now, world);
+        self.run.is_open = false;
+    }
+
+    fn deliver_run(&mut self, now: Instant, world: &mut impl Effects) {
+        if self.run.is_empty() {
+            return;
+        }
+        let mut publications = core::mem::take(&mut self.run.publications);
+        self.run.payload_bytes = 0;
+        self.deliver_each(self.run.row, &publications, now, world);
+        publications.clear();
+        self.run.publications = publications;
+    }
+
+    /// Queues publications for every subscriber of this core, encoded once a dialect.
+    fn deliver_each(&mut self, row: u32, publications: &[Publication], now: Instant, world: &mut impl Effects) {
+        let mut joined = Joined::default();
+        // A publication alone, by far the most frequent, needs no list.
+        let (mut one, mut many);
+        let encoded: &mut [Encoded<'_>] = match publications {
+            [publication] => {
+                one = [Encoded::new(publication)];
+                &mut one
+            }
+            _ => {
+                many = publications.iter().map(Encoded::new).collect::<Vec<_>>();
+                &mut many
+            }
+        };
+        let mut at = self.hub.first(row);
+        while at != NONE {
+            let subscription = self.hub.subscription(at);
+            let (conn, live) = (subscription.conn, subscription.live);
+            at = subscription.next();
+            if live && (encoded.len() == 1 || !self.deliver_joined(conn, row, &mut joined, encoded, now, world)) {
+                for one in encoded.iter_mut() {
+                    self.deliver_to(conn, row, one, now, world);
+                }
+            }
+        }
+    }
+
+    /// Queues a whole run as one frame; false if this subscriber has to get it one by one: a slow one, since its outbox's policy
+    /// is about single publications, and one that is told more than the frames.
+    fn deliver_joined(
+        &mut self,
+        conn: ConnId,
+        row: u32,
+        joined: &mut Joined,
+        encoded: &mut [Encoded<'_>],
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> bool {
+        let conn_row = &self.conns.rows[conn.0];
+        let (transport, flags) = (conn_row.transport, conn_row.flags);
+        if flags.has(Flags::FULL)
+            || flags.has(Flags::HELD)
+            || transport == Transport::EventStream && self.tells_all_positions(conn)
+        {
+            return false;
+        }
+        let Some(frame) = joined.of(transport, encoded, self.hub.name(row)) else {
+            return false;
+        };
+        let count = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
+        self.report.messages_out += u64::from(count);
+        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.queue(conn, frame, row, count, world);
+        true
+    }
+}
