@@ -24,7 +24,7 @@ fn without_a_file_the_defaults_hold_and_nothing_is_open() {
     let settings = Settings::load(None, Flags::default()).unwrap();
     assert_eq!(settings.address, "0.0.0.0:8000".parse().unwrap());
     assert!(settings.namespaces.is_empty() && settings.api_keys.is_empty() && !settings.dev);
-    assert_eq!(settings.batch_window, Duration::from_micros(200));
+    assert_eq!(settings.batch_window, Duration::from_micros(500));
 }
 
 #[test]
