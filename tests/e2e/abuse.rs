@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 fn slow_handshakes_and_half_open_peers_disturb_nobody() {
     let server = Server::start(&["--dev", "--shards", "1"]);
     let (mut publisher, mut listener) = healthy(&server);
-    let mut peers: Vec<TcpStream> = (0..2_000).map(|_| server.connect()).collect();
+    let mut peers: Vec<TcpStream> = (0..10_000).map(|_| server.connect()).collect();
     for peer in &mut peers {
         peer.write_all(b"GET /sub/x HTTP/1.1\r\nHo").unwrap();
     }

@@ -65,6 +65,8 @@ impl Flags {
     pub(crate) const STALLED: Self = Self(1 << 9);
     /// On the turn's list of connections to close.
     pub(crate) const DOOMED: Self = Self(1 << 10);
+    /// A request has been answered, and the connection was kept alive for the next one.
+    pub(crate) const SERVED: Self = Self(1 << 11);
 
     pub(crate) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0

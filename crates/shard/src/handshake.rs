@@ -147,6 +147,7 @@ impl Shard {
         self.set_transport(conn, Transport::Http);
         if keep_alive {
             self.conns.rows[conn.0].phase = Phase::Head;
+            self.conns.rows[conn.0].flags.set(Flags::SERVED, true);
             self.arm(conn, now + self.config.limits.keep_alive);
             self.stall_if_full(conn, world);
             self.wake(conn);

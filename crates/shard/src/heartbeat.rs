@@ -89,14 +89,17 @@ impl Shard {
         }
     }
 
-    /// A request that is begun and not finished deserves an answer; a kept-alive connection that is quiet just ends.
+    /// A request that is begun and not finished deserves an answer; a connection that is quiet just ends, and if it has had its
+    /// answers already that is no refusal.
     fn on_head_timer(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         let begun = self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty());
         if begun {
             let denied = Denied::new(408, Refusal::HeadTooSlow, "the request did not arrive in time");
             self.deny(conn, &denied, now, world);
         } else {
-            self.report.refuse(Refusal::HeadTooSlow);
+            if !self.conns.rows[conn.0].flags.has(Flags::SERVED) {
+                self.report.refuse(Refusal::HeadTooSlow);
+            }
             self.close(conn, Close::Graceful, world);
         }
     }

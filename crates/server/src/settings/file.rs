@@ -12,7 +12,7 @@ use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use serde::{Deserialize, Serialize};
 use shard::{Heartbeat, Limits, Outbox};
 
-use super::unknown::{self, ENVIRONMENT_PREFIX, environment_key};
+use super::unknown::{self, ENVIRONMENT_PREFIX, environment_key, is_injected};
 use super::{Settings, SettingsError};
 
 /// The file, as written.
@@ -230,6 +230,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<File, SettingsError> {
     let environment = Env::prefixed(ENVIRONMENT_PREFIX)
         // What `ringcast pub`, `sub` and `bench` read is none of the server's.
         .ignore(&["CONFIG", "KEY", "URL"])
+        .filter(|name| !is_injected(name.as_str()))
         .map(|key| environment_key(key.as_str()).into())
         .lowercase(false);
     figment.merge(environment).extract().map_err(unknown::explain)

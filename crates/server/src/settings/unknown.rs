@@ -20,6 +20,20 @@ pub(crate) fn environment_key(name: &str) -> String {
     name.replacen('_', ".", 1)
 }
 
+/// True for the variables that Kubernetes and Docker links set in every container beside a service that is named `ringcast`: addresses,
+/// and no settings. `name` is without the prefix.
+pub(crate) fn is_injected(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    is_service_link(&name, &std::env::var(format!("{ENVIRONMENT_PREFIX}{name}")).unwrap_or_default())
+}
+
+fn is_service_link(name: &str, value: &str) -> bool {
+    let of_one_port =
+        name.strip_prefix("PORT_").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    let of_service = name == "SERVICE_HOST" || name == "SERVICE_PORT" || name.starts_with("SERVICE_PORT_");
+    of_one_port || of_service || name == "PORT" && value.contains("://")
+}
+
 /// Says what figment found wrong in our words.
 pub(crate) fn explain(error: figment::Error) -> SettingsError {
     let path = error.path.join(".");
@@ -55,4 +69,26 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubernetes_service_of_our_name_sets_nothing() {
+        for (name, value) in [
+            ("PORT", "tcp://10.0.0.7:8000"),
+            ("PORT_8000_TCP", "tcp://10.0.0.7:8000"),
+            ("PORT_8000_TCP_PORT", "8000"),
+            ("SERVICE_HOST", "10.0.0.7"),
+            ("SERVICE_PORT", "8000"),
+            ("SERVICE_PORT_HTTP", "8000"),
+        ] {
+            assert!(is_service_link(name, value), "{name}");
+        }
+        for (name, value) in [("PORT", "8000"), ("SERVER_PORT", "8000"), ("PORTS", ""), ("SERVICE", "")] {
+            assert!(!is_service_link(name, value), "{name}");
+        }
+    }
 }

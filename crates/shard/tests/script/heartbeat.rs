@@ -175,3 +175,17 @@ fn a_pong_that_could_not_be_read_yet_counts() {
     }
     assert_eq!(text_of(&next), "{}", "and the pings go on");
 }
+
+#[test]
+fn a_kept_alive_connection_that_ends_quietly_is_no_refusal() {
+    let mut desk = Desk::new(&dev());
+    let served = desk.connect();
+    desk.ask(served, "POST /pub/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1");
+    desk.pass(Duration::from_secs(600));
+    assert!(desk.is_closed(served));
+    assert_eq!(desk.refusals(Refusal::HeadTooSlow), 0);
+    let silent = desk.connect();
+    desk.pass(Duration::from_secs(600));
+    assert!(desk.is_closed(silent));
+    assert_eq!(desk.refusals(Refusal::HeadTooSlow), 1);
+}
