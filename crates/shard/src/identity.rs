@@ -82,7 +82,8 @@ impl Identities {
     /// Forgets what allowed a subscription.
     pub(crate) fn revoke(&mut self, conn: ConnId, subject: u32) {
         if let Some(identity) = self.by_conn.get_mut(&conn)
-            && let Some(at) = identity.grants.iter().position(|grant| grant.subject == subject)
+            // From the end: a connection that closes ends its newest subscription first.
+            && let Some(at) = identity.grants.iter().rposition(|grant| grant.subject == subject)
         {
             let grant = identity.grants.swap_remove(at);
             rearm(&mut self.dues, conn, subject, grant.due, None);
