@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use server::settings::{Flags, Settings};
 
+mod token;
+
 // Rows and frames are small and live long: mimalloc keeps them denser than the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,6 +35,10 @@ enum Task {
     Pub(load::cli::PubArgs),
     /// Print what is published to subjects.
     Sub(load::cli::SubArgs),
+    /// Make a token for a Centrifugo client, signed with client.token.hmac_secret_key: for development
+    Gentoken(token::GenArgs),
+    /// Say whether a token is valid, and what it says
+    Checktoken(token::CheckArgs),
     /// Check this host: which limit bites first, and the line to type.
     Doctor(doctor::Args),
 }
@@ -69,6 +75,8 @@ fn main() -> ExitCode {
         Task::Bench(args) => outcome(load::bench(&args, ring::unshare)),
         Task::Pub(args) => outcome(load::publish(&args)),
         Task::Sub(args) => outcome(load::subscribe(&args)),
+        Task::Gentoken(args) => said(token::generate(&args)),
+        Task::Checktoken(args) => said(token::check(&args)),
         Task::Doctor(args) => examine(&args),
     }
 }
@@ -103,6 +111,17 @@ fn examine(args: &doctor::Args) -> ExitCode {
 
 fn outcome(result: Result<(), load::LoadError>) -> ExitCode {
     result.map_or_else(|error| refuse(&error, error.exit_code()), |()| ExitCode::SUCCESS)
+}
+
+/// Prints what was asked for; a refusal ends with its own code.
+fn said(answer: Result<String, (u8, String)>) -> ExitCode {
+    match answer {
+        Ok(text) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Err((code, reason)) => refuse(reason, code),
+    }
 }
 
 fn refuse(error: impl Display, code: u8) -> ExitCode {

@@ -85,7 +85,7 @@ test("whoever has no token is turned away for good, unless anonymous clients are
   await once(anonymous, "connected");
 });
 
-test("a token is refused for good: there is no key to check it with", soon, async () => {
+test("a token is refused for good: there is no key to verify it with", soon, async () => {
   const context = await once(client(open, { token: "a.b.c" }), "disconnected");
   assert.equal(context.code, 3500);
 });

@@ -8,7 +8,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const binary = process.env.SERVER_UNDER_TEST ?? path.join(root, "target/release/ringcast");
+export const binary = process.env.SERVER_UNDER_TEST ?? path.join(root, "target/release/ringcast");
 
 export async function freePort() {
   const probe = net.createServer().listen(0, "127.0.0.1");

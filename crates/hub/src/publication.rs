@@ -38,6 +38,10 @@ pub struct Publisher {
     pub user: Box<str>,
     /// The session.
     pub client: Box<str>,
+    /// JSON text about the connection; empty without any.
+    pub conn_info: Box<[u8]>,
+    /// JSON text about the subscription; empty without any.
+    pub chan_info: Box<[u8]>,
 }
 
 /// A place in a subject: the offset counts publications from 1 within one epoch; 0 is before the first.

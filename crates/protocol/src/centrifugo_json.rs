@@ -9,4 +9,6 @@ mod reply;
 
 pub use decode::{Commands, DecodeError, commands};
 pub use push::{PING, push_disconnect, push_publication, push_unsubscribe};
-pub use reply::{reply_connect, reply_error, reply_publish, reply_subscribe, reply_unsubscribe};
+pub use reply::{
+    reply_connect, reply_error, reply_publish, reply_refresh, reply_sub_refresh, reply_subscribe, reply_unsubscribe,
+};

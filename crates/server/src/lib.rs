@@ -28,9 +28,11 @@ mod run;
 pub mod settings;
 mod slots;
 mod tally;
+mod tokens;
 mod turn;
 mod world;
 
+pub use clock::unix_seconds;
 pub use error::StartError;
 pub use host::{Guest, Guests};
 pub use run::{GuestList, Running, run, run_with};

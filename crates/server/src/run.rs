@@ -21,6 +21,7 @@ use crate::host::{self, Guests};
 use crate::mesh::{Beds, Mesh, meshes};
 use crate::plane::Plane;
 use crate::settings::Settings;
+use crate::tokens::tokens;
 use crate::turn::Core;
 use crate::world::{Parts, World};
 use crate::{clock, entropy, hand_over, port};
@@ -204,6 +205,7 @@ fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key
         key,
         dev: settings.dev,
         anonymous: settings.anonymous,
+        tokens: tokens(&settings.tokens),
         api_keys: settings.api_keys.clone(),
         namespaces: settings.namespaces.clone(),
         limits,

@@ -8,9 +8,11 @@ use std::time::Duration;
 use hub::{HistoryBounds, Namespace, Pattern};
 use shard::{Heartbeat, Limits, Outbox};
 
+mod client;
 mod file;
 mod unknown;
 
+pub use client::TokenSettings;
 pub use unknown::ENVIRONMENT_PREFIX;
 
 /// Everything a server is told, checked.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub api_keys: Vec<String>,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// How the tokens of Centrifugo clients are verified.
+    pub tokens: TokenSettings,
     /// Options by subject; the first pattern that fits holds.
     pub namespaces: Vec<Namespace>,
     /// Bounds on what one peer may ask for.

@@ -1,13 +1,12 @@
 //! A Centrifugo session: commands in, replies and pushes out. The rules are those of `client.go` and `handler.go` as the
 //! protocol page tells them; section numbers are that page's.
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Kind, Position, Publisher, subject_name};
+use hub::{Draft, Extra, Kind, Position, subject_name};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
@@ -16,6 +15,7 @@ use wire::frame::Opcode;
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
+use crate::credentials::{Refused, ttl_s};
 use crate::encode::{message, push};
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::report::Refusal;
@@ -44,9 +44,11 @@ pub(crate) struct Since {
 
 /// What to do after a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Next {
+pub(crate) enum Next {
     /// The next one.
     Command,
+    /// None: the client is to come back, and what else it has said is not answered.
+    Nothing,
     /// Wait for an owner.
     Wait,
     /// Close the connection.
@@ -71,6 +73,7 @@ impl Shard {
             };
             match next {
                 Next::Command => {}
+                Next::Nothing => return,
                 Next::Wait => {
                     let rest = commands.rest();
                     if !rest.is_empty() {
@@ -102,7 +105,8 @@ impl Shard {
             Request::Presence(_) | Request::PresenceStats(_) | Request::History(_) | Request::Rpc(_) => {
                 self.reply_error(conn, id, ErrorCode::NotAvailable)
             }
-            Request::Refresh(_) | Request::SubRefresh(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
+            Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
+            Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
             Request::Connect(_) | Request::Ping | Request::Empty => Next::Disconnect(Disconnect::BadRequest),
         }
@@ -119,19 +123,22 @@ impl Shard {
     }
 
     fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
-        if !connect.token.is_empty() && !self.config.dev {
-            // No key to verify a token with: none is valid.
-            return Next::Disconnect(Disconnect::InvalidToken);
-        }
-        if !self.config.anonymous && !self.config.dev {
-            return Next::Disconnect(Disconnect::BadRequest);
-        }
+        let token = match self.authenticate(&connect.token) {
+            Ok(token) => token,
+            Err(refused) => {
+                let next = self.refused(conn, id, refused);
+                return if next == Next::Command { Next::Nothing } else { next };
+            }
+        };
         let client = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
+        let left = token.and_then(|token| self.identify(conn, token, now));
         let heartbeat = self.config.heartbeat;
         let result = ConnectResult {
             client: &client_id(client),
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
+            expires: left.is_some(),
+            ttl_s: left.map_or(0, ttl_s),
             ping_s: u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0),
             pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
             ..ConnectResult::default()
@@ -156,7 +163,14 @@ impl Shard {
         if let Err(code) = self.may_subscribe(conn, subscribe) {
             return self.reply_error(conn, id, code);
         }
+        let token = match self.admit(conn, subscribe) {
+            Ok(token) => token,
+            Err(refused) => return self.refused(conn, id, refused),
+        };
         let row = self.subscribe(conn, channel);
+        if let Some(token) = token {
+            self.grant(conn, row, token, now);
+        }
         let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
         let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| {
@@ -198,7 +212,8 @@ impl Shard {
         }
         match self.hub.namespace_of(channel) {
             None => Err(ErrorCode::UnknownChannel),
-            Some(namespace) if namespace.subscribe && subscribe.token.is_empty() => Ok(()),
+            // A token is looked at next.
+            Some(namespace) if namespace.subscribe || !subscribe.token.is_empty() => Ok(()),
             Some(_) => Err(ErrorCode::PermissionDenied),
         }
     }
@@ -216,7 +231,10 @@ impl Shard {
         let pushes: Option<Vec<_>> = missed.iter().map(push).collect();
         let recovered = recovered && pushes.is_some();
         let epoch = epoch::text(recovery.top.epoch);
+        let left = self.identities.left(conn, row, now);
         let result = SubscribeResult {
+            expires: left.is_some(),
+            ttl_s: left.map_or(0, ttl_s),
             recoverable: keeps,
             positioned: keeps,
             epoch: if keeps { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
@@ -283,7 +301,7 @@ impl Shard {
         conn_row.phase = Phase::Asked;
         let waiter = Waiter::Conn { conn, generation: conn_row.generation };
         self.conns.lend(conn).state = State::Command(Waiting::Publish { id });
-        let publisher = Publisher { user: Box::default(), client: client.into() };
+        let publisher = self.publisher(conn, channel, &client);
         let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
         let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
@@ -305,12 +323,19 @@ impl Shard {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 
-    fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
+    fn refused(&mut self, conn: ConnId, id: u32, refused: Refused) -> Next {
+        match refused {
+            Refused::Error(code) => self.reply_error(conn, id, code),
+            Refused::Disconnect(why) => Next::Disconnect(why),
+        }
+    }
+
+    pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
         self.reply(conn, |out| json::reply_error(out, id, code));
         Next::Command
     }
 
-    fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut text = self.take_scratch();
         write(&mut text);
         self.queue_own(conn, message(Opcode::Text, &text));

@@ -266,6 +266,7 @@ impl Shard {
         if row.session != NONE {
             self.conns.sessions.remove(row.session);
             row.session = NONE;
+            self.identities.forget(conn);
         }
     }
 

@@ -7,6 +7,8 @@ use base::units::{GIB, KIB, MIB};
 use base::{ShardId, SubjectKey};
 use hub::{Namespace, OutboxPolicy};
 
+use crate::token::Tokens;
+
 /// Everything a shard is told.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
@@ -22,6 +24,8 @@ pub struct ShardConfig {
     pub dev: bool,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// Who verifies the tokens of Centrifugo clients.
+    pub tokens: Tokens,
     /// Keys that may publish.
     pub api_keys: Vec<String>,
     /// Options by subject; the first that fits holds. A subject that none fits can't be subscribed to or published to

@@ -118,7 +118,8 @@ pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
     let info = publisher.map(|publisher| ClientInfo {
         user: &publisher.user,
         client: &publisher.client,
-        ..ClientInfo::default()
+        conn_info: &publisher.conn_info,
+        chan_info: &publisher.chan_info,
     });
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };

@@ -1,13 +1,13 @@
 //! `shard`: one core's whole machine, without the world.
 //!
 //! Owns: connections and what is lent to them, sessions, outboxes, this core's ends of the mailboxes, timers.
-//! Never touches: syscalls, threads, a clock, entropy, `async`. It asks the world through [`Effects`].
+//! Never touches: syscalls, threads, a clock, entropy, keys, `async`. It asks the world through [`Effects`].
 //! Driven by: `server` with the ring, `sim` with a virtual network. Hand in [`Input`]s with [`Shard::handle`], in any number;
 //! call [`Shard::handle_timeout`] when [`Shard::next_timeout`] has come; end the turn with [`Shard::finish_turn`].
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, and who they are: `credentials`, `identity`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -26,11 +26,13 @@ mod closing;
 mod command;
 mod config;
 mod conn;
+mod credentials;
 mod decode;
 mod encode;
 mod handshake;
 mod heartbeat;
 mod hop;
+mod identity;
 pub mod limits;
 mod listen;
 mod parcel;
@@ -41,6 +43,7 @@ mod route;
 mod run;
 mod send;
 mod shard;
+mod token;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
@@ -48,3 +51,4 @@ pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use report::{Holdings, Refusal, Report, Transport};
 pub use shard::Shard;
+pub use token::{Token, TokenError, TokenKind, TokenVerifier, Tokens};

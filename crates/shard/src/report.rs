@@ -199,6 +199,8 @@ pub struct Holdings {
     pub lent: usize,
     /// Centrifugo sessions.
     pub sessions: usize,
+    /// Sessions that are known by a token.
+    pub identities: usize,
     /// Frames in outboxes.
     pub frames: usize,
     /// Armed timers of connections.

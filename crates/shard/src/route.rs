@@ -230,6 +230,7 @@ impl Shard {
         let row = self.hub.subscription(subscription).subject;
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
+        self.identities.revoke(conn, row);
         conn_row.subscription_count -= 1;
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);

@@ -11,6 +11,7 @@ use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::hop::Mail;
+use crate::identity::Identities;
 use crate::limits::{SEND_BATCH_MAX, SEND_BATCH_MIN};
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
@@ -28,6 +29,7 @@ pub struct Shard {
     pub(crate) conns: Conns,
     pub(crate) hub: Hub,
     pub(crate) idempotency: Idempotency,
+    pub(crate) identities: Identities,
     pub(crate) outboxes: Outboxes,
     pub(crate) run: Run,
     pub(crate) mail: Mail,
@@ -78,6 +80,7 @@ impl Shard {
             conns: Conns::default(),
             hub,
             idempotency: Idempotency::default(),
+            identities: Identities::default(),
             outboxes: Outboxes::default(),
             run: Run::default(),
             mail: Mail::new(config.shards),
@@ -125,6 +128,7 @@ impl Shard {
         while let Some(row) = self.wheel.expire(&mut self.conns, now) {
             self.on_timer(ConnId(row), now, world);
         }
+        self.end_expired(now, world);
         self.send_due_acks(now);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
@@ -143,6 +147,7 @@ impl Shard {
         }
         [
             self.wheel.next_due(),
+            self.identities.next_due(),
             self.acks_at,
             self.hub.next_history_expiry(),
             self.idempotency.next_expiry(),
@@ -213,6 +218,7 @@ impl Shard {
         Holdings {
             lent: self.conns.lents.len(),
             sessions: self.conns.sessions.len(),
+            identities: self.identities.len(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
             acks: self.acks.len(),
@@ -379,7 +385,7 @@ impl Shard {
     fn full_report(&self) -> Report {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
-        let sessions = self.conns.sessions.bytes();
+        let sessions = self.conns.sessions.bytes() + self.identities.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory();
         Report {

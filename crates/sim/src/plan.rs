@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
 use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Heartbeat, Limits, Outbox, ShardConfig};
+use shard::{Heartbeat, Limits, Outbox, ShardConfig, Tokens};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -106,6 +106,7 @@ impl Plan {
             key: self.key,
             dev: true,
             anonymous: true,
+            tokens: Tokens::default(),
             api_keys: Vec::new(),
             namespaces: vec![everything],
             limits: Limits { recovery_publications: self.recovery_publications, ..Limits::default() },

@@ -52,6 +52,15 @@ pub struct ConnectResult<'a> {
     pub pong: bool,
 }
 
+/// To `refresh` and `sub_refresh`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RefreshResult {
+    /// True if the new token expires too.
+    pub expires: bool,
+    /// Seconds until then.
+    pub ttl_s: u32,
+}
+
 /// To `subscribe`; recovered publications are handed in beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SubscribeResult<'a> {

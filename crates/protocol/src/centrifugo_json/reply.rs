@@ -1,7 +1,7 @@
 //! Replies: one for each command with an id.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ConnectResult, ErrorCode, Publication, SubscribeResult};
+use crate::centrifugo::{ConnectResult, ErrorCode, Publication, RefreshResult, SubscribeResult};
 use crate::centrifugo_json::push::write_publication;
 use crate::json::Object;
 
@@ -60,6 +60,25 @@ pub fn reply_unsubscribe(out: &mut Vec<u8>, id: u32) {
 /// Appends the reply to `publish`.
 pub fn reply_publish(out: &mut Vec<u8>, id: u32) {
     reply_empty(out, id, "publish");
+}
+
+/// Appends the reply to `refresh`.
+pub fn reply_refresh(out: &mut Vec<u8>, id: u32, result: &RefreshResult) {
+    write_refreshed(out, id, "refresh", result);
+}
+
+/// Appends the reply to `sub_refresh`.
+pub fn reply_sub_refresh(out: &mut Vec<u8>, id: u32, result: &RefreshResult) {
+    write_refreshed(out, id, "sub_refresh", result);
+}
+
+fn write_refreshed(out: &mut Vec<u8>, id: u32, kind: &'static str, result: &RefreshResult) {
+    let mut reply = open(out, id);
+    let mut refreshed = reply.object(kind);
+    refreshed.flag_if_set("expires", result.expires);
+    refreshed.number_unless_zero("ttl", result.ttl_s.into());
+    refreshed.close();
+    reply.close();
 }
 
 /// Appends an error in reply to any command.

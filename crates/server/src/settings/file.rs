@@ -12,6 +12,7 @@ use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use serde::{Deserialize, Serialize};
 use shard::{Heartbeat, Limits, Outbox};
 
+use super::client::Client;
 use super::unknown::{self, ENVIRONMENT_PREFIX, environment_key, is_injected};
 use super::{Settings, SettingsError};
 
@@ -22,6 +23,7 @@ pub(crate) struct File {
     server: Server,
     api: Api,
     centrifugo: Centrifugo,
+    client: Client,
     limits: LimitKeys,
     heartbeat: HeartbeatKeys,
     outbox: OutboxKeys,
@@ -212,7 +214,7 @@ impl Default for Drain {
 /// A descriptor is a connection's number, and numbers go to 2^31; the kernel's own limit (`fs.nr_open`) comes first.
 const CONNECTIONS_MAX: u64 = 1 << 30;
 
-const DAY_MS: u64 = 86_400_000;
+pub(super) const DAY_MS: u64 = 86_400_000;
 
 /// Puts file and environment over the defaults.
 pub(crate) fn read(path: Option<&Path>) -> Result<File, SettingsError> {
@@ -239,7 +241,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<File, SettingsError> {
 impl File {
     /// Checks every value.
     pub(crate) fn check(self, dev: bool) -> Result<Settings, SettingsError> {
-        let Self { server, api, centrifugo, limits, heartbeat, outbox, batch_wait, drain, namespace } = self;
+        let Self { server, api, centrifugo, client, limits, heartbeat, outbox, batch_wait, drain, namespace } = self;
         let shards = within("server.shards", server.shards, 0, ShardId::COUNT_MAX.into())?;
         let window = within("batch_wait.window_us", batch_wait.window_us, 10, 10_000)?;
         if let Some(short) = api.keys.iter().find(|key| key.len() < KEY_BYTES_MIN) {
@@ -264,6 +266,7 @@ impl File {
             drain_deadline: time("drain.deadline_ms", drain.deadline_ms, 0, DAY_MS)?,
             api_keys: api.keys,
             anonymous: centrifugo.anonymous,
+            tokens: client.check()?,
             namespaces: namespace.into_iter().map(NamespaceKeys::check).collect::<Result<_, _>>()?,
             limits: limits.check()?,
             heartbeat: Heartbeat {
@@ -343,7 +346,7 @@ fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, Sett
     if (min..=max).contains(&value) { Ok(value) } else { Err(SettingsError::OutOfRange { key, value, min, max }) }
 }
 
-fn time(key: &'static str, value_ms: u64, min: u64, max: u64) -> Result<Duration, SettingsError> {
+pub(super) fn time(key: &'static str, value_ms: u64, min: u64, max: u64) -> Result<Duration, SettingsError> {
     within(key, value_ms, min, max).map(Duration::from_millis)
 }
 
@@ -356,6 +359,6 @@ fn whole(bytes: usize) -> u64 {
     bytes as u64
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

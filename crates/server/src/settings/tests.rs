@@ -89,7 +89,30 @@ fn variables_name_section_and_key() {
         ("SERVER_PORT", "server.port"),
         ("LIMITS_HEAD_TIMEOUT_MS", "limits.head_timeout_ms"),
         ("BATCH_WAIT_WINDOW_US", "batch_wait.window_us"),
+        ("CLIENT_TOKEN_HMAC_SECRET_KEY", "client.token.hmac_secret_key"),
+        ("CLIENT_EXPIRED_CLOSE_DELAY_MS", "client.expired_close_delay_ms"),
     ] {
         assert_eq!(unknown::environment_key(name), key);
     }
+}
+
+#[test]
+fn keys_of_tokens_are_read_and_checked() {
+    let settings =
+        load(".toml", "[client]\nexpired_close_delay_ms = 0\n[client.token]\nhmac_secret_key = \"secret\"").unwrap();
+    assert_eq!(settings.tokens.keys.hmac_secret, "secret");
+    assert_eq!(settings.tokens.connection_grace, Duration::ZERO);
+    assert_eq!(settings.tokens.subscription_grace, Duration::from_secs(25));
+    assert!(settings.tokens.verifier.is_some());
+    assert!(!format!("{settings:?}").contains("secret\""), "a secret is not for logs");
+    assert!(Settings::load(None, Flags::default()).unwrap().tokens.verifier.is_none());
+    for key in ["rsa_public_key", "ecdsa_public_key"] {
+        let refusal = refusal(&format!("[client.token]\n{key} = \"none\""));
+        assert!(refusal.starts_with(&format!("client.token.{key}: not ")), "{refusal}");
+    }
+    assert_eq!(
+        refusal("[client.token]\nhmac_secret = \"x\""),
+        "there is no setting 'client.token.hmac_secret'; did you mean 'client.token.hmac_secret_key'?"
+    );
+    assert!(refusal("[client.token]\naudience = \"x\"").contains("no key"));
 }

@@ -6,14 +6,15 @@ use super::SettingsError;
 /// Variables that begin with this are settings: `RINGCAST_SERVER_PORT` is `server.port`.
 pub const ENVIRONMENT_PREFIX: &str = "RINGCAST_";
 
-/// Sections whose name has an underscore; in all others the first underscore ends the name.
-const SECTIONS_OF_TWO_WORDS: [&str; 1] = ["batch_wait"];
+/// Sections whose name has an underscore or a dot, as variables spell them; in all others the first underscore ends the
+/// name.
+const SECTIONS_OF_TWO_WORDS: [(&str, &str); 2] = [("batch_wait", "batch_wait"), ("client_token", "client.token")];
 
 /// The key that a variable's name, without the prefix, stands for.
 pub(crate) fn environment_key(name: &str) -> String {
     let name = name.to_ascii_lowercase();
-    for section in SECTIONS_OF_TWO_WORDS {
-        if let Some(key) = name.strip_prefix(section).and_then(|rest| rest.strip_prefix('_')) {
+    for (spelling, section) in SECTIONS_OF_TWO_WORDS {
+        if let Some(key) = name.strip_prefix(spelling).and_then(|rest| rest.strip_prefix('_')) {
             return format!("{section}.{key}");
         }
     }

@@ -6,7 +6,7 @@ use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
     Answer, Close, Command, Effects, End, Heartbeat, Input, Limits, Outbox, Parcel, Refusal, Report, Sent, Shard,
-    ShardConfig, Ticket,
+    ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -88,6 +88,7 @@ pub(crate) fn dev() -> ShardConfig {
         key: KEY,
         dev: true,
         anonymous: false,
+        tokens: Tokens::default(),
         api_keys: Vec::new(),
         namespaces: Vec::new(),
         limits: Limits::default(),

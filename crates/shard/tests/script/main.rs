@@ -16,3 +16,4 @@ mod publish;
 mod request;
 mod run;
 mod session;
+mod token;

@@ -1,0 +1,64 @@
+//! What a token says, as it is written.
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The claims that are looked at; others are ignored. `null` is as good as absent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Claims {
+    /// The user; absent or empty: anonymous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sub: Option<String>,
+    /// In a subscription token, the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) channel: Option<String>,
+    /// From then on the token is worth nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exp: Option<Date>,
+    /// Before then it is worth nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nbf: Option<Date>,
+    /// When it was made; not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) iat: Option<Date>,
+    /// When what the token allowed ends, instead of `exp`; 0 or less: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expire_at: Option<Date>,
+    /// For whom it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) aud: Option<Audience>,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) iss: Option<String>,
+    /// Told to others beside what the client publishes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) info: Option<Box<RawValue>>,
+}
+
+/// One audience or several.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(several) => several.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// Seconds since 1970, with a fraction or without (RFC 7519, section 2); the fraction is cut off.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub(crate) struct Date(pub(crate) i64);
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[expect(clippy::cast_possible_truncation, reason = "saturates: what is out of range is the end of time")]
+        f64::deserialize(from).map(|seconds| Self(seconds as i64))
+    }
+}

@@ -1,0 +1,21 @@
+//! `auth`: JSON Web Tokens (RFC 7519) of connections and subscriptions: verified, and made for development.
+//!
+//! Owns: the keys, the choice of algorithm, what each claim means.
+//! Never touches: a clock (`now` is an argument, in seconds since 1970), sockets, sessions, what a refusal leads to.
+//! Driven by: `server`, which is the shards' verifier; and the command line's `gentoken` and `checktoken`.
+//!
+//! Invariants:
+//! - The key decides which algorithms are taken, never the token: an HMAC token is not looked at with a public key.
+//! - A claim that has the wrong type makes the token invalid; it is never taken for an absent one.
+//! - No input makes it panic, and none larger than [`TOKEN_BYTES_MAX`] is looked at.
+#![forbid(unsafe_code)]
+#![warn(clippy::cast_possible_truncation)]
+
+mod claims;
+mod keys;
+mod sign;
+mod verify;
+
+pub use keys::{KeyError, Keys};
+pub use sign::{SignError, Wish, sign};
+pub use verify::{Fault, TOKEN_BYTES_MAX, Token, TokenError, Verifier};

@@ -1,0 +1,215 @@
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::sign::{SignError, Wish, sign};
+
+const NOW: i64 = 1_700_000_000;
+
+fn keys() -> Keys {
+    Keys { hmac_secret: "secret".into(), ..Keys::default() }
+}
+
+fn all_keys() -> Keys {
+    Keys {
+        rsa_public: include_str!("keys/rsa_public.pem").into(),
+        ecdsa_public: include_str!("keys/p256_public.pem").into(),
+        ..keys()
+    }
+}
+
+fn verifier() -> Verifier {
+    Verifier::new(&keys()).unwrap()
+}
+
+fn signed(algorithm: Algorithm, claims: &Value, key: &EncodingKey) -> String {
+    encode(&Header::new(algorithm), claims, key).unwrap()
+}
+
+fn token(claims: &Value) -> String {
+    signed(Algorithm::HS256, claims, &EncodingKey::from_secret(b"secret"))
+}
+
+fn fault(verifier: &Verifier, token: &str) -> Fault {
+    match verifier.connection(token, NOW) {
+        Err(TokenError::Invalid(fault)) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_family_verifies_with_its_key() {
+    let secret = EncodingKey::from_secret(b"secret");
+    let rsa = EncodingKey::from_rsa_pem(include_bytes!("keys/rsa.pem")).unwrap();
+    let p256 = EncodingKey::from_ec_pem(include_bytes!("keys/p256.pem")).unwrap();
+    let p384 = EncodingKey::from_ec_pem(include_bytes!("keys/p384.pem")).unwrap();
+    let verifier = Verifier::new(&all_keys()).unwrap();
+    for (algorithm, key) in [
+        (Algorithm::HS256, &secret),
+        (Algorithm::HS384, &secret),
+        (Algorithm::HS512, &secret),
+        (Algorithm::RS256, &rsa),
+        (Algorithm::RS384, &rsa),
+        (Algorithm::RS512, &rsa),
+        (Algorithm::ES256, &p256),
+    ] {
+        let token = signed(algorithm, &json!({"sub": "u"}), key);
+        assert_eq!(verifier.connection(&token, NOW).unwrap().user, "u", "{algorithm:?}");
+        assert_eq!(
+            fault(&Verifier::new(&Keys { hmac_secret: "other".into(), ..Keys::default() }).unwrap(), &token),
+            if format!("{algorithm:?}").starts_with("HS") { Fault::Signature } else { Fault::NoKey },
+            "{algorithm:?}"
+        );
+    }
+    let other_curve = signed(Algorithm::ES384, &json!({"sub": "u"}), &p384);
+    assert_eq!(fault(&verifier, &other_curve), Fault::Signature);
+    let p384 = Keys { ecdsa_public: include_str!("keys/p384_public.pem").into(), ..Keys::default() };
+    assert_eq!(Verifier::new(&p384).unwrap().connection(&other_curve, NOW).unwrap().user, "u");
+}
+
+/// The classic: an HMAC token whose secret is the public key's text.
+#[test]
+fn a_public_key_is_no_secret() {
+    let pem = include_str!("keys/rsa_public.pem");
+    let forged = signed(Algorithm::HS256, &json!({"sub": "u"}), &EncodingKey::from_secret(pem.as_bytes()));
+    let verifier = Verifier::new(&Keys { rsa_public: pem.into(), ..Keys::default() }).unwrap();
+    assert_eq!(fault(&verifier, &forged), Fault::NoKey);
+    assert_eq!(fault(&Verifier::new(&all_keys()).unwrap(), &forged), Fault::Signature);
+}
+
+#[test]
+fn what_is_no_token_is_invalid() {
+    let good = token(&json!({"sub": "u"}));
+    let parts: Vec<_> = good.split('.').collect();
+    // {"alg":"none","typ":"JWT"}, and in other letters; {"alg":"PS256"}
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    for text in [
+        String::new(),
+        "a.b.c".into(),
+        "..".into(),
+        "\u{0}\u{ffff}".into(),
+        parts[..2].join("."),
+        format!("{good}.x"),
+        format!("{none}.{}.", parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        ".".repeat(10_000),
+        "[".repeat(60_000),
+    ] {
+        assert_eq!(fault(&verifier(), &text), Fault::Malformed, "{:?}", &text[..text.len().min(80)]);
+    }
+    assert_eq!(fault(&verifier(), &format!("{}.{}.{}", parts[0], parts[1], "AAAA")), Fault::Signature);
+    assert_eq!(fault(&verifier(), &format!("{}.{}.", parts[0], parts[1])), Fault::Signature);
+    let other = token(&json!({"sub": "v"}));
+    let swapped = format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2]);
+    assert_eq!(fault(&verifier(), &swapped), Fault::Signature);
+    assert_eq!(fault(&verifier(), &"x".repeat(TOKEN_BYTES_MAX + 1)), Fault::TooLarge);
+    let huge = token(&json!({"sub": "u", "info": "x".repeat(TOKEN_BYTES_MAX)}));
+    assert_eq!(fault(&verifier(), &huge), Fault::TooLarge);
+}
+
+#[test]
+fn time_is_judged_without_leeway() {
+    for (claims, good) in [
+        (json!({}), true),
+        (json!({"exp": NOW + 1}), true),
+        (json!({"exp": NOW}), false),
+        (json!({"exp": 0}), false),
+        (json!({"exp": -5}), false),
+        (json!({"exp": NOW as f64 + 1.5}), true),
+        (json!({"exp": 1e300}), true),
+        (json!({"nbf": NOW}), true),
+        (json!({"nbf": NOW + 1}), false),
+        (json!({"iat": NOW + 100}), true),
+        (json!({"exp": null, "nbf": null}), true),
+    ] {
+        let verified = verifier().connection(&token(&claims), NOW);
+        assert_eq!(verified.is_ok(), good, "{claims}: {verified:?}");
+        assert!(good || verified == Err(TokenError::Expired), "{claims}");
+    }
+}
+
+#[test]
+fn a_claim_of_the_wrong_type_is_not_an_absent_one() {
+    for claims in [
+        json!({"exp": "tomorrow"}),
+        json!({"exp": [1]}),
+        json!({"nbf": true}),
+        json!({"sub": 42}),
+        json!({"channel": {}}),
+        json!({"iss": ["a"]}),
+        json!({"aud": 1}),
+        json!("x"),
+    ] {
+        assert_eq!(fault(&verifier(), &token(&claims)), Fault::Malformed, "{claims}");
+    }
+}
+
+#[test]
+fn audience_and_issuer_must_be_the_expected_ones() {
+    let verifier = Verifier::new(&Keys { audience: "push".into(), issuer: "shop".into(), ..keys() }).unwrap();
+    for (claims, expected) in [
+        (json!({"aud": "push", "iss": "shop"}), None),
+        (json!({"aud": ["a", "push"], "iss": "shop"}), None),
+        (json!({"aud": ["a"], "iss": "shop"}), Some(Fault::Audience)),
+        (json!({"aud": "pushy", "iss": "shop"}), Some(Fault::Audience)),
+        (json!({"iss": "shop"}), Some(Fault::Audience)),
+        (json!({"aud": "push", "iss": "Shop"}), Some(Fault::Issuer)),
+        (json!({"aud": "push"}), Some(Fault::Issuer)),
+    ] {
+        let got = verifier.connection(&token(&claims), NOW);
+        assert_eq!(got.err(), expected.map(TokenError::Invalid), "{claims}");
+    }
+    assert!(super::tests::verifier().connection(&token(&json!({"aud": "a", "iss": "b"})), NOW).is_ok());
+}
+
+#[test]
+fn expire_at_replaces_exp_as_the_end_of_what_is_allowed() {
+    for (claims, expires) in [
+        (json!({}), None),
+        (json!({"exp": NOW + 9}), Some(NOW + 9)),
+        (json!({"exp": NOW + 9, "expire_at": NOW + 99}), Some(NOW + 99)),
+        (json!({"exp": NOW + 9, "expire_at": 0}), None),
+        (json!({"expire_at": NOW - 1}), Some(NOW - 1)),
+    ] {
+        assert_eq!(verifier().connection(&token(&claims), NOW).unwrap().expires, expires, "{claims}");
+    }
+    assert_eq!(verifier().connection(&token(&json!({"exp": 1, "expire_at": 0})), NOW), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_is_for_one_purpose() {
+    let connection = token(&json!({"sub": "u", "info": {"name": "Ann"}}));
+    let subscription = token(&json!({"sub": "u", "channel": "c"}));
+    let invalid = |fault| Err(TokenError::Invalid(fault));
+    let verifier = verifier();
+    assert_eq!(verifier.connection(&connection, NOW).unwrap().info, "{\"name\":\"Ann\"}");
+    assert_eq!(verifier.subscription(&subscription, NOW).unwrap().channel.as_deref(), Some("c"));
+    assert_eq!(verifier.connection(&subscription, NOW), invalid(Fault::ForSubscription));
+    assert_eq!(verifier.subscription(&connection, NOW), invalid(Fault::NoChannel));
+    assert_eq!(verifier.subscription(&token(&json!({"channel": ""})), NOW), invalid(Fault::NoChannel));
+}
+
+#[test]
+fn what_is_signed_verifies() {
+    let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
+    let verifier = Verifier::new(&keys).unwrap();
+    let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60) };
+    let text = sign(&keys, &wish, NOW).unwrap();
+    let token = Token { user: "u".into(), channel: None, info: "{\"a\": 1}".into(), expires: Some(NOW + 60) };
+    assert_eq!(verifier.connection(&text, NOW), Ok(token));
+    assert_eq!(verifier.connection(&text, NOW + 60), Err(TokenError::Expired));
+    let wish = Wish { channel: Some("c".into()), info: None, ..wish };
+    assert!(verifier.subscription(&sign(&keys, &wish, NOW).unwrap(), NOW).is_ok());
+    let wish = Wish { info: Some("{".into()), ..wish };
+    assert!(matches!(sign(&keys, &wish, NOW), Err(SignError::Info(_))));
+    assert_eq!(sign(&Keys::default(), &wish, NOW), Err(SignError::NoSecret));
+    assert!(!format!("{keys:?} {verifier:?}").contains("secret\""));
+}
+
+#[test]
+fn what_is_no_key_is_refused() {
+    let ec = Keys { rsa_public: include_str!("keys/p256_public.pem").into(), ..Keys::default() };
+    let rsa = Keys { ecdsa_public: include_str!("keys/rsa_public.pem").into(), ..Keys::default() };
+    assert!(matches!(Verifier::new(&ec), Err(KeyError::Rsa(_))));
+    assert!(matches!(Verifier::new(&rsa), Err(KeyError::Ecdsa(_))));
+}

@@ -1,0 +1,178 @@
+//! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
+//! sections 4.1 to 4.3.
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use base::{ConnId, Instant, NONE};
+use hub::Publisher;
+use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Subscribe, UnsubscribeCode};
+use protocol::centrifugo_json as json;
+use wire::frame::Opcode;
+
+use crate::border::Effects;
+use crate::centrifugo::Next;
+use crate::conn::Phase;
+use crate::encode::message;
+use crate::shard::Shard;
+use crate::token::{Token, TokenError, TokenKind};
+
+/// What a refused token is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// An error in the reply.
+    Error(ErrorCode),
+    /// The end of the connection.
+    Disconnect(Disconnect),
+}
+
+/// A subscription that expires while its owner is asked for something is looked at again after so long.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
+/// Longest time to live that a client is told: SDKs wait for it with a timer.
+const TTL_MAX_S: u32 = 365 * 86_400;
+
+/// Whole seconds, as a client is told.
+pub(crate) fn ttl_s(left: Duration) -> u32 {
+    u32::try_from(left.as_secs()).unwrap_or(u32::MAX).min(TTL_MAX_S)
+}
+
+fn is_over(token: &Token) -> bool {
+    token.left.is_some_and(|left| left.is_zero())
+}
+
+impl Shard {
+    /// Who wants to connect; `None`: anybody.
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Option<Token>, Refused> {
+        if token.is_empty() {
+            let open = self.config.anonymous || self.config.dev;
+            return if open { Ok(None) } else { Err(Refused::Disconnect(Disconnect::BadRequest)) };
+        }
+        let Some(verifier) = &self.config.tokens.verifier else {
+            // Without a key no token is valid; in development that matters to nobody.
+            return if self.config.dev { Ok(None) } else { Err(Refused::Disconnect(Disconnect::InvalidToken)) };
+        };
+        match verifier.verify(TokenKind::Connection, token) {
+            Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
+            Ok(token) => Ok(Some(token)),
+            Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
+            Err(TokenError::Invalid) => Err(Refused::Disconnect(Disconnect::InvalidToken)),
+        }
+    }
+
+    /// Makes the session who its token says it is; how long that lasts.
+    pub(crate) fn identify(&mut self, conn: ConnId, token: Token, now: Instant) -> Option<Duration> {
+        let left = token.left;
+        self.identities.set(conn, token, self.config.tokens.connection_grace, now);
+        left
+    }
+
+    /// What the token of a `subscribe` says; `None`: it has none, and needs none.
+    pub(crate) fn admit(&self, conn: ConnId, subscribe: &Subscribe<'_>) -> Result<Option<Token>, Refused> {
+        if subscribe.token.is_empty() {
+            return Ok(None);
+        }
+        let Some(verifier) = &self.config.tokens.verifier else {
+            return if self.config.dev { Ok(None) } else { Err(Refused::Error(ErrorCode::PermissionDenied)) };
+        };
+        match verifier.verify(TokenKind::Subscription, &subscribe.token) {
+            Ok(token) if *token.channel != *subscribe.channel || *token.user != *self.identities.user(conn) => {
+                Err(Refused::Disconnect(Disconnect::InvalidToken))
+            }
+            Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
+            Ok(token) => Ok(Some(token)),
+            Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
+            Err(TokenError::Invalid) => Err(Refused::Error(ErrorCode::PermissionDenied)),
+        }
+    }
+
+    /// Takes note of what a subscription token allows.
+    pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, now: Instant) {
+        self.identities.grant(conn, subject, token, self.config.tokens.subscription_grace, now);
+    }
+
+    /// Who publishes to `channel`, as subscribers are told.
+    pub(crate) fn publisher(&self, conn: ConnId, channel: &str, client: &str) -> Publisher {
+        let (user, conn_info, chan_info) = self.identities.told(conn, self.hub.find(channel));
+        Publisher { user: user.into(), client: client.into(), conn_info: conn_info.into(), chan_info: chan_info.into() }
+    }
+
+    /// `refresh`: the same user, for longer.
+    pub(crate) fn on_refresh(&mut self, conn: ConnId, id: u32, token: &str, now: Instant) -> Next {
+        if token.is_empty() {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        let verified = match &self.config.tokens.verifier {
+            Some(verifier) => verifier.verify(TokenKind::Connection, token),
+            None => Err(TokenError::Invalid),
+        };
+        match verified {
+            Err(TokenError::Expired) => Next::Disconnect(Disconnect::ConnectionExpired),
+            Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
+            Ok(token) if *token.user != *self.identities.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
+            Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
+            Ok(token) => {
+                let left = self.identify(conn, token, now);
+                let result = RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) };
+                self.reply(conn, |out| json::reply_refresh(out, id, &result));
+                Next::Command
+            }
+        }
+    }
+
+    /// `sub_refresh`: the same subscription, for longer. An expired token is answered with an error, not with a success
+    /// that never expires, as the reference has it.
+    pub(crate) fn on_sub_refresh(&mut self, conn: ConnId, id: u32, refresh: &SubRefresh<'_>, now: Instant) -> Next {
+        let channel: &str = &refresh.channel;
+        if channel.is_empty() {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
+        let head = self.conns.rows[conn.0].subscriptions;
+        let subject = self.hub.find(channel).filter(|row| self.hub.subscription_to(head, *row).is_some());
+        let Some(subject) = subject else {
+            return self.reply_error(conn, id, ErrorCode::PermissionDenied);
+        };
+        if refresh.token.is_empty() {
+            return self.reply_error(conn, id, ErrorCode::BadRequest);
+        }
+        let verified = match &self.config.tokens.verifier {
+            Some(verifier) => verifier.verify(TokenKind::Subscription, &refresh.token),
+            None => Err(TokenError::Invalid),
+        };
+        match verified {
+            Err(TokenError::Expired) => self.reply_error(conn, id, ErrorCode::TokenExpired),
+            Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
+            Ok(token) if *token.channel != *channel || *token.user != *self.identities.user(conn) => {
+                Next::Disconnect(Disconnect::InvalidToken)
+            }
+            Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
+            Ok(token) => {
+                let left = token.left;
+                self.grant(conn, subject, token, now);
+                let result = RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) };
+                self.reply(conn, |out| json::reply_sub_refresh(out, id, &result));
+                Next::Command
+            }
+        }
+    }
+
+    /// Ends the connections and subscriptions whose tokens were not refreshed in time.
+    pub(crate) fn end_expired(&mut self, now: Instant, world: &mut impl Effects) {
+        while let Some((conn, subject)) = self.identities.take_due(now) {
+            let row = &self.conns.rows[conn.0];
+            match row.phase {
+                Phase::Vacant | Phase::Closing => {}
+                _ if subject == NONE => self.disconnect(conn, Disconnect::ConnectionExpired, now),
+                // The owner's answer may be about this very subscription.
+                Phase::Asked => self.identities.defer(conn, subject, now + BUSY_DELAY),
+                Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
+                    if let Some(subscription) = self.hub.subscription_to(row.subscriptions, subject) {
+                        let mut text = Vec::new();
+                        json::push_unsubscribe(&mut text, self.hub.name(subject), UnsubscribeCode::Expired);
+                        self.queue_own(conn, message(Opcode::Text, &text));
+                        self.unsubscribe(conn, subscription, world);
+                    }
+                }
+            }
+        }
+    }
+}

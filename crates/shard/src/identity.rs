@@ -1,0 +1,153 @@
+//! Who sessions are by their tokens, and until when. Sessions without a token have no row here.
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use base::{ConnId, Instant, NONE};
+
+use crate::token::Token;
+
+/// What is known of a session by its tokens.
+#[derive(Debug, Default)]
+struct Identity {
+    user: Box<str>,
+    info: Box<[u8]>,
+    /// When it is disconnected.
+    due: Option<Instant>,
+    /// Subscriptions whose tokens have an end or an info.
+    grants: Vec<Grant>,
+}
+
+/// What a subscription token allowed.
+#[derive(Debug)]
+struct Grant {
+    /// The subject's row.
+    subject: u32,
+    info: Box<[u8]>,
+    /// When the client should have refreshed it.
+    expires: Option<Instant>,
+    /// When it is unsubscribed.
+    due: Option<Instant>,
+}
+
+/// All identities of a shard.
+///
+/// Deadlines are ordered here and not in the wheel: a connection has one timer, which its heartbeat has, and those who
+/// never expire need none.
+#[derive(Debug, Default)]
+pub(crate) struct Identities {
+    by_conn: BTreeMap<ConnId, Identity>,
+    /// When, whose, and the subject's row, or `NONE` for the connection itself.
+    dues: BTreeSet<(Instant, ConnId, u32)>,
+}
+
+impl Identities {
+    /// The user; empty without one.
+    pub(crate) fn user(&self, conn: ConnId) -> &str {
+        self.by_conn.get(&conn).map_or("", |identity| &identity.user)
+    }
+
+    /// The user, what is told of the connection, and what is told of its subscription to `subject`.
+    pub(crate) fn told(&self, conn: ConnId, subject: Option<u32>) -> (&str, &[u8], &[u8]) {
+        let Some(identity) = self.by_conn.get(&conn) else {
+            return ("", &[], &[]);
+        };
+        let grant = identity.grants.iter().find(|grant| Some(grant.subject) == subject);
+        (&identity.user, &identity.info, grant.map_or(&[], |grant| &grant.info))
+    }
+
+    /// Takes over what a connection token says, the first one or a later one.
+    pub(crate) fn set(&mut self, conn: ConnId, token: Token, grace: Duration, now: Instant) {
+        let identity = self.by_conn.entry(conn).or_default();
+        let due = token.left.map(|left| now + left + grace);
+        rearm(&mut self.dues, conn, NONE, core::mem::replace(&mut identity.due, due), due);
+        identity.user = token.user;
+        identity.info = token.info;
+    }
+
+    /// Takes over what a subscription token says, the first one or a later one.
+    pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, grace: Duration, now: Instant) {
+        self.revoke(conn, subject);
+        if token.left.is_none() && token.info.is_empty() {
+            return;
+        }
+        let expires = token.left.map(|left| now + left);
+        let due = expires.map(|at| at + grace);
+        rearm(&mut self.dues, conn, subject, None, due);
+        let grants = &mut self.by_conn.entry(conn).or_default().grants;
+        grants.push(Grant { subject, info: token.info, expires, due });
+    }
+
+    /// Forgets what allowed a subscription.
+    pub(crate) fn revoke(&mut self, conn: ConnId, subject: u32) {
+        if let Some(identity) = self.by_conn.get_mut(&conn)
+            // From the end: a connection that closes ends its newest subscription first.
+            && let Some(at) = identity.grants.iter().rposition(|grant| grant.subject == subject)
+        {
+            let grant = identity.grants.swap_remove(at);
+            rearm(&mut self.dues, conn, subject, grant.due, None);
+        }
+    }
+
+    /// How long a subscription's token is still good, if it has an end.
+    pub(crate) fn left(&self, conn: ConnId, subject: u32, now: Instant) -> Option<Duration> {
+        let grants = &self.by_conn.get(&conn)?.grants;
+        grants.iter().find(|grant| grant.subject == subject)?.expires.map(|at| at.since(now))
+    }
+
+    /// Forgets a session.
+    pub(crate) fn forget(&mut self, conn: ConnId) {
+        if let Some(identity) = self.by_conn.remove(&conn) {
+            rearm(&mut self.dues, conn, NONE, identity.due, None);
+            for grant in identity.grants {
+                rearm(&mut self.dues, conn, grant.subject, grant.due, None);
+            }
+        }
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.dues.first().map(|due| due.0)
+    }
+
+    /// Takes one that is due: whose, and the subject's row, or `NONE` for the connection itself.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(ConnId, u32)> {
+        let (_, conn, subject) = self.dues.first().filter(|due| due.0 <= now).copied()?;
+        self.dues.pop_first();
+        Some((conn, subject))
+    }
+
+    /// Makes a subscription due again later.
+    pub(crate) fn defer(&mut self, conn: ConnId, subject: u32, at: Instant) {
+        let grants = self.by_conn.get_mut(&conn).map(|identity| identity.grants.iter_mut());
+        if let Some(grant) = grants.and_then(|mut grants| grants.find(|grant| grant.subject == subject)) {
+            rearm(&mut self.dues, conn, subject, grant.due.replace(at), Some(at));
+        }
+    }
+
+    /// Sessions that have one.
+    pub(crate) fn len(&self) -> usize {
+        self.by_conn.len()
+    }
+
+    /// About the bytes that they take, without the texts in them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.by_conn.len() * size_of::<(ConnId, Identity)>() + self.dues.len() * size_of::<(Instant, ConnId, u32)>()
+    }
+}
+
+fn rearm(
+    dues: &mut BTreeSet<(Instant, ConnId, u32)>,
+    conn: ConnId,
+    subject: u32,
+    old: Option<Instant>,
+    new: Option<Instant>,
+) {
+    if let Some(at) = old {
+        dues.remove(&(at, conn, subject));
+    }
+    if let Some(at) = new {
+        dues.insert((at, conn, subject));
+    }
+}

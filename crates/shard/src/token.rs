@@ -1,0 +1,63 @@
+//! How a shard learns what a token says. It knows neither keys nor the time of day: both are its verifier's.
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+
+/// Verifies tokens; called on the shard's thread, in the midst of a turn.
+pub trait TokenVerifier: fmt::Debug + Send + Sync {
+    /// What the token says.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError>;
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenKind {
+    /// To connect, and to stay connected.
+    Connection,
+    /// To subscribe to one channel, and to stay subscribed.
+    Subscription,
+}
+
+/// What a valid token says.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Token {
+    /// The user; empty: anonymous.
+    pub user: Box<str>,
+    /// The channel, of a subscription token.
+    pub channel: Box<str>,
+    /// JSON text that is told beside what the client publishes; empty without any.
+    pub info: Box<[u8]>,
+    /// For how long what it allows lasts from now on; zero: it is over already.
+    pub left: Option<Duration>,
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenError {
+    /// It was good once, or will be.
+    Expired,
+    /// It is none of ours.
+    Invalid,
+}
+
+/// Who verifies tokens, and for how long what they allowed outlasts them: that is the time to refresh.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Without one no token is valid.
+    pub verifier: Option<Arc<dyn TokenVerifier>>,
+    /// How long a connection outlasts its token.
+    pub connection_grace: Duration,
+    /// How long a subscription outlasts its token.
+    pub subscription_grace: Duration,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        let grace = Duration::from_secs(25);
+        Self { verifier: None, connection_grace: grace, subscription_grace: grace }
+    }
+}

@@ -1,0 +1,70 @@
+//! `gentoken` and `checktoken`: the arguments, and what is printed.
+use std::path::PathBuf;
+
+use auth::Wish;
+use clap::Args;
+use server::settings::{Flags, Settings};
+
+/// The exit code for settings or arguments that are wrong; a token that is refused is 1.
+const WRONG: u8 = 2;
+
+/// `gentoken`.
+#[derive(Args, Debug)]
+pub(crate) struct GenArgs {
+    /// The user (sub); empty for an anonymous one
+    #[arg(long, short = 'u')]
+    user: String,
+    /// For a subscription to this channel; without it, for a connection
+    #[arg(long, short = 'c')]
+    channel: Option<String>,
+    /// Seconds until it expires (exp); without it, never
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u64>,
+    /// JSON that is told to others beside what the client publishes
+    #[arg(long, value_name = "JSON")]
+    info: Option<String>,
+    /// The server's settings
+    #[arg(long, value_name = "FILE", env = "RINGCAST_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// `checktoken`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The token
+    token: String,
+    /// The server's settings
+    #[arg(long, value_name = "FILE", env = "RINGCAST_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Makes a token.
+pub(crate) fn generate(args: &GenArgs) -> Result<String, (u8, String)> {
+    let wish =
+        Wish { user: args.user.clone(), channel: args.channel.clone(), info: args.info.clone(), ttl_s: args.ttl };
+    let settings = settings(args.config.as_ref())?;
+    auth::sign(&settings.tokens.keys, &wish, server::unix_seconds()).map_err(|error| (WRONG, error.to_string()))
+}
+
+/// Says what a token says.
+pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
+    let settings = settings(args.config.as_ref())?;
+    let Some(verifier) = settings.tokens.verifier else {
+        return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
+    };
+    let now = server::unix_seconds();
+    let token = match verifier.connection(&args.token, now) {
+        Err(auth::TokenError::Invalid(auth::Fault::ForSubscription)) => verifier.subscription(&args.token, now),
+        other => other,
+    };
+    let auth::Token { user, channel, info, expires } = token.map_err(|error| (1, error.to_string()))?;
+    let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));
+    let user = if user.is_empty() { "the anonymous user".to_owned() } else { format!("user '{user}'") };
+    let end = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires in {} s", at - now));
+    let info = if info.is_empty() { String::new() } else { format!(", info {info}") };
+    Ok(format!("valid: {kind} of {user}, {end}{info}"))
+}
+
+fn settings(config: Option<&PathBuf>) -> Result<Settings, (u8, String)> {
+    Settings::load(config.map(PathBuf::as_path), Flags::default()).map_err(|error| (WRONG, error.to_string()))
+}
