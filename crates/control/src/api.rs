@@ -2,6 +2,7 @@
 //!
 //! Requests and answers are those of Centrifugo's HTTP API, which existing client libraries speak.
 mod error;
+mod history;
 mod key;
 mod method;
 mod publish;

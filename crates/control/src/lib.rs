@@ -13,6 +13,7 @@ mod api;
 mod clock;
 mod connection;
 mod health;
+mod history;
 pub mod metric;
 mod metrics;
 mod page;
@@ -23,6 +24,7 @@ mod router;
 mod serve;
 mod settings;
 
+pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;

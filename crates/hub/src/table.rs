@@ -315,7 +315,17 @@ impl Hub {
         }
     }
 
-    fn trim(&mut self, row: u32, now: Instant) {
+    /// The subject's history, if it has one.
+    pub(crate) fn history(&self, row: u32) -> Option<&History> {
+        let at = self.history_row(row);
+        (at != NONE).then(|| &self.histories[at])
+    }
+
+    pub(crate) fn history_row(&self, row: u32) -> u32 {
+        self.subjects[row].history
+    }
+
+    pub(crate) fn trim(&mut self, row: u32, now: Instant) {
         let at = self.subjects[row].history;
         if let Some(bounds) = self.history_bounds(row).filter(|_| at != NONE) {
             self.account(at, |history| history.trim(&bounds, now));
@@ -323,7 +333,7 @@ impl Hub {
     }
 
     /// Changes a history and keeps the core's sums true.
-    fn account(&mut self, at: u32, change: impl FnOnce(&mut History)) {
+    pub(crate) fn account(&mut self, at: u32, change: impl FnOnce(&mut History)) {
         let history = &mut self.histories[at];
         self.history_bytes -= history.bytes();
         self.history_publications -= history.len();

@@ -19,6 +19,7 @@ mod desk;
 mod entropy;
 mod error;
 mod hand_over;
+mod history;
 mod host;
 mod mesh;
 mod plane;

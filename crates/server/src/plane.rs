@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
-use control::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+use control::{Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State};
 use hub::{Draft, Extra, Kind, Position};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
@@ -50,12 +50,17 @@ impl Plane {
                 .map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key.into()) })),
         };
         // Straight to the owner: a hop less.
+        let answer = self.ask_owner(&subject, Command::Publish { subject: subject.clone(), draft }).await;
+        let Some(Answer::Published(position)) = answer else {
+            return Err(PublishError::Unavailable);
+        };
+        Ok(accepted(&subject, position))
+    }
+
+    /// Sends a command about a subject to its owner.
+    pub(crate) async fn ask_owner(&self, subject: &str, command: Command) -> Option<Answer> {
         let owner = self.key.hash(subject.as_bytes()).owner(self.desk.shards());
-        let reply = self.ask(owner, Command::Publish { subject: subject.clone(), draft }).await;
-        match reply.map(|reply| reply.answer) {
-            Some(Answer::Published(position)) => Ok(accepted(&subject, position)),
-            Some(Answer::Report(_)) | None => Err(PublishError::Unavailable),
-        }
+        self.ask(owner, command).await.map(|reply| reply.answer)
     }
 
     async fn all_samples(&self) -> Vec<Sample> {
@@ -75,6 +80,14 @@ impl Plane {
 impl DataPlane for Plane {
     fn publish(&self, request: Publish) -> impl Future<Output = Result<Accepted, PublishError>> + Send {
         self.publish_checked(request)
+    }
+
+    fn history(&self, wanted: HistoryWanted) -> impl Future<Output = Result<History, HistoryError>> + Send {
+        self.read_history(wanted)
+    }
+
+    fn remove_history(&self, subject: String) -> impl Future<Output = Result<(), HistoryError>> + Send {
+        self.forget_history(subject)
     }
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {

@@ -28,6 +28,7 @@ mod config;
 mod conn;
 mod decode;
 mod encode;
+mod excerpt;
 mod handshake;
 mod heartbeat;
 mod hop;

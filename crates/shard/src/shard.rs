@@ -274,6 +274,13 @@ impl Shard {
                 let receipt = Receipt::Position(Waiter::Command(ticket));
                 self.publish(&subject, draft, receipt, now, world);
             }
+            Command::History { subject, query } => {
+                self.ask_excerpt(&subject, &query, Waiter::Command(ticket), now, world);
+            }
+            Command::RemoveHistory { subject } => {
+                let removed = self.remove_history(&subject);
+                world.answer(ticket, Answer::HistoryRemoved(removed));
+            }
             Command::Report => {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));

@@ -296,6 +296,7 @@ impl Run {
                         self.model.confirm(number, self.cluster.now);
                     }
                     Answer::Report(report) => self.examine_report(&report),
+                    Answer::History(_) | Answer::HistoryRemoved(_) => {}
                 }
             }
         }

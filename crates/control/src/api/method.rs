@@ -5,6 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::DataPlane;
 
 use super::error::ApiError;
+use super::history::{History, HistoryRemove};
 use super::publish::{Broadcast, Publish};
 
 /// What a method answers.
@@ -14,6 +15,8 @@ pub(crate) type Reply = Result<Box<RawValue>, ApiError>;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Method {
     Broadcast,
+    History,
+    HistoryRemove,
     Publish,
 }
 
@@ -21,6 +24,8 @@ pub(crate) enum Method {
 #[derive(Debug)]
 pub(crate) enum Call {
     Broadcast(Broadcast),
+    History(History),
+    HistoryRemove(HistoryRemove),
     Publish(Publish),
 }
 
@@ -29,6 +34,8 @@ impl Method {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "broadcast" => Some(Self::Broadcast),
+            "history" => Some(Self::History),
+            "history_remove" => Some(Self::HistoryRemove),
             "publish" => Some(Self::Publish),
             _ => None,
         }
@@ -41,6 +48,8 @@ impl Call {
         let params = if params.get() == "null" { "{}" } else { params.get() };
         Ok(match method {
             Method::Broadcast => Self::Broadcast(serde_json::from_str(params)?),
+            Method::History => Self::History(serde_json::from_str(params)?),
+            Method::HistoryRemove => Self::HistoryRemove(serde_json::from_str(params)?),
             Method::Publish => Self::Publish(serde_json::from_str(params)?),
         })
     }
@@ -49,6 +58,8 @@ impl Call {
     pub(crate) async fn run(self, plane: &impl DataPlane) -> Reply {
         match self {
             Self::Broadcast(params) => params.run(plane).await.and_then(|result| raw(&result)),
+            Self::History(params) => params.run(plane).await.and_then(|result| raw(&result)),
+            Self::HistoryRemove(params) => params.run(plane).await.and_then(|result| raw(&result)),
             Self::Publish(params) => params.run(plane).await.and_then(|result| raw(&result)),
         }
     }

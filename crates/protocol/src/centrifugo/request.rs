@@ -10,8 +10,7 @@ pub struct Command<'a> {
     pub request: Request<'a>,
 }
 
-/// What a command asks. `Presence` and what follows it, but for `Ping` and `Empty`, is answered with error 108 until the
-/// rest of the protocol is served.
+/// What a command asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
     /// Id 0 and no `send`: the answer to a ping.

@@ -7,6 +7,7 @@ mod desk;
 mod drain;
 mod event_stream;
 mod heartbeat;
+mod history;
 mod keys;
 mod limits;
 mod long_poll;
