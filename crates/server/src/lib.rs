@@ -21,6 +21,7 @@ mod error;
 mod hand_over;
 mod history;
 mod host;
+mod listing;
 mod mesh;
 mod plane;
 mod port;

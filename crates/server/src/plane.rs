@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
-use control::{Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State};
+use control::{
+    Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State, Subjects,
+    SubjectsError,
+};
 use hub::{Draft, Extra, Kind, Position};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
@@ -23,11 +26,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Plane {
     pub(crate) desk: Arc<Desk>,
     pub(crate) key: SubjectKey,
+    /// Names this run of the server.
+    pub(crate) uid: u64,
     pub(crate) payload_bytes_max: usize,
 }
 
 impl Plane {
-    async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
+    pub(crate) async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
         let pending = self.desk.ask(shard, command)?;
         tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await.ok()?
     }
@@ -90,6 +95,10 @@ impl DataPlane for Plane {
         self.forget_history(subject)
     }
 
+    fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send {
+        self.list_subjects(glob)
+    }
+
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {
         self.all_samples()
     }
@@ -123,6 +132,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_DROPPED, report.outbox_dropped),
         (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
+        (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),
         (&metric::HISTORY, report.history_publications),

@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Position};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Listing, Position};
 
 use crate::report::Report;
 
@@ -33,6 +33,13 @@ pub enum Command {
         /// The subject: valid.
         subject: SubjectName,
     },
+    /// List subjects that have subscribers on this shard; answered by [`Answer::Subjects`], a piece at a time.
+    Subjects {
+        /// Which; see [`hub::glob_fits`].
+        glob: Box<str>,
+        /// Where the piece begins: 0, or what the last one said.
+        from: u32,
+    },
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
@@ -52,6 +59,8 @@ pub enum Answer {
     History(Result<Excerpt, ExcerptError>),
     /// To [`Command::RemoveHistory`].
     HistoryRemoved(Result<(), ExcerptError>),
+    /// To [`Command::Subjects`].
+    Subjects(Listing),
     /// To [`Command::Report`].
     Report(Box<Report>),
 }

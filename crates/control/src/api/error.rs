@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{HistoryError, PublishError};
+use crate::{HistoryError, PublishError, SubjectsError};
 
 /// `{"code":…,"message":…}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -63,6 +63,15 @@ impl From<HistoryError> for ApiError {
             HistoryError::NotKept => Self::not_available("the subject keeps no history"),
             HistoryError::OtherEpoch => Self::UNRECOVERABLE,
             HistoryError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<SubjectsError> for ApiError {
+    fn from(error: SubjectsError) -> Self {
+        match error {
+            SubjectsError::TooMany => Self::bad_request(&error.to_string()),
+            SubjectsError::Unavailable => Self::INTERNAL,
         }
     }
 }

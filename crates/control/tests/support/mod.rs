@@ -11,7 +11,7 @@ use std::time::Duration;
 use control::metric::{self, Sample};
 use control::{
     Accepted, ControlSettings, DataPlane, Handed, History, HistoryError, HistoryWanted, Kept, PayloadKind, Publish,
-    PublishError, State,
+    PublishError, State, Subjects, SubjectsError,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -63,6 +63,14 @@ impl DataPlane for Recorder {
         refused(&subject)?;
         self.removed.lock().unwrap().push(subject);
         Ok(())
+    }
+
+    async fn subjects(&self, glob: String) -> Result<Subjects, SubjectsError> {
+        match glob.as_str() {
+            "away" => Err(SubjectsError::Unavailable),
+            "*" => Err(SubjectsError::TooMany),
+            _ => Ok([(format!("b{glob}"), 2), ("a".into(), 1)].into()),
+        }
     }
 
     async fn samples(&self) -> Vec<Sample> {

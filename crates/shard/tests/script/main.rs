@@ -10,6 +10,7 @@ mod heartbeat;
 mod history;
 mod keys;
 mod limits;
+mod listing;
 mod long_poll;
 mod pipeline;
 mod policy;
