@@ -20,6 +20,14 @@ subscribe = true
 pattern = "chat.>"
 subscribe = true
 publish = true
+history = { count = 10 }
+allow_history_for_subscriber = true
+allow_history_for_anonymous = true
+
+[[namespace]]
+pattern = "kept.*"
+subscribe = true
+history = { count = 10 }
 
 [[namespace]]
 pattern = "inner.*"
@@ -101,6 +109,28 @@ test("a namespace says who may subscribe and publish", soon, async () => {
   assert.equal(await code(one.publish("news.sport", {})), 103);
   assert.equal(await code(one.publish("elsewhere", {})), 102);
   assert.equal(one.state, "connected");
+});
+
+test("a namespace says who may read its history", soon, async () => {
+  const one = client(open);
+  await once(one, "connected");
+  assert.equal(await code(one.history("chat.room.2")), 103, "not subscribed");
+  const { sub } = await subscribed(one, "chat.room.2");
+  await sub.publish("kept");
+  const { publications } = await sub.history({ limit: 10 });
+  assert.deepEqual(publications.map(({ data }) => data), ["kept"]);
+  assert.equal((await subscribed(one, "kept.a")).code, 0);
+  assert.equal(await code(one.history("kept.a")), 103, "nobody may");
+  assert.equal(await code(one.history("news.sport")), 108, "nothing is kept");
+  assert.equal(await code(one.history("elsewhere")), 102);
+  const ask = async (channel) => {
+    const headers = { "X-API-Key": key };
+    const body = JSON.stringify({ channel, limit: -1 });
+    return (await fetch(`${open.http}/api/history`, { method: "POST", headers, body })).json();
+  };
+  assert.deepEqual((await ask("kept.a")).result.publications, []);
+  assert.equal((await ask("news.sport")).error.code, 108);
+  assert.equal((await ask("elsewhere")).error.code, 102);
 });
 
 test("a backend publishes with its key, and its subscribers hear it", soon, async () => {

@@ -216,6 +216,29 @@ export const scenarios = {
     same("offsets", seen.map((one) => one.offset), Array.from({ length: 66 }, (_, n) => n + 1));
   },
 
+  async "reads a channel's history, forwards, backwards and page by page"(world) {
+    const { one } = await client(world);
+    const channel = fresh("history");
+    const { sub } = await listener(one, channel);
+    for (let n = 1; n <= 5; n++) await one.publish(channel, { n });
+    const top = await inTime("the top", one.history(channel));
+    same("no publications unless asked", [top.publications, top.offset], [[], 5]);
+    const numbers = (page) => page.publications.map((publication) => [publication.data.n, publication.offset]);
+    const read = (options) => inTime("a page", sub.history(options));
+    same("all", numbers(await read({ limit: -1 })), [[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]]);
+    same("the newest", numbers(await read({ limit: 2, reverse: true })), [[5, 5], [4, 4]]);
+    const since = (offset) => ({ offset, epoch: top.epoch });
+    same("a page", numbers(await read({ limit: 2, since: since(2) })), [[3, 3], [4, 4]]);
+    same("backwards", numbers(await read({ limit: 2, since: since(3), reverse: true })), [[2, 2], [1, 1]]);
+    const code = (promise) => inTime("an error", promise.then(() => 0, (error) => error.code));
+    same("another epoch", await code(one.history(channel, { since: { offset: 1, epoch: "AAAAAB" } })), 112);
+    const { result } = await world.api("history", { channel, limit: 1, reverse: true });
+    same("by the API", [result.publications[0].data, result.offset, result.epoch], [{ n: 5 }, 5, top.epoch]);
+    await world.api("history_remove", { channel });
+    const after = await read({ limit: -1 });
+    same("forgotten, but the position", [after.publications, after.offset, after.epoch], [[], 5, top.epoch]);
+  },
+
   async "has no hole and nothing twice while it subscribes and unsubscribes under a storm"(world) {
     const [subscriber, publisher] = [await client(world), await client(world)];
     const channel = fresh("storm");

@@ -132,6 +132,11 @@ impl<T: Default> Slab<T> {
         (0..self.grown).map(|index| &self.rows[index])
     }
 
+    /// The same from row `first` on, with their indices.
+    pub fn iter_from(&self, first: u32) -> impl Iterator<Item = (u32, &T)> {
+        (first..self.grown).map(|index| (index, &self.rows[index]))
+    }
+
     /// Bytes held, without what rows own on the heap.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -1,7 +1,10 @@
 //! The HTTP API for backends: `POST /api/<method>`, and all methods in one stream at `POST /api`.
 //!
 //! Requests and answers are those of Centrifugo's HTTP API, which existing client libraries speak.
+mod channels;
 mod error;
+mod history;
+mod info;
 mod key;
 mod method;
 mod publish;
@@ -55,7 +58,7 @@ async fn single<P: DataPlane>(State(app): State<Arc<App<P>>>, Path(name): Path<S
         Ok(call) => call,
         Err(error) => return undecodable(&error),
     };
-    match call.run(&app.plane).await {
+    match call.run(&app).await {
         Err(error) if as_status => json(error.status(), &error),
         reply => json(StatusCode::OK, &Answer::new(None, reply)),
     }
@@ -105,7 +108,7 @@ async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) 
     let mut lines = Vec::new();
     for (id, call) in commands {
         let reply = match call {
-            Some(call) => call.run(&app.plane).await,
+            Some(call) => call.run(&app).await,
             None => Err(ApiError::NOT_FOUND),
         };
         if !lines.is_empty() {

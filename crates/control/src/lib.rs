@@ -13,6 +13,7 @@ mod api;
 mod clock;
 mod connection;
 mod health;
+mod history;
 pub mod metric;
 mod metrics;
 mod page;
@@ -22,10 +23,13 @@ mod proxy;
 mod router;
 mod serve;
 mod settings;
+mod subjects;
 
+pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;
+pub use subjects::{Subjects, SubjectsError};
 
 /// The version in metrics and on the page.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -62,6 +62,7 @@ metrics! {
     OUTBOX_CONFLATED = Counter "ringcast_outbox_conflated_messages_total" "Publications that a newer one of their subject replaced under the policy conflate.";
     OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
 
+    SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";
     SUBSCRIPTIONS = Gauge "ringcast_subscriptions" "Subscriptions.";
     HISTORY = Gauge "ringcast_history_messages" "Publications held in histories.";

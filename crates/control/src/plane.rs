@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::Future;
 
 use crate::metric::Sample;
+use crate::{History, HistoryError, HistoryWanted, Subjects, SubjectsError};
 
 /// The shards, as the control plane sees them. A clone is a handle to the same shards.
 pub trait DataPlane: Clone + Send + Sync + 'static {
@@ -11,6 +12,24 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`PublishError`].
     fn publish(&self, request: Publish) -> impl Future<Output = Result<Accepted, PublishError>> + Send;
+
+    /// Reads from a subject's history.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn history(&self, wanted: HistoryWanted) -> impl Future<Output = Result<History, HistoryError>> + Send;
+
+    /// Forgets a subject's publications; its position stays.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn remove_history(&self, subject: String) -> impl Future<Output = Result<(), HistoryError>> + Send;
+
+    /// The subjects that have subscribers and whose names `glob` fits: `*` is any characters, `?` one; empty: all.
+    ///
+    /// # Errors
+    /// See [`SubjectsError`].
+    fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send;
 
     /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
     /// process and of the control plane are added here, not there.

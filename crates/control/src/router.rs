@@ -33,6 +33,8 @@ pub(crate) struct App<P> {
     answers: [AtomicU64; 500],
     /// The kernel's release, for the metrics.
     kernel: String,
+    /// The host's name, for the API.
+    pub(crate) host: String,
 }
 
 impl<P: DataPlane> App<P> {
@@ -45,6 +47,7 @@ impl<P: DataPlane> App<P> {
             room: Arc::new(Semaphore::new(settings.connections_max)),
             turned_away: AtomicU64::new(0),
             answers: [const { AtomicU64::new(0) }; 500],
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             settings,
         }

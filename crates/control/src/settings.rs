@@ -9,6 +9,8 @@ use base::units::MIB;
 pub struct ControlSettings {
     /// Publishing without a key, and the page with all it can do.
     pub dev: bool,
+    /// Names this run of the server in the API; different at each start.
+    pub uid: String,
     /// Keys of the HTTP API. Empty: nobody gets in, unless `dev`.
     pub api_keys: Vec<String>,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
@@ -29,6 +31,7 @@ impl Default for ControlSettings {
     fn default() -> Self {
         Self {
             dev: false,
+            uid: String::new(),
             api_keys: Vec::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             connections_max: 1_024,

@@ -87,10 +87,28 @@ impl History {
         self.entries.front().map(|entry| entry.publication.position.offset)
     }
 
+    /// Drops all publications.
+    pub(crate) fn clear(&mut self) {
+        self.entries = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// The entries, oldest first.
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Publication> {
+        self.entries.iter().map(|entry| &entry.publication)
+    }
+
+    /// The entries before `offset`, oldest first.
+    pub(crate) fn before(&self, offset: u64) -> impl DoubleEndedIterator<Item = &Publication> {
+        let first = self.first_offset().unwrap_or(0);
+        let count = usize::try_from(offset.saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len());
+        self.entries.range(..count).map(|entry| &entry.publication)
+    }
+
     /// The entries after `offset`, oldest first. Offsets of a subject are consecutive, so this is an index, not a search.
     pub(crate) fn after(&self, offset: u64) -> impl DoubleEndedIterator<Item = &Publication> {
         let first = self.first_offset().unwrap_or(0);
-        let skip = usize::try_from((offset + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skip = usize::try_from(offset.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.entries.iter().skip(skip).map(|entry| &entry.publication)
     }
 }

@@ -10,17 +10,21 @@
 #![warn(clippy::cast_possible_truncation)]
 extern crate alloc;
 
+mod excerpt;
 mod history;
 mod idempotency;
+mod listing;
 mod namespace;
 mod publication;
 mod subject;
 mod subscription;
 mod table;
 
+pub use excerpt::{Excerpt, ExcerptError, ExcerptQuery};
 pub use history::HistoryBounds;
 pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
-pub use namespace::{Namespace, OutboxPolicy, Pattern, PatternError};
+pub use listing::{Listing, glob_fits};
+pub use namespace::{Access, Namespace, OutboxPolicy, Pattern, PatternError};
 pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher};
 pub use subject::{SubjectError, subject_name};
 pub use subscription::Subscription;

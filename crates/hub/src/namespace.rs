@@ -27,8 +27,44 @@ pub struct Namespace {
     pub publish: bool,
     /// How much is kept for recovery; `None`: nothing.
     pub history: Option<HistoryBounds>,
+    /// Which clients may read the history.
+    pub history_access: Access,
     /// Overrides the server's outbox policy.
     pub outbox: Option<OutboxPolicy>,
+}
+
+impl Namespace {
+    /// A namespace in which clients may do nothing and nothing is kept.
+    #[must_use]
+    pub fn closed(pattern: Pattern) -> Self {
+        Self {
+            pattern,
+            subscribe: false,
+            publish: false,
+            history: None,
+            history_access: Access::default(),
+            outbox: None,
+        }
+    }
+}
+
+/// Which clients may ask something of a subject. Each field is an option of Centrifugo's.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Access {
+    /// Every client with a user.
+    pub client: bool,
+    /// Those with a user that are subscribed to it.
+    pub subscriber: bool,
+    /// Where one of the others is set: clients without a user too.
+    pub anonymous: bool,
+}
+
+impl Access {
+    /// Whether a client may.
+    #[must_use]
+    pub fn admits(self, is_anonymous: bool, is_subscribed: bool) -> bool {
+        (self.anonymous || !is_anonymous) && (self.client || self.subscriber && is_subscribed)
+    }
 }
 
 /// Names subjects by their dot-separated tokens: `*` stands for one token, a last `>` for one or more.
@@ -101,6 +137,15 @@ impl fmt::Display for Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn access_is_for_clients_or_subscribers_and_anonymous_alone_opens_nothing() {
+        let access = |client, subscriber, anonymous| Access { client, subscriber, anonymous };
+        assert!(access(true, false, false).admits(false, false) && !access(true, false, false).admits(true, true));
+        assert!(access(true, false, true).admits(true, false));
+        assert!(access(false, true, false).admits(false, true) && !access(false, true, true).admits(true, false));
+        assert!(access(false, true, true).admits(true, true) && !access(false, false, true).admits(true, true));
+    }
 
     #[test]
     fn patterns_match_by_token() {

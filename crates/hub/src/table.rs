@@ -25,6 +25,8 @@ pub struct Hub {
     history_bytes_max: usize,
     history_publications: usize,
     epochs: u32,
+    /// Subjects of this core's own that somebody is subscribed to, here or on another core.
+    subscribed: usize,
 }
 
 /// How much one recovery brings at most; more is a gap.
@@ -64,6 +66,7 @@ impl Hub {
             history_bytes_max,
             history_publications: 0,
             epochs: first_epoch,
+            subscribed: 0,
         }
     }
 
@@ -142,19 +145,19 @@ impl Hub {
 
     /// Remembers whether the owner has been asked for the subject.
     pub fn set_joined(&mut self, row: u32, joined: bool) {
-        self.subjects[row].joined = joined;
+        self.counted(row, |subject| subject.joined = joined);
     }
 
     // ---- watchers: which other cores want a subject that this core owns ----
 
     /// Core `shard` wants the subject.
     pub fn watch(&mut self, row: u32, shard: ShardId) {
-        self.subjects[row].watchers |= 1 << shard.0;
+        self.counted(row, |subject| subject.watchers |= 1 << shard.0);
     }
 
     /// Core `shard` wants it no more.
     pub fn unwatch(&mut self, row: u32, shard: ShardId) {
-        self.subjects[row].watchers &= !(1 << shard.0);
+        self.counted(row, |subject| subject.watchers &= !(1 << shard.0));
     }
 
     /// The cores that want it.
@@ -167,6 +170,15 @@ impl Hub {
         })
     }
 
+    /// Changes a subject and keeps the count of those that are subscribed to true. Where the owner has been asked, it counts.
+    fn counted(&mut self, row: u32, change: impl FnOnce(&mut Subject)) {
+        let subject = &mut self.subjects[row];
+        let is_counted = |subject: &Subject| !subject.joined && (subject.first != NONE || subject.watchers != 0);
+        let before = is_counted(subject);
+        change(subject);
+        self.subscribed = self.subscribed + usize::from(is_counted(subject)) - usize::from(before);
+    }
+
     // ---- subscriptions ----
 
     /// Subscribes `conn`; the new row is the head of the connection's list, before `sibling`.
@@ -176,7 +188,7 @@ impl Hub {
         if next != NONE {
             self.subscriptions[next].prev = row;
         }
-        self.subjects[subject].first = row;
+        self.counted(subject, |subject| subject.first = row);
         row
     }
 
@@ -193,7 +205,7 @@ impl Hub {
             self.subscriptions[at].sibling = gone.sibling;
         }
         if gone.prev == NONE {
-            self.subjects[gone.subject].first = gone.next;
+            self.counted(gone.subject, |subject| subject.first = gone.next);
         } else {
             self.subscriptions[gone.prev].next = gone.next;
         }
@@ -315,7 +327,17 @@ impl Hub {
         }
     }
 
-    fn trim(&mut self, row: u32, now: Instant) {
+    /// The subject's history, if it has one.
+    pub(crate) fn history(&self, row: u32) -> Option<&History> {
+        let at = self.history_row(row);
+        (at != NONE).then(|| &self.histories[at])
+    }
+
+    pub(crate) fn history_row(&self, row: u32) -> u32 {
+        self.subjects[row].history
+    }
+
+    pub(crate) fn trim(&mut self, row: u32, now: Instant) {
         let at = self.subjects[row].history;
         if let Some(bounds) = self.history_bounds(row).filter(|_| at != NONE) {
             self.account(at, |history| history.trim(&bounds, now));
@@ -323,7 +345,7 @@ impl Hub {
     }
 
     /// Changes a history and keeps the core's sums true.
-    fn account(&mut self, at: u32, change: impl FnOnce(&mut History)) {
+    pub(crate) fn account(&mut self, at: u32, change: impl FnOnce(&mut History)) {
         let history = &mut self.histories[at];
         self.history_bytes -= history.bytes();
         self.history_publications -= history.len();
@@ -388,6 +410,16 @@ impl Hub {
     #[must_use]
     pub fn subjects(&self) -> usize {
         self.subjects.len()
+    }
+
+    /// Subjects that this core owns and that somebody is subscribed to, on whatever core.
+    #[must_use]
+    pub fn subjects_subscribed(&self) -> usize {
+        self.subscribed
+    }
+
+    pub(crate) fn subjects_from(&self, first: u32) -> impl Iterator<Item = (u32, &Subject)> {
+        self.subjects.iter_from(first)
     }
 
     /// Subscriptions on this core.

@@ -10,4 +10,4 @@ pub use request::{
     Command, Connect, History, Presence, PresenceStats, Publish, Refresh, Request, Rpc, Send, Since, SubRefresh,
     Subscribe, Unsubscribe,
 };
-pub use result::{ClientInfo, ConnectResult, Data, Publication, RefreshResult, SubscribeResult};
+pub use result::{ClientInfo, ConnectResult, Data, HistoryResult, Publication, RefreshResult, SubscribeResult};

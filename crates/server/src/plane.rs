@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
-use control::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+use control::{
+    Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State, Subjects,
+    SubjectsError,
+};
 use hub::{Draft, Extra, Kind, Position};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
@@ -23,11 +26,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Plane {
     pub(crate) desk: Arc<Desk>,
     pub(crate) key: SubjectKey,
+    /// Names this run of the server.
+    pub(crate) uid: u64,
     pub(crate) payload_bytes_max: usize,
 }
 
 impl Plane {
-    async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
+    pub(crate) async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
         let pending = self.desk.ask(shard, command)?;
         tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await.ok()?
     }
@@ -50,12 +55,17 @@ impl Plane {
                 .map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key.into()) })),
         };
         // Straight to the owner: a hop less.
+        let answer = self.ask_owner(&subject, Command::Publish { subject: subject.clone(), draft }).await;
+        let Some(Answer::Published(position)) = answer else {
+            return Err(PublishError::Unavailable);
+        };
+        Ok(accepted(&subject, position))
+    }
+
+    /// Sends a command about a subject to its owner.
+    pub(crate) async fn ask_owner(&self, subject: &str, command: Command) -> Option<Answer> {
         let owner = self.key.hash(subject.as_bytes()).owner(self.desk.shards());
-        let reply = self.ask(owner, Command::Publish { subject: subject.clone(), draft }).await;
-        match reply.map(|reply| reply.answer) {
-            Some(Answer::Published(position)) => Ok(accepted(&subject, position)),
-            Some(Answer::Report(_)) | None => Err(PublishError::Unavailable),
-        }
+        self.ask(owner, command).await.map(|reply| reply.answer)
     }
 
     async fn all_samples(&self) -> Vec<Sample> {
@@ -75,6 +85,18 @@ impl Plane {
 impl DataPlane for Plane {
     fn publish(&self, request: Publish) -> impl Future<Output = Result<Accepted, PublishError>> + Send {
         self.publish_checked(request)
+    }
+
+    fn history(&self, wanted: HistoryWanted) -> impl Future<Output = Result<History, HistoryError>> + Send {
+        self.read_history(wanted)
+    }
+
+    fn remove_history(&self, subject: String) -> impl Future<Output = Result<(), HistoryError>> + Send {
+        self.forget_history(subject)
+    }
+
+    fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send {
+        self.list_subjects(glob)
     }
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {
@@ -110,6 +132,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_DROPPED, report.outbox_dropped),
         (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
+        (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),
         (&metric::HISTORY, report.history_publications),

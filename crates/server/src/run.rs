@@ -125,6 +125,7 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     let shards = shards.clamp(1, ShardId::COUNT_MAX);
     let key = entropy::subject_key().map_err(StartError::system("read entropy"))?;
 
+    let uid = entropy::seed().map_err(StartError::system("read entropy"))?;
     let rings = (0..shards).map(|_| Ring::new()).collect::<Result<Vec<_>, _>>()?;
     let features = rings[0].features();
     let beds = Beds::new(rings.iter().map(Ring::address));
@@ -174,7 +175,7 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane { desk, key, payload_bytes_max: settings.limits.payload_bytes };
+    let plane = Plane { desk, key, uid, payload_bytes_max: settings.limits.payload_bytes };
     let (leave, left) = mpsc::unbounded_channel();
     let control = Control { plane, delivered, settings, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());
@@ -316,6 +317,7 @@ impl Control {
         let (drain, mut draining) = watch::channel(false);
         let settings = ControlSettings {
             dev: self.settings.dev,
+            uid: format!("{:016x}", self.plane.uid),
             api_keys: self.settings.api_keys.clone(),
             data_address: reachable(self.address),
             head_timeout: self.settings.limits.head_timeout,

@@ -127,11 +127,10 @@ impl Settings {
                 age: DEV_HISTORY_AGE,
             });
             self.namespaces.push(Namespace {
-                pattern: Pattern::everything(),
                 subscribe: true,
                 publish: true,
                 history,
-                outbox: None,
+                ..Namespace::closed(Pattern::everything())
             });
         }
         if let Some(address) = flags.address {

@@ -241,7 +241,11 @@ impl Core {
         for (ticket, command) in self.commands.try_iter().take(COMMANDS_PER_TURN) {
             match command {
                 Command::Drain { .. } => self.world.leave(),
-                Command::Publish { .. } | Command::Report => {}
+                Command::Publish { .. }
+                | Command::History { .. }
+                | Command::RemoveHistory { .. }
+                | Command::Subjects { .. }
+                | Command::Report => {}
             }
             self.shard.handle(Input::Command { ticket, command }, now, &mut self.world);
             handled += 1;

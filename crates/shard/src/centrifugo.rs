@@ -17,6 +17,7 @@ use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
 use crate::encode::{message, push};
+use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::report::Refusal;
 use crate::shard::Shard;
@@ -34,6 +35,8 @@ pub(crate) enum Waiting {
     Subscribe { id: u32, row: u32, recover: Option<Since> },
     /// `publish`.
     Publish { id: u32 },
+    /// `history`.
+    History { id: u32 },
 }
 
 /// From where a client wants to recover.
@@ -66,7 +69,17 @@ impl Shard {
     /// The commands of one message, or those of it that had to wait.
     pub(crate) fn on_commands(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
         let mut commands = json::commands(message);
-        while let Some(command) = commands.next() {
+        loop {
+            // Replies may be many times longer than their commands: who doesn't read them is not served.
+            self.stall_if_full(conn, world);
+            let rest = commands.rest();
+            if !rest.is_empty() && self.conns.rows[conn.0].flags.has(Flags::STALLED) {
+                self.conns.lend(conn).commands = rest.into();
+                return;
+            }
+            let Some(command) = commands.next() else {
+                return;
+            };
             let next = match command {
                 Ok(command) => self.on_command(conn, command, now, world),
                 Err(_) => Next::Disconnect(Disconnect::BadRequest),
@@ -88,7 +101,6 @@ impl Shard {
                 }
             }
         }
-        self.stall_if_full(conn, world);
     }
 
     /// One command: the gate of section 2.4, then by kind.
@@ -102,7 +114,8 @@ impl Shard {
             Request::Subscribe(subscribe) => self.on_subscribe(conn, id, &subscribe, now, world),
             Request::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, id, &unsubscribe.channel, world),
             Request::Publish(publish) => self.on_publish(conn, id, &publish, now, world),
-            Request::Presence(_) | Request::PresenceStats(_) | Request::History(_) | Request::Rpc(_) => {
+            Request::History(history) => self.on_history(conn, id, &history, now, world),
+            Request::Presence(_) | Request::PresenceStats(_) | Request::Rpc(_) => {
                 self.reply_error(conn, id, ErrorCode::NotAvailable)
             }
             Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
@@ -173,14 +186,7 @@ impl Shard {
         }
         let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
         let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
-        let since = recover.map(|since| {
-            // An empty epoch matches any (section 4.4); one that is none of ours matches none.
-            let epoch = match &*subscribe.epoch {
-                "" => Position::ANY_EPOCH,
-                text => epoch::read(text).unwrap_or(Position::NO_EPOCH),
-            };
-            Position { epoch, offset: since.offset }
-        });
+        let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
         let conn_row = &mut self.conns.rows[conn.0];
         conn_row.phase = Phase::Asked;
         let waiter = Waiter::Conn { conn, generation: conn_row.generation };
@@ -249,9 +255,7 @@ impl Shard {
             ..SubscribeResult::default()
         };
         self.reply(conn, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
-        self.conns.rows[conn.0].phase = Phase::Open;
-        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.wake(conn);
+        self.answered(conn, now);
     }
 
     fn on_unsubscribe(&mut self, conn: ConnId, id: u32, channel: &str, world: &mut impl Effects) -> Next {
@@ -314,12 +318,17 @@ impl Shard {
             return;
         };
         self.reply(conn, |out| json::reply_publish(out, id));
+        self.answered(conn, now);
+    }
+
+    /// After the reply to a command that waited: the connection goes on.
+    pub(crate) fn answered(&mut self, conn: ConnId, now: Instant) {
         self.conns.rows[conn.0].phase = Phase::Open;
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
         self.wake(conn);
     }
 
-    fn next_by_phase(&self, conn: ConnId) -> Next {
+    pub(crate) fn next_by_phase(&self, conn: ConnId) -> Next {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 

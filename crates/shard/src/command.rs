@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Draft, Position};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Listing, Position};
 
 use crate::report::Report;
 
@@ -21,6 +21,25 @@ pub enum Command {
         /// What.
         draft: Draft,
     },
+    /// Read from a subject's history; answered by [`Answer::History`]. Any shard takes it.
+    History {
+        /// The subject: valid.
+        subject: SubjectName,
+        /// Which part.
+        query: ExcerptQuery,
+    },
+    /// Forget a subject's publications, not its position; answered by [`Answer::HistoryRemoved`]. For the subject's owner.
+    RemoveHistory {
+        /// The subject: valid.
+        subject: SubjectName,
+    },
+    /// List subjects that have subscribers on this shard; answered by [`Answer::Subjects`], a piece at a time.
+    Subjects {
+        /// Which; see [`hub::glob_fits`].
+        glob: Box<str>,
+        /// Where the piece begins: 0, or what the last one said.
+        from: u32,
+    },
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
@@ -36,6 +55,12 @@ pub enum Command {
 pub enum Answer {
     /// To [`Command::Publish`].
     Published(Position),
+    /// To [`Command::History`].
+    History(Result<Excerpt, ExcerptError>),
+    /// To [`Command::RemoveHistory`].
+    HistoryRemoved(Result<(), ExcerptError>),
+    /// To [`Command::Subjects`].
+    Subjects(Listing),
     /// To [`Command::Report`].
     Report(Box<Report>),
 }

@@ -58,6 +58,8 @@ pub struct Limits {
     pub subscriptions_per_connection: usize,
     /// Most publications that one recovery brings; more is a gap.
     pub recovery_publications: u32,
+    /// Most publications that one `history` of a client brings.
+    pub history_publications: u32,
     /// Longest time a long poll may ask to wait.
     pub poll_timeout: Duration,
     /// Most bytes of all histories of this shard.
@@ -95,6 +97,7 @@ impl Default for Limits {
             payload_bytes: MIB,
             subscriptions_per_connection: 128,
             recovery_publications: 300,
+            history_publications: 300,
             poll_timeout: Duration::from_secs(120),
             history_bytes: GIB,
         }

@@ -29,6 +29,7 @@ mod conn;
 mod credentials;
 mod decode;
 mod encode;
+mod excerpt;
 mod handshake;
 mod heartbeat;
 mod hop;

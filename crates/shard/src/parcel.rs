@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, SubjectName};
-use hub::{Draft, Position, Publication, RecoveryBounds};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Position, Publication, RecoveryBounds};
 
 use crate::command::Ticket;
 
@@ -78,6 +78,15 @@ pub enum Parcel {
         /// The subject.
         subject: SubjectName,
     },
+    /// Request: read from the subject's history.
+    Excerpt {
+        /// The subject.
+        subject: SubjectName,
+        /// Which part.
+        query: Box<ExcerptQuery>,
+        /// Who asked.
+        waiter: Waiter,
+    },
     /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
     /// `recovered`; every later one comes after it.
     Joined {
@@ -111,6 +120,13 @@ pub enum Parcel {
         /// Where the publication stands.
         position: Position,
     },
+    /// Delivery: the answer to [`Parcel::Excerpt`].
+    Excerpted {
+        /// Who asked.
+        waiter: Waiter,
+        /// What was read.
+        excerpt: Box<Result<Excerpt, ExcerptError>>,
+    },
 }
 
 /// Where a subject stands, and what a subscriber missed.
@@ -129,10 +145,12 @@ impl Parcel {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } => Lane::Request,
-            Self::Joined { .. } | Self::Deliver { .. } | Self::Counted { .. } | Self::Published { .. } => {
-                Lane::Delivery
-            }
+            Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Excerpt { .. } => Lane::Request,
+            Self::Joined { .. }
+            | Self::Deliver { .. }
+            | Self::Counted { .. }
+            | Self::Published { .. }
+            | Self::Excerpted { .. } => Lane::Delivery,
         }
     }
 }

@@ -176,6 +176,8 @@ pub struct Report {
     pub refusals: [u64; Refusal::ALL.len()],
     /// Subjects known to the shard now.
     pub subjects: u64,
+    /// Subjects that the shard owns and that somebody is subscribed to now, on whatever shard.
+    pub subjects_subscribed: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
     /// Publications in histories now.

@@ -215,6 +215,11 @@ impl Shard {
             }
             Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),
             Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
+            Parcel::Excerpt { subject, query, waiter } => {
+                let excerpt = Box::new(self.excerpt(&subject, &query, now));
+                self.mail.send(from, Parcel::Excerpted { waiter, excerpt }, world);
+            }
+            Parcel::Excerpted { waiter, excerpt } => self.excerpted(waiter, *excerpt, now, world),
         }
     }
 

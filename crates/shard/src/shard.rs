@@ -280,6 +280,17 @@ impl Shard {
                 let receipt = Receipt::Position(Waiter::Command(ticket));
                 self.publish(&subject, draft, receipt, now, world);
             }
+            Command::History { subject, query } => {
+                self.ask_excerpt(&subject, &query, Waiter::Command(ticket), now, world);
+            }
+            Command::RemoveHistory { subject } => {
+                let removed = self.remove_history(&subject);
+                world.answer(ticket, Answer::HistoryRemoved(removed));
+            }
+            Command::Subjects { glob, from } => {
+                let listing = self.hub.subscribed(&glob, from, crate::limits::LISTED_ROWS_MAX);
+                world.answer(ticket, Answer::Subjects(listing));
+            }
             Command::Report => {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));
@@ -395,6 +406,7 @@ impl Shard {
             hops_in: self.hops_in,
             backlog_parcels: count(self.mail.waiting()),
             subjects: count(self.hub.subjects()),
+            subjects_subscribed: count(self.hub.subjects_subscribed()),
             subscriptions: count(self.hub.subscriptions()),
             history_publications: count(self.hub.history_publications()),
             memory_connections: count(self.conns.rows.bytes() + sessions),

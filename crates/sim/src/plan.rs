@@ -93,11 +93,10 @@ impl Plan {
     /// What shard `shard` is told.
     pub(crate) fn config(&self, shard: ShardId) -> ShardConfig {
         let everything = Namespace {
-            pattern: Pattern::everything(),
             subscribe: true,
             publish: true,
             history: self.history,
-            outbox: None,
+            ..Namespace::closed(Pattern::everything())
         };
         ShardConfig {
             shard,

@@ -296,6 +296,7 @@ impl Run {
                         self.model.confirm(number, self.cluster.now);
                     }
                     Answer::Report(report) => self.examine_report(&report),
+                    Answer::History(_) | Answer::HistoryRemoved(_) | Answer::Subjects(_) => {}
                 }
             }
         }
@@ -331,6 +332,7 @@ fn nothing_is_left(shard: ShardId, report: &Report, now: Instant) {
     let gauges = [
         ("connections", report.connections.iter().sum()),
         ("subjects", report.subjects),
+        ("subscribed subjects", report.subjects_subscribed),
         ("subscriptions", report.subscriptions),
         ("history", report.history_publications),
         ("outbox bytes", report.outbox_bytes),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::PublishError;
+use crate::{HistoryError, PublishError, SubjectsError};
 
 /// `{"code":…,"message":…}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -16,6 +16,9 @@ pub(crate) struct ApiError {
 impl ApiError {
     pub(crate) const INTERNAL: Self = Self::new(100, "internal server error");
     pub(crate) const NOT_FOUND: Self = Self::new(104, "not found");
+
+    const UNKNOWN_CHANNEL: Self = Self::new(102, "unknown channel");
+    const UNRECOVERABLE: Self = Self::new(112, "unrecoverable position");
 
     const fn new(code: u16, message: &'static str) -> Self {
         Self { code, message: Cow::Borrowed(message) }
@@ -48,6 +51,27 @@ impl From<PublishError> for ApiError {
         match error {
             PublishError::BadSubject(_) | PublishError::TooLarge { .. } => Self::bad_request(&error.to_string()),
             PublishError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<HistoryError> for ApiError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::BadSubject(_) => Self::bad_request(&error.to_string()),
+            HistoryError::UnknownSubject => Self::UNKNOWN_CHANNEL,
+            HistoryError::NotKept => Self::not_available("the subject keeps no history"),
+            HistoryError::OtherEpoch => Self::UNRECOVERABLE,
+            HistoryError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<SubjectsError> for ApiError {
+    fn from(error: SubjectsError) -> Self {
+        match error {
+            SubjectsError::TooMany => Self::bad_request(&error.to_string()),
+            SubjectsError::Unavailable => Self::INTERNAL,
         }
     }
 }

@@ -3,8 +3,12 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::DataPlane;
+use crate::router::App;
 
+use super::channels::Channels;
 use super::error::ApiError;
+use super::history::{History, HistoryRemove};
+use super::info::Info;
 use super::publish::{Broadcast, Publish};
 
 /// What a method answers.
@@ -14,6 +18,10 @@ pub(crate) type Reply = Result<Box<RawValue>, ApiError>;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Method {
     Broadcast,
+    Channels,
+    History,
+    HistoryRemove,
+    Info,
     Publish,
 }
 
@@ -21,6 +29,10 @@ pub(crate) enum Method {
 #[derive(Debug)]
 pub(crate) enum Call {
     Broadcast(Broadcast),
+    Channels(Channels),
+    History(History),
+    HistoryRemove(HistoryRemove),
+    Info(Info),
     Publish(Publish),
 }
 
@@ -29,6 +41,10 @@ impl Method {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "broadcast" => Some(Self::Broadcast),
+            "channels" => Some(Self::Channels),
+            "history" => Some(Self::History),
+            "history_remove" => Some(Self::HistoryRemove),
+            "info" => Some(Self::Info),
             "publish" => Some(Self::Publish),
             _ => None,
         }
@@ -41,15 +57,23 @@ impl Call {
         let params = if params.get() == "null" { "{}" } else { params.get() };
         Ok(match method {
             Method::Broadcast => Self::Broadcast(serde_json::from_str(params)?),
+            Method::Channels => Self::Channels(serde_json::from_str(params)?),
+            Method::History => Self::History(serde_json::from_str(params)?),
+            Method::HistoryRemove => Self::HistoryRemove(serde_json::from_str(params)?),
+            Method::Info => Self::Info(serde_json::from_str(params)?),
             Method::Publish => Self::Publish(serde_json::from_str(params)?),
         })
     }
 
     /// Validates and runs it.
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Reply {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Reply {
         match self {
-            Self::Broadcast(params) => params.run(plane).await.and_then(|result| raw(&result)),
-            Self::Publish(params) => params.run(plane).await.and_then(|result| raw(&result)),
+            Self::Broadcast(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::Channels(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::History(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::HistoryRemove(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::Info(params) => raw(&params.run(app).await),
+            Self::Publish(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
         }
     }
 }

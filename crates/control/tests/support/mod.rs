@@ -9,13 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use control::metric::{self, Sample};
-use control::{Accepted, ControlSettings, DataPlane, Handed, Publish, PublishError, State};
+use control::{
+    Accepted, ControlSettings, DataPlane, Handed, History, HistoryError, HistoryWanted, Kept, PayloadKind, Publish,
+    PublishError, State, Subjects, SubjectsError,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Records publications; refuses subjects that say so.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     pub(crate) published: Arc<Mutex<Vec<Publish>>>,
+    pub(crate) wanted: Arc<Mutex<Vec<HistoryWanted>>>,
+    pub(crate) removed: Arc<Mutex<Vec<String>>>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) scrapes: Arc<Mutex<u32>>,
 }
@@ -31,6 +36,41 @@ impl DataPlane for Recorder {
         let mut published = self.published.lock().unwrap();
         published.push(request);
         Ok(Accepted { offset: published.len() as u64, epoch: "e".into(), position: format!("e-{}", published.len()) })
+    }
+
+    async fn history(&self, wanted: HistoryWanted) -> Result<History, HistoryError> {
+        refused(&wanted.subject)?;
+        let kept = |payload: &[u8], kind, offset, client: Option<&str>| Kept {
+            payload: payload.into(),
+            kind,
+            offset,
+            publisher: client.map(|client| (String::new(), client.into())),
+        };
+        let publications = if wanted.subject == "empty" {
+            Vec::new()
+        } else {
+            vec![
+                kept(b"{\"a\":1}", PayloadKind::Text, 1, None),
+                kept(b"text", PayloadKind::Text, 2, Some("c")),
+                kept(b"\xff\0", PayloadKind::Binary, 3, None),
+            ]
+        };
+        self.wanted.lock().unwrap().push(wanted);
+        Ok(History { offset: publications.len() as u64, publications, epoch: "e".into() })
+    }
+
+    async fn remove_history(&self, subject: String) -> Result<(), HistoryError> {
+        refused(&subject)?;
+        self.removed.lock().unwrap().push(subject);
+        Ok(())
+    }
+
+    async fn subjects(&self, glob: String) -> Result<Subjects, SubjectsError> {
+        match glob.as_str() {
+            "away" => Err(SubjectsError::Unavailable),
+            "*" => Err(SubjectsError::TooMany),
+            _ => Ok([(format!("b{glob}"), 2), ("a".into(), 1)].into()),
+        }
     }
 
     async fn samples(&self) -> Vec<Sample> {
@@ -56,6 +96,18 @@ impl DataPlane for Recorder {
     }
 }
 
+/// Subjects whose history is refused.
+fn refused(subject: &str) -> Result<(), HistoryError> {
+    match subject {
+        "bad" => Err(HistoryError::BadSubject("it says so".into())),
+        "unknown" => Err(HistoryError::UnknownSubject),
+        "off" => Err(HistoryError::NotKept),
+        "other" => Err(HistoryError::OtherEpoch),
+        "away" => Err(HistoryError::Unavailable),
+        _ => Ok(()),
+    }
+}
+
 /// A running control plane.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -69,8 +121,13 @@ impl Server {
     pub(crate) fn start(settings: ControlSettings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let recorder =
-            Recorder { published: Arc::default(), state: Arc::new(Mutex::new(State::Ready)), scrapes: Arc::default() };
+        let recorder = Recorder {
+            published: Arc::default(),
+            wanted: Arc::default(),
+            removed: Arc::default(),
+            state: Arc::new(Mutex::new(State::Ready)),
+            scrapes: Arc::default(),
+        };
         let (to_control, handed) = mpsc::channel(64);
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
@@ -186,6 +243,10 @@ impl Peer {
 
     /// True if the server has closed and sent nothing before.
     pub(crate) fn is_closed(&mut self) -> bool {
-        matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
+        match self.0.read(&mut [0]) {
+            Ok(count) => count == 0,
+            // The time-out of a read says nothing of the connection.
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
     }
 }

@@ -7,7 +7,7 @@ use base::Prng;
 use core::time::Duration;
 
 fn hub(history: Option<HistoryBounds>, bytes_max: usize) -> Hub {
-    let namespace = Namespace { pattern: Pattern::everything(), subscribe: true, publish: true, history, outbox: None };
+    let namespace = Namespace { subscribe: true, publish: true, history, ..Namespace::closed(Pattern::everything()) };
     Hub::new(SubjectKey([7, 9]), alloc::vec![namespace], bytes_max, 100)
 }
 

@@ -83,3 +83,12 @@ pub struct SubscribeResult<'a> {
     /// True if the client had asked to recover.
     pub was_recovering: bool,
 }
+
+/// To `history`; the publications are handed in beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistoryResult<'a> {
+    /// The epoch's text. Written even if empty.
+    pub epoch: &'a str,
+    /// The channel's newest offset. Written even if 0.
+    pub offset: u64,
+}

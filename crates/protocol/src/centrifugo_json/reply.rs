@@ -1,7 +1,7 @@
 //! Replies: one for each command with an id.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ConnectResult, ErrorCode, Publication, RefreshResult, SubscribeResult};
+use crate::centrifugo::{ConnectResult, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult};
 use crate::centrifugo_json::push::write_publication;
 use crate::json::Object;
 
@@ -35,13 +35,7 @@ pub fn reply_subscribe<'a>(
     subscribe.text_unless_empty("epoch", result.epoch);
     let mut recovered = recovered.into_iter().peekable();
     if recovered.peek().is_some() {
-        let out = subscribe.key("publications");
-        let mut separator = b'[';
-        for publication in recovered {
-            out.push(core::mem::replace(&mut separator, b','));
-            write_publication(out, &publication);
-        }
-        out.push(b']');
+        write_publications(subscribe.key("publications"), recovered);
     }
     subscribe.flag_if_set("recovered", result.recovered);
     subscribe.number_unless_zero("offset", result.offset);
@@ -50,6 +44,33 @@ pub fn reply_subscribe<'a>(
     subscribe.flag_if_set("was_recovering", result.was_recovering);
     subscribe.close();
     reply.close();
+}
+
+/// Appends the reply to `history`. All members are there even if nothing is.
+pub fn reply_history<'a>(
+    out: &mut Vec<u8>,
+    id: u32,
+    result: &HistoryResult<'_>,
+    publications: impl IntoIterator<Item = Publication<'a>>,
+) {
+    let mut reply = open(out, id);
+    let mut history = reply.object("history");
+    write_publications(history.key("publications"), publications);
+    history.text("epoch", result.epoch);
+    history.number("offset", result.offset);
+    history.close();
+    reply.close();
+}
+
+fn write_publications<'a>(out: &mut Vec<u8>, publications: impl IntoIterator<Item = Publication<'a>>) {
+    out.push(b'[');
+    for (at, publication) in publications.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_publication(out, &publication);
+    }
+    out.push(b']');
 }
 
 /// Appends the reply to `unsubscribe`.

@@ -8,7 +8,7 @@ use base::ShardId;
 use base::units::{GIB, KIB, MIB};
 use figment::Figment;
 use figment::providers::{Env, Format, Json, Serialized, Toml, Yaml};
-use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
+use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use serde::{Deserialize, Serialize};
 use shard::{Heartbeat, Limits, Outbox};
 
@@ -69,6 +69,7 @@ struct LimitKeys {
     body_bytes: u64,
     subjects_per_connection: u64,
     recovery_publications: u64,
+    history_publications: u64,
     poll_timeout_ms: u64,
     /// Of all shards together.
     history_bytes: u64,
@@ -122,6 +123,12 @@ struct NamespaceKeys {
     subscribe: bool,
     #[serde(default)]
     publish: bool,
+    #[serde(default)]
+    allow_history_for_client: bool,
+    #[serde(default)]
+    allow_history_for_subscriber: bool,
+    #[serde(default)]
+    allow_history_for_anonymous: bool,
     history: Option<HistoryKeys>,
     outbox: Option<Policy>,
 }
@@ -169,6 +176,7 @@ impl Default for LimitKeys {
             body_bytes: whole(limits.payload_bytes),
             subjects_per_connection: whole(limits.subscriptions_per_connection),
             recovery_publications: limits.recovery_publications.into(),
+            history_publications: limits.history_publications.into(),
             poll_timeout_ms: millis(limits.poll_timeout),
             history_bytes: whole(limits.history_bytes),
         }
@@ -307,6 +315,7 @@ impl LimitKeys {
                 0,
                 1 << 20,
             )?),
+            history_publications: small(within("limits.history_publications", self.history_publications, 0, 1 << 20)?),
             poll_timeout: time("limits.poll_timeout_ms", self.poll_timeout_ms, 1_000, DAY_MS)?,
             history_bytes: bytes("limits.history_bytes", self.history_bytes, MIB, 1 << 42)?,
         })
@@ -328,7 +337,18 @@ impl NamespaceKeys {
             None => None,
         };
         let outbox = self.outbox.map(OutboxPolicy::from);
-        Ok(Namespace { pattern, subscribe: self.subscribe, publish: self.publish, history, outbox })
+        Ok(Namespace {
+            pattern,
+            subscribe: self.subscribe,
+            publish: self.publish,
+            history,
+            history_access: Access {
+                client: self.allow_history_for_client,
+                subscriber: self.allow_history_for_subscriber,
+                anonymous: self.allow_history_for_anonymous,
+            },
+            outbox,
+        })
     }
 }
 

@@ -66,6 +66,15 @@ fn a_file_may_be_toml_yaml_or_json() {
 }
 
 #[test]
+fn a_namespace_says_who_may_read_its_history() {
+    let text = "[[namespace]]\npattern = \"a\"\nallow_history_for_client = true\nallow_history_for_anonymous = true";
+    let access = load(".toml", text).unwrap().namespaces[0].history_access;
+    assert_eq!((access.client, access.subscriber, access.anonymous), (true, false, true));
+    let plural = "[[namespace]]\npattern = \"a\"\nallow_history_for_clients = true";
+    assert!(refusal(plural).ends_with("allow_history_for_client'?"), "{}", refusal(plural));
+}
+
+#[test]
 fn a_key_that_does_not_exist_is_refused_with_the_one_that_was_meant() {
     assert_eq!(refusal("[server]\nprot = 1"), "there is no setting 'server.prot'; did you mean 'server.port'?");
     assert_eq!(refusal("[limit]\nhead_bytes = 1024"), "there is no setting 'limit'; did you mean 'limits'?");

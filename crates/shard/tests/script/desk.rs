@@ -101,11 +101,9 @@ pub(crate) fn dev() -> ShardConfig {
 pub(crate) fn namespace(pattern: &str, history: u32) -> Namespace {
     let bounds = HistoryBounds { count: history, bytes: 1 << 20, age: Duration::from_secs(60) };
     Namespace {
-        pattern: Pattern::parse(pattern).unwrap(),
         subscribe: true,
-        publish: false,
         history: (history > 0).then_some(bounds),
-        outbox: None,
+        ..Namespace::closed(Pattern::parse(pattern).unwrap())
     }
 }
 

@@ -12,18 +12,18 @@ fn begun(desk: &mut Desk) -> ConnId {
     conn
 }
 
-fn open(desk: &mut Desk) -> ConnId {
+pub(crate) fn open(desk: &mut Desk) -> ConnId {
     let conn = begun(desk);
     desk.say(conn, frame(0x81, "{\"id\":1,\"connect\":{}}"));
     conn
 }
 
-fn say(desk: &mut Desk, conn: ConnId, command: &str) -> String {
+pub(crate) fn say(desk: &mut Desk, conn: ConnId, command: &str) -> String {
     text_of(&desk.say(conn, frame(0x81, command))).to_owned()
 }
 
 /// All lines of all text frames.
-fn lines(mut bytes: &[u8]) -> Vec<String> {
+pub(crate) fn lines(mut bytes: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     while bytes.len() > 1 && bytes[0] == 0x81 {
         let (start, length) = match bytes[1] {

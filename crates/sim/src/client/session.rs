@@ -18,6 +18,7 @@ enum Asked {
     Subscribe { subject: usize, since: Option<Place> },
     Unsubscribe { subject: usize },
     Publish { number: u32 },
+    History { subject: usize, limit: i64, reverse: bool },
 }
 
 #[derive(Default, Debug)]
@@ -44,7 +45,7 @@ impl Session {
         let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
         let channel = scene.plan.subjects[subject].name.clone();
         let is_wanted = self.wanted.contains(&subject);
-        match scene.random.below(4) {
+        match scene.random.below(5) {
             0 | 1 if !is_wanted => {
                 self.wanted.push(subject);
                 // The place where it left off, and sometimes none.
@@ -68,7 +69,31 @@ impl Session {
                 let publish = json!({ "publish": { "channel": channel, "data": data } });
                 Some(self.ask(Asked::Publish { number }, publish))
             }
+            4 if scene.plan.history.is_some() => {
+                let limit = [0, 1, 3, -1][usize::try_from(scene.random.below(4)).unwrap_or(0)];
+                let reverse = scene.random.one_in(2);
+                let history = json!({ "channel": channel, "limit": limit, "reverse": reverse });
+                Some(self.ask(Asked::History { subject, limit, reverse }, json!({ "history": history })))
+            }
             _ => None,
+        }
+    }
+
+    /// What was kept comes without a hole, down from the top if reversed, and is of the subject.
+    fn told(subject: usize, limit: i64, reverse: bool, reply: &Value, scene: &mut Scene<'_>) {
+        let top = reply["offset"].as_u64().expect("a history tells the top");
+        let list = reply["publications"].as_array().expect("a history tells its publications");
+        assert!(u64::try_from(limit).is_err() || list.len() as u64 <= limit.unsigned_abs(), "{reply}");
+        let offset = |one: &Value| one["offset"].as_u64().expect("what was kept has an offset");
+        for pair in list.windows(2) {
+            let (first, second) = if reverse { (&pair[1], &pair[0]) } else { (&pair[0], &pair[1]) };
+            assert_eq!(offset(first) + 1, offset(second), "{reply}");
+        }
+        assert!(list.iter().all(|one| offset(one) <= top), "{reply}");
+        assert!(!reverse || list.first().is_none_or(|newest| offset(newest) == top), "{reply}");
+        for publication in list {
+            let (number, other) = recognize(&publication["data"], scene.model);
+            assert_eq!(subject, other, "publication {number} is in another channel's history");
         }
     }
 
@@ -90,6 +115,9 @@ impl Session {
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
                 self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
+            }
+            Asked::History { subject, limit, reverse } => {
+                Self::told(subject, limit, reverse, &said["history"], scene);
             }
             Asked::Publish { number } => {
                 assert!(said["publish"].is_object(), "{said}");

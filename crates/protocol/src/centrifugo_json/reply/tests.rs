@@ -51,6 +51,20 @@ fn subscribe() {
 }
 
 #[test]
+fn a_history_is_all_there_even_if_empty() {
+    let empty = HistoryResult::default();
+    let want = r#"{"id":9,"history":{"publications":[],"epoch":"","offset":0}}"#;
+    assert_eq!(written(|out| reply_history(out, 9, &empty, [])), want);
+    let result = HistoryResult { epoch: "kZbFqt", offset: 7 };
+    let kept = [publication(b"1", 6), publication(b"2", 7)];
+    let want = concat!(
+        r#"{"id":9,"history":{"publications":[{"data":1,"offset":6},{"data":2,"offset":7}],"#,
+        r#""epoch":"kZbFqt","offset":7}}"#
+    );
+    assert_eq!(written(|out| reply_history(out, 9, &result, kept)), want);
+}
+
+#[test]
 fn results_of_nothing_are_there_and_errors_have_words() {
     assert_eq!(written(|out| reply_publish(out, 4)), r#"{"id":4,"publish":{}}"#);
     assert_eq!(written(|out| reply_unsubscribe(out, 5)), r#"{"id":5,"unsubscribe":{}}"#);

@@ -1,0 +1,34 @@
+//! `channels`.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::DataPlane;
+
+use super::error::ApiError;
+
+/// Lists the subjects that have subscribers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Channels {
+    /// A glob; empty: all.
+    #[serde(default)]
+    pattern: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    channels: BTreeMap<String, Channel>,
+}
+
+#[derive(Debug, Serialize)]
+struct Channel {
+    num_clients: u64,
+}
+
+impl Channels {
+    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Listed, ApiError> {
+        let subjects = plane.subjects(self.pattern).await?;
+        let channels = subjects.into_iter().map(|(name, num_clients)| (name, Channel { num_clients })).collect();
+        Ok(Listed { channels })
+    }
+}

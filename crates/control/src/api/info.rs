@@ -1,0 +1,54 @@
+//! `info`.
+use serde::{Deserialize, Serialize};
+
+use crate::DataPlane;
+use crate::metric::{self, Metric, Sample};
+use crate::router::App;
+
+/// Tells of the nodes: of this one.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Info {}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Nodes {
+    nodes: [Node; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Node {
+    uid: String,
+    name: String,
+    version: &'static str,
+    /// Connections of all dialects that stay open, not those between two HTTP requests.
+    num_clients: u64,
+    num_subs: u64,
+    num_channels: u64,
+    /// In seconds.
+    uptime: u64,
+}
+
+impl Info {
+    pub(crate) async fn run<P: DataPlane>(self, app: &App<P>) -> Nodes {
+        let taken = app.snapshots.take(app).await;
+        let stays = |sample: &Sample| sample.labels.iter().all(|(name, value)| *name != "transport" || value != "http");
+        let sum = |metric: &'static Metric| {
+            let samples = taken.samples.iter().filter(|sample| std::ptr::eq(sample.metric, metric) && stays(sample));
+            whole(samples.map(|sample| sample.value).sum())
+        };
+        let node = Node {
+            uid: app.settings.uid.clone(),
+            name: format!("{}_{}", app.host, app.settings.data_address.port()),
+            version: crate::VERSION,
+            num_clients: sum(&metric::CONNECTIONS),
+            num_subs: sum(&metric::SUBSCRIPTIONS),
+            num_channels: sum(&metric::SUBSCRIBED),
+            uptime: app.clock.now().as_millis() / 1_000,
+        };
+        Nodes { nodes: [node] }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: not negative, and below 2^53")]
+fn whole(count: f64) -> u64 {
+    count as u64
+}
