@@ -117,7 +117,7 @@ const errors = [
   ["the same channel twice", '{"id":2,"subscribe":{"channel":"a"}}\n{"id":3,"subscribe":{"channel":"a"}}', 3, 105],
   ["a channel of 256 bytes", `{"id":2,"subscribe":{"channel":"${"x".repeat(256)}"}}`, 2, 107],
   ["publishing to 256 bytes", `{"id":2,"publish":{"channel":"${"x".repeat(256)}","data":1}}`, 2, 107],
-  ["history", '{"id":2,"history":{"channel":"a"}}', 2, 108],
+  ["history of another epoch", '{"id":2,"history":{"channel":"a","limit":1,"since":{"offset":1,"epoch":"xx"}}}', 2, 112],
   ["presence", '{"id":2,"presence":{"channel":"a"}}', 2, 108],
   ["presence stats", '{"id":2,"presence_stats":{"channel":"a"}}', 2, 108],
   ["rpc", '{"id":2,"rpc":{"method":"a"}}', 2, 108],

@@ -31,7 +31,7 @@ impl fmt::Display for Features {
             if has {
                 write!(out, ", {name}")?;
             } else {
-                write!(out, ", without {name} (kernel {since})")?;
+                write!(out, ", not \"{name}\" (kernel {since})")?;
             }
         }
         Ok(())
