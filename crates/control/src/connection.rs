@@ -1,7 +1,9 @@
 //! One connection that was handed over.
+use std::future::{Future as _, poll_fn};
 use std::io::Cursor;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -60,16 +62,20 @@ pub(crate) async fn run(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let mut served = pin!(http.serve_connection(io, TowerToHyperService::new(router)).with_upgrades());
-    let drained = async {
-        // The sender is dropped only after it has sent.
-        let _ = draining.wait_for(|draining| *draining).await;
-    };
+    let told = draining.clone();
+    let mut drained = pin!(draining.wait_for(|draining| *draining));
+    let ended = poll_fn(|context| {
+        // The value is looked at too, since notifications reach one connection after the other: a request that ends while the
+        // drain begins is told that the connection closes.
+        if *told.borrow() || drained.as_mut().poll(context).is_ready() {
+            return Poll::Ready(false);
+        }
+        served.as_mut().poll(context).map(|_| true)
+    });
     // How a connection ends is the peer's business: hyper has answered what could be answered.
-    tokio::select! {
-        // Looked at first: a request that ends at the moment the drain begins is told that the connection closes.
-        biased;
-        () = drained => served.as_mut().graceful_shutdown(),
-        _ = &mut served => return,
+    if ended.await {
+        return;
     }
+    served.as_mut().graceful_shutdown();
     let _ = served.await;
 }
