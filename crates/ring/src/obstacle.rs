@@ -49,6 +49,10 @@ pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 * 1_024;
 /// 64 KiB of buffers, registered with three rings.
 pub(crate) const LOCKED_BYTES_PER_SHARD: u64 = 3 * 64 * 1_024;
 
+/// The memory of a shard's rings: 324 KiB of [`Ring`], and 40 of its sender's and glommio's. Kernels from 6.14 on count it as
+/// locked (seen on 6.18; on 6.1 and 6.12 it is free).
+pub(crate) const RING_BYTES_PER_SHARD: u64 = 384 * 1_024;
+
 /// Really makes a ring, enables it and drops it.
 ///
 /// # Errors
@@ -63,14 +67,18 @@ pub fn probe() -> Result<Features, Obstacle> {
 }
 
 impl Obstacle {
-    /// The memory that a server of so many shards locks, in bytes.
+    /// The memory that a server of so many shards locks, in bytes; with that of its rings if `rings_count`, as they do from kernel
+    /// 6.14 on. Then the ring of a [`probe`] counts too: the kernel takes its time to let it go.
     #[must_use]
-    pub fn locked_bytes(shards: u16) -> u64 {
-        (u64::from(shards) * LOCKED_BYTES_PER_SHARD).max(MEMLOCK_BYTES_MIN)
+    pub fn locked_bytes(shards: u16, rings_count: bool) -> u64 {
+        let shards = u64::from(shards);
+        let rings = if rings_count { (shards + 1) * RING_BYTES_PER_SHARD } else { 0 };
+        (shards * LOCKED_BYTES_PER_SHARD + rings).max(MEMLOCK_BYTES_MIN)
     }
 
     /// What the error of setting a ring up means.
-    pub(crate) fn of(error: &io::Error) -> Self {
+    #[must_use]
+    pub fn of(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::ENOSYS) => Self::Absent,
             Some(libc::EPERM | libc::EACCES) => Self::forbidden(sysctl("io_uring_disabled"), sysctl("io_uring_group")),
@@ -161,12 +169,14 @@ impl fmt::Display for Obstacle {
             ),
             Self::Memlock { limit_bytes } => write!(
                 out,
-                "too little memory may be locked: the limit is {} KiB, and {} KiB are needed for one shard, {} KiB for each \
-                 further one. Raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit, or docker run --ulimit \
-                 memlock=-1",
+                "too little memory may be locked: the limit is {} KiB. A server takes {} KiB at least and {} KiB a shard; where \
+                 the kernel counts the rings (6.14 and later) {} KiB, and {} KiB a shard. Raise it: ulimit -l unlimited, or \
+                 LimitMEMLOCK=infinity in the systemd unit, or docker run --ulimit memlock=-1",
                 limit_bytes / 1_024,
                 MEMLOCK_BYTES_MIN / 1_024,
-                LOCKED_BYTES_PER_SHARD / 1_024
+                LOCKED_BYTES_PER_SHARD / 1_024,
+                RING_BYTES_PER_SHARD / 1_024,
+                (LOCKED_BYTES_PER_SHARD + RING_BYTES_PER_SHARD) / 1_024
             ),
             Self::Descriptors => write!(
                 out,

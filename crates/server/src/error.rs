@@ -3,6 +3,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use glommio::GlommioError;
 use ring::Obstacle;
 use rustix::io::Errno;
 
@@ -46,6 +47,17 @@ impl StartError {
     /// Names what was to be done when the system refused it.
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }
+    }
+
+    /// Why an executor can't be made. Its rings meet the same limits as ours, whichever comes last.
+    pub(crate) fn executor(error: GlommioError<()>) -> Self {
+        if let GlommioError::IoError(refused) = &error
+            && let Some(Errno::NOMEM | Errno::MFILE | Errno::NFILE) =
+                refused.raw_os_error().map(Errno::from_raw_os_error)
+        {
+            return Self::Ring(Obstacle::of(refused));
+        }
+        Self::Executor { reason: error.to_string() }
     }
 
     /// Why one can't listen at `address`.
@@ -105,5 +117,20 @@ impl std::error::Error for StartError {
             | Self::Executor { .. }
             | Self::ShardLost => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executor_without_memory_or_descriptors_says_what_to_type() {
+        for (errno, command) in [(Errno::NOMEM, "ulimit -l unlimited"), (Errno::MFILE, "ulimit -n")] {
+            let text = StartError::executor(GlommioError::IoError(errno.into())).to_string();
+            assert!(text.contains(command), "{text}");
+        }
+        let other = StartError::executor(GlommioError::IoError(Errno::INVAL.into())).to_string();
+        assert!(other.contains("glommio cannot start"), "{other}");
     }
 }

@@ -276,7 +276,7 @@ impl Seat {
             .io_memory(EXECUTOR_MEMORY_BYTES)
             .ring_depth(EXECUTOR_RING_DEPTH)
             .make()
-            .map_err(|error| StartError::Executor { reason: error.to_string() })?;
+            .map_err(StartError::executor)?;
         self.ring.enable().map_err(StartError::system("enable a ring"))?;
         let options = ListenerOptions {
             shared: true,

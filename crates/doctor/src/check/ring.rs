@@ -16,6 +16,9 @@ const NEWER: [(Version, &str); 3] = [
     (Version { major: 6, minor: 15 }, "6.15: an idle server does not show as 100 % iowait"),
 ];
 
+/// From here on the kernel counts a ring's memory as locked by its user.
+const RINGS_COUNT: Version = Version { major: 6, minor: 14 };
+
 pub(super) fn kernel(facts: &Facts) -> Finding {
     const CHECK: &str = "kernel";
     let Some(version) = facts.version else {
@@ -103,26 +106,31 @@ pub(super) fn locked_memory(facts: &Facts) -> Finding {
     let Some((soft, _)) = facts.process.locked_bytes else {
         return Finding::unreadable(CHECK, "/proc/self/limits");
     };
-    let needed = locked_bytes(facts.shards);
+    let needed = locked_bytes(facts);
     // glommio itself looks at the limit, before the kernel would wave CAP_IPC_LOCK through.
     let is_enough = soft >= needed || (facts.process.locks_freely && soft >= cost::EXECUTOR_MEMLOCK_BYTES);
     if is_enough {
-        return Finding::pass(CHECK, bytes(soft), "enough for each executor's registered buffers");
+        return Finding::pass(CHECK, bytes(soft), "enough for each shard's buffers, and its rings where they count");
     }
+    let what = if rings_count(facts) { "buffers and rings" } else { "buffers" };
     let why = format!(
-        "each of the {} executors registers locked memory; the kernel adds it up for the user: {} are needed",
+        "the {what} of each of the {} shards are locked memory; the kernel adds it up for the user: {} are needed",
         facts.shards,
         bytes(needed)
     );
     Finding::wrong(CHECK, Verdict::Fail, bytes(soft), why, memlock_fix(facts))
 }
 
-fn locked_bytes(shards: u64) -> u64 {
-    let shards = u16::try_from(shards).unwrap_or(u16::MAX);
-    Obstacle::locked_bytes(shards)
+fn locked_bytes(facts: &Facts) -> u64 {
+    let shards = u16::try_from(facts.shards).unwrap_or(u16::MAX);
+    Obstacle::locked_bytes(shards, rings_count(facts))
+}
+
+fn rings_count(facts: &Facts) -> bool {
+    facts.version.is_some_and(|version| version >= RINGS_COUNT)
 }
 
 fn memlock_fix(facts: &Facts) -> String {
-    let kibibytes = locked_bytes(facts.shards).div_ceil(1024).max(8192);
+    let kibibytes = locked_bytes(facts).div_ceil(1024).max(8192);
     format!("ulimit -l {kibibytes}   # under systemd: LimitMEMLOCK=infinity in the unit")
 }

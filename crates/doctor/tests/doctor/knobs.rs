@@ -98,6 +98,21 @@ fn a_broken_knob_is_named_first() {
 }
 
 #[test]
+fn eight_mebibytes_of_locked_memory_are_enough_until_the_kernel_counts_the_rings() {
+    for (release, verdict) in [("6.1.0-54-amd64", Pass), ("6.12.48+deb13-amd64", Pass), ("6.18.44", Fail)] {
+        let host = tuned();
+        host.set("/proc/sys/kernel/osrelease", release);
+        host.change("/proc/self/limits", "Max locked memory         unlimited", "Max locked memory         8388608");
+        host.set("/proc/self/status", "CapEff:\t0000000000000000\nCpus_allowed:\tfffff\nCpus_allowed_list:\t0-19");
+        let report = host.examine(None);
+        assert_eq!(report.shards, 20);
+        let memlock = report.findings.iter().find(|finding| finding.check == "memlock").unwrap();
+        assert_eq!(memlock.verdict, verdict, "{release}: {report}");
+        assert!(verdict == Pass || memlock.fix.as_deref().unwrap().contains("ulimit -l 11904"), "{memlock:?}");
+    }
+}
+
+#[test]
 fn a_knob_that_can_not_be_read_is_a_warning() {
     for (path, check) in [
         ("/proc/sys/fs/nr_open", "fs.nr_open"),
