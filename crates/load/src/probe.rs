@@ -67,6 +67,8 @@ pub(crate) struct KernelSample {
     pub(crate) files: SlabCache,
     /// io_uring requests that wait.
     pub(crate) requests: SlabCache,
+    /// False where they share a cache with objects of the same size and can't be told apart (seen on 6.1): then they are missing.
+    pub(crate) counts_requests: bool,
     /// Entries of epoll.
     pub(crate) entries: SlabCache,
     /// Bytes of socket buffers, from /proc/net/sockstat.
@@ -77,15 +79,21 @@ pub(crate) struct KernelSample {
 pub(crate) fn kernel() -> Option<KernelSample> {
     let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
     let sockstat = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
-    Some(KernelSample {
-        sockets: slab(&slabs, "TCP"),
-        inodes: slab(&slabs, "sock_inode_cache"),
-        dentries: slab(&slabs, "dentry"),
-        files: slab(&slabs, "filp"),
-        requests: slab(&slabs, "io_kiocb"),
-        entries: slab(&slabs, "eventpoll_epi"),
-        buffer_bytes: sockstat_buffer_bytes(&sockstat),
-    })
+    Some(sample(&slabs, &sockstat))
+}
+
+fn sample(slabs: &str, sockstat: &str) -> KernelSample {
+    let requests = slab(slabs, "io_kiocb");
+    KernelSample {
+        sockets: slab(slabs, "TCP"),
+        inodes: slab(slabs, "sock_inode_cache"),
+        dentries: slab(slabs, "dentry"),
+        files: slab(slabs, "filp"),
+        requests,
+        counts_requests: requests.object_bytes > 0,
+        entries: slab(slabs, "eventpoll_epi"),
+        buffer_bytes: sockstat_buffer_bytes(sockstat),
+    }
 }
 
 /// The line of cache `name` in /proc/slabinfo version 2.1: name, active, all, bytes, objects a slab, pages a slab.
@@ -199,6 +207,8 @@ mod tests {
             TCP                   52    117   2368   13    8 : tunables    0    0    0 : slabdata      9      9      0\n";
         assert_eq!(slab(slabs, "TCP"), SlabCache { objects: 52, object_bytes: 2_520 });
         assert_eq!(slab(slabs, "nothing"), SlabCache::default());
+        assert!(!sample(slabs, "").counts_requests, "a cache without a line is not an empty one");
+        assert!(sample("io_kiocb 0 0 256 16 1 : tunables 0 0 0 : slabdata 0 0 0", "").counts_requests);
         assert_eq!(
             sockstat_buffer_bytes("sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 205\n"),
             205 * 4_096
@@ -216,6 +226,7 @@ mod tests {
             dentries: cache(90_000, 195),
             files: cache(2_000, 195),
             requests: cache(1_000, 256),
+            counts_requests: true,
             entries: cache(1_010, 128),
             buffer_bytes: 0,
         };

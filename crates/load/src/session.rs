@@ -171,6 +171,10 @@ impl<'s> Session<'s> {
             self.notes.push(format!("the first connection that failed: {cause}"));
         }
         let kernels = before.kernel.zip(after.kernel).filter(|_| self.addresses.are_local());
+        if kernels.is_some_and(|(_, after)| !after.counts_requests) {
+            self.notes
+                .push("this kernel does not tell what io_uring's waiting requests take: it is missing".to_owned());
+        }
         let memory = Memory {
             user_bytes_per_conn: slope_of_steps(&self.memory_steps),
             kernel: kernels.and_then(|(before, after)| before.cost(&after, clients)),
