@@ -4,7 +4,7 @@ use base::units::MIB;
 use control::{History, HistoryError, HistoryWanted, Kept, PayloadKind};
 use hub::{Excerpt, ExcerptError, ExcerptQuery, Kind, Position, Publication, RecoveryBounds};
 use protocol::epoch;
-use shard::{Answer, Command};
+use shard::{Answer, Command, epoch_of};
 
 use crate::plane::Plane;
 
@@ -14,13 +14,7 @@ const ANSWER_BYTES_MAX: usize = 32 * MIB;
 impl Plane {
     pub(crate) async fn read_history(&self, wanted: HistoryWanted) -> Result<History, HistoryError> {
         let subject = name(&wanted.subject)?;
-        let since = wanted.since.map(|(offset, text)| Position {
-            epoch: match &*text {
-                "" => Position::ANY_EPOCH,
-                text => epoch::read(text).unwrap_or(Position::NO_EPOCH),
-            },
-            offset,
-        });
+        let since = wanted.since.map(|(offset, epoch)| Position { epoch: epoch_of(&epoch), offset });
         let bounds = RecoveryBounds { publications: wanted.limit, bytes: ANSWER_BYTES_MAX };
         let query = ExcerptQuery { since, reverse: wanted.reverse, bounds };
         match self.ask_owner(&subject, Command::History { subject: subject.clone(), query }).await {

@@ -187,10 +187,7 @@ impl Shard {
         let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
         let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let conn_row = &mut self.conns.rows[conn.0];
-        conn_row.phase = Phase::Asked;
-        let waiter = Waiter::Conn { conn, generation: conn_row.generation };
-        self.conns.lend(conn).state = State::Command(Waiting::Subscribe { id, row, recover });
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover });
         self.join(row, since, waiter, now, world);
         self.next_by_phase(conn)
     }
@@ -200,9 +197,7 @@ impl Shard {
         let channel: &str = &subscribe.channel;
         subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
         let row = &self.conns.rows[conn.0];
-        if let Some(subject) = self.hub.find(channel)
-            && self.hub.subscription_to(row.subscriptions, subject).is_some()
-        {
+        if self.subscription_of(conn, channel).is_some() {
             return Err(ErrorCode::AlreadySubscribed);
         }
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
@@ -262,9 +257,7 @@ impl Shard {
         if channel.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        let head = self.conns.rows[conn.0].subscriptions;
-        let subscription = self.hub.find(channel).and_then(|row| self.hub.subscription_to(head, row));
-        if let Some(subscription) = subscription {
+        if let Some(subscription) = self.subscription_of(conn, channel) {
             self.unsubscribe(conn, subscription, world);
         }
         self.reply(conn, |out| json::reply_unsubscribe(out, id));
@@ -283,33 +276,28 @@ impl Shard {
         if channel.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        let namespace = self.hub.namespace_of(channel);
-        let refused = if namespace.is_none() && !self.config.dev {
-            Some(ErrorCode::UnknownChannel)
-        } else if subject_name(channel.as_bytes()).is_err()
-            || publish.data.is_empty()
-            || publish.data.len() > self.config.limits.payload_bytes
-        {
-            Some(ErrorCode::BadRequest)
-        } else if !self.config.dev && !namespace.is_some_and(|namespace| namespace.publish) {
-            Some(ErrorCode::PermissionDenied)
-        } else {
-            None
-        };
-        if let Some(code) = refused {
+        if let Err(code) = self.may_publish(publish) {
             return self.reply_error(conn, id, code);
         }
         debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
-        let conn_row = &mut self.conns.rows[conn.0];
-        let client = client_id(self.conns.sessions[conn_row.session].client);
-        conn_row.phase = Phase::Asked;
-        let waiter = Waiter::Conn { conn, generation: conn_row.generation };
-        self.conns.lend(conn).state = State::Command(Waiting::Publish { id });
+        let client = client_id(self.conns.sessions[self.conns.rows[conn.0].session].client);
+        let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, channel, &client);
         let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
         let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
+    }
+
+    fn may_publish(&self, publish: &Publish<'_>) -> Result<(), ErrorCode> {
+        let namespace = self.known_namespace(&publish.channel)?;
+        if publish.data.is_empty() || publish.data.len() > self.config.limits.payload_bytes {
+            return Err(ErrorCode::BadRequest);
+        }
+        if !self.config.dev && !namespace.is_some_and(|namespace| namespace.publish) {
+            return Err(ErrorCode::PermissionDenied);
+        }
+        Ok(())
     }
 
     /// The owner has accepted a client's publication.
@@ -319,6 +307,20 @@ impl Shard {
         };
         self.reply(conn, |out| json::reply_publish(out, id));
         self.answered(conn, now);
+    }
+
+    /// Has the connection wait for an owner's answer to a command.
+    pub(crate) fn wait(&mut self, conn: ConnId, command: Waiting) -> Waiter {
+        self.conns.lend(conn).state = State::Command(command);
+        let row = &mut self.conns.rows[conn.0];
+        row.phase = Phase::Asked;
+        Waiter::Conn { conn, generation: row.generation }
+    }
+
+    /// The connection's subscription to the channel.
+    pub(crate) fn subscription_of(&self, conn: ConnId, channel: &str) -> Option<u32> {
+        let head = self.conns.rows[conn.0].subscriptions;
+        self.hub.find(channel).and_then(|row| self.hub.subscription_to(head, row))
     }
 
     /// After the reply to a command that waited: the connection goes on.

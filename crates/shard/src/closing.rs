@@ -49,7 +49,7 @@ impl Shard {
             self.flush(conn, world);
         }
         let flags = self.conns.rows[conn.0].flags;
-        if flags.has(Flags::FULL) || flags.has(Flags::HELD) {
+        if flags.has(Flags::BLOCKED) {
             let policy = self.hub.namespace(subject).and_then(|namespace| namespace.outbox);
             let policy = policy.unwrap_or(self.config.outbox.policy);
             let row = &mut self.conns.rows[conn.0];
@@ -59,8 +59,12 @@ impl Shard {
                 }
             }
             while over(row) {
-                let drops = policy != OutboxPolicy::Close;
-                let dropped = if drops { self.outboxes.drop_oldest(&mut row.outbox, None) } else { None };
+                let dropped = match policy {
+                    OutboxPolicy::Close => None,
+                    OutboxPolicy::DropOldest | OutboxPolicy::Conflate => {
+                        self.outboxes.drop_oldest(&mut row.outbox, None)
+                    }
+                };
                 let Some(dropped) = dropped else {
                     self.report.outbox_closed += 1;
                     self.doom(conn, Disconnect::Slow);
@@ -91,7 +95,7 @@ impl Shard {
     /// Offers the outbox to the socket, unless it is known to be full or the response has not begun.
     pub(crate) fn flush(&mut self, conn: ConnId, world: &mut impl Effects) {
         let row = &mut self.conns.rows[conn.0];
-        if row.flags.has(Flags::FULL) || row.flags.has(Flags::HELD) {
+        if row.flags.has(Flags::BLOCKED) {
             return;
         }
         let flushed = self.outboxes.flush(conn, &mut row.outbox, world);

@@ -68,6 +68,10 @@ impl Flags {
     /// A request has been answered, and the connection was kept alive for the next one.
     pub(crate) const SERVED: Self = Self(1 << 11);
 
+    /// Whatever is queued waits: the socket is full, or the response has not begun.
+    pub(crate) const BLOCKED: Self = Self(Self::FULL.0 | Self::HELD.0);
+
+    /// True if one of the facts in `flag` holds.
     pub(crate) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
     }

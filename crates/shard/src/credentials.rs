@@ -36,6 +36,10 @@ pub(crate) fn ttl_s(left: Duration) -> u32 {
     u32::try_from(left.as_secs()).unwrap_or(u32::MAX).min(TTL_MAX_S)
 }
 
+fn refreshed(left: Option<Duration>) -> RefreshResult {
+    RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) }
+}
+
 fn is_over(token: &Token) -> bool {
     token.left.is_some_and(|left| left.is_zero())
 }
@@ -47,16 +51,25 @@ impl Shard {
             let open = self.config.anonymous || self.config.dev;
             return if open { Ok(None) } else { Err(Refused::Disconnect(Disconnect::BadRequest)) };
         }
-        let Some(verifier) = &self.config.tokens.verifier else {
-            // Without a key no token is valid; in development that matters to nobody.
-            return if self.config.dev { Ok(None) } else { Err(Refused::Disconnect(Disconnect::InvalidToken)) };
-        };
-        match verifier.verify(TokenKind::Connection, token) {
+        if self.trusts_everybody() {
+            return Ok(None);
+        }
+        match self.config.tokens.verify(TokenKind::Connection, token) {
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
             Err(TokenError::Invalid) => Err(Refused::Disconnect(Disconnect::InvalidToken)),
         }
+    }
+
+    /// Without a key no token is valid; in development that matters to nobody.
+    fn trusts_everybody(&self) -> bool {
+        self.config.dev && self.config.tokens.verifier.is_none()
+    }
+
+    /// Whether a subscription token is this client's and for this channel.
+    fn is_for(&self, token: &Token, conn: ConnId, channel: &str) -> bool {
+        *token.channel == *channel && *token.user == *self.identities.user(conn)
     }
 
     /// Makes the session who its token says it is; how long that lasts.
@@ -68,14 +81,11 @@ impl Shard {
 
     /// What the token of a `subscribe` says; `None`: it has none, and needs none.
     pub(crate) fn admit(&self, conn: ConnId, subscribe: &Subscribe<'_>) -> Result<Option<Token>, Refused> {
-        if subscribe.token.is_empty() {
+        if subscribe.token.is_empty() || self.trusts_everybody() {
             return Ok(None);
         }
-        let Some(verifier) = &self.config.tokens.verifier else {
-            return if self.config.dev { Ok(None) } else { Err(Refused::Error(ErrorCode::PermissionDenied)) };
-        };
-        match verifier.verify(TokenKind::Subscription, &subscribe.token) {
-            Ok(token) if *token.channel != *subscribe.channel || *token.user != *self.identities.user(conn) => {
+        match self.config.tokens.verify(TokenKind::Subscription, &subscribe.token) {
+            Ok(token) if !self.is_for(&token, conn, &subscribe.channel) => {
                 Err(Refused::Disconnect(Disconnect::InvalidToken))
             }
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
@@ -101,18 +111,14 @@ impl Shard {
         if token.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        let verified = match &self.config.tokens.verifier {
-            Some(verifier) => verifier.verify(TokenKind::Connection, token),
-            None => Err(TokenError::Invalid),
-        };
-        match verified {
+        match self.config.tokens.verify(TokenKind::Connection, token) {
             Err(TokenError::Expired) => Next::Disconnect(Disconnect::ConnectionExpired),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if *token.user != *self.identities.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
             Ok(token) => {
                 let left = self.identify(conn, token, now);
-                let result = RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) };
+                let result = refreshed(left);
                 self.reply(conn, |out| json::reply_refresh(out, id, &result));
                 Next::Command
             }
@@ -126,29 +132,22 @@ impl Shard {
         if channel.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        let head = self.conns.rows[conn.0].subscriptions;
-        let subject = self.hub.find(channel).filter(|row| self.hub.subscription_to(head, *row).is_some());
-        let Some(subject) = subject else {
+        let Some(subscription) = self.subscription_of(conn, channel) else {
             return self.reply_error(conn, id, ErrorCode::PermissionDenied);
         };
+        let subject = self.hub.subscription(subscription).subject;
         if refresh.token.is_empty() {
             return self.reply_error(conn, id, ErrorCode::BadRequest);
         }
-        let verified = match &self.config.tokens.verifier {
-            Some(verifier) => verifier.verify(TokenKind::Subscription, &refresh.token),
-            None => Err(TokenError::Invalid),
-        };
-        match verified {
+        match self.config.tokens.verify(TokenKind::Subscription, &refresh.token) {
             Err(TokenError::Expired) => self.reply_error(conn, id, ErrorCode::TokenExpired),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
-            Ok(token) if *token.channel != *channel || *token.user != *self.identities.user(conn) => {
-                Next::Disconnect(Disconnect::InvalidToken)
-            }
+            Ok(token) if !self.is_for(&token, conn, channel) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
             Ok(token) => {
                 let left = token.left;
                 self.grant(conn, subject, token, now);
-                let result = RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) };
+                let result = refreshed(left);
                 self.reply(conn, |out| json::reply_sub_refresh(out, id, &result));
                 Next::Command
             }

@@ -1,7 +1,7 @@
 //! Reading a subject's history: asked for by a client's `history` or by the control plane, answered by the owner.
 use alloc::vec::Vec;
 
-use base::{ConnId, Instant, NONE, SubjectName};
+use base::{ConnId, Instant, SubjectName};
 use hub::{Excerpt, ExcerptError, ExcerptQuery, Namespace, Position, RecoveryBounds, subject_name};
 use protocol::centrifugo::{Disconnect, ErrorCode, History, HistoryResult};
 use protocol::{centrifugo_json as json, epoch};
@@ -9,7 +9,7 @@ use protocol::{centrifugo_json as json, epoch};
 use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
 use crate::command::Answer;
-use crate::conn::{Phase, State};
+use crate::conn::State;
 use crate::encode::push;
 use crate::parcel::{Parcel, Waiter};
 use crate::report::Refusal;
@@ -135,10 +135,7 @@ impl Shard {
                 bytes: self.config.outbox.bytes / 2,
             },
         };
-        let conn_row = &mut self.conns.rows[conn.0];
-        conn_row.phase = Phase::Asked;
-        let waiter = Waiter::Conn { conn, generation: conn_row.generation };
-        self.conns.lend(conn).state = State::Command(Waiting::History { id });
+        let waiter = self.wait(conn, Waiting::History { id });
         self.ask_excerpt(channel, &query, waiter, now, world);
         self.next_by_phase(conn)
     }
@@ -171,18 +168,13 @@ impl Shard {
 
     /// True if the connection has a live subscription to the channel.
     pub(crate) fn is_subscribed(&self, conn: ConnId, channel: &str) -> bool {
-        let head = self.conns.rows[conn.0].subscriptions;
-        head != NONE
-            && self
-                .hub
-                .find(channel)
-                .and_then(|row| self.hub.subscription_to(head, row))
-                .is_some_and(|subscription| self.hub.subscription(subscription).live)
+        self.subscription_of(conn, channel).is_some_and(|subscription| self.hub.subscription(subscription).live)
     }
 }
 
 /// An epoch as a client names it: an empty one matches any (section 4.4), one that is none of ours matches none.
-pub(crate) fn epoch_of(text: &str) -> u32 {
+#[must_use]
+pub fn epoch_of(text: &str) -> u32 {
     if text.is_empty() { Position::ANY_EPOCH } else { epoch::read(text).unwrap_or(Position::NO_EPOCH) }
 }
 

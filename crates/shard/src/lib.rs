@@ -49,6 +49,7 @@ mod token;
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use excerpt::epoch_of;
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use report::{Holdings, Refusal, Report, Transport};
 pub use shard::Shard;

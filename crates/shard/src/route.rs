@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use base::{ConnId, Instant, NONE, ShardId};
 use hub::{Draft, Position, RecoveryBounds};
 
-use crate::border::Effects;
+use crate::border::{Effects, Frame};
 use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::Encoded;
@@ -105,9 +105,22 @@ impl Shard {
             }
             Transport::Http | Transport::PublishStream | Transport::Echo => return,
         };
-        self.report.messages_out += 1;
+        self.queue_delivery(conn, frame, row, 1, now, world);
+    }
+
+    /// Queues a frame of `count` publications and counts them.
+    pub(crate) fn queue_delivery(
+        &mut self,
+        conn: ConnId,
+        frame: Frame,
+        row: u32,
+        count: u32,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        self.report.messages_out += u64::from(count);
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.queue(conn, frame, row, 1, world);
+        self.queue(conn, frame, row, count, world);
     }
 
     /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to

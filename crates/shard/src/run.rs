@@ -170,21 +170,16 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> bool {
-        let conn_row = &self.conns.rows[conn.0];
-        let (transport, flags) = (conn_row.transport, conn_row.flags);
-        if flags.has(Flags::FULL)
-            || flags.has(Flags::HELD)
-            || transport == Transport::EventStream && self.tells_all_positions(conn)
-        {
+        let transport = self.conns.rows[conn.0].transport;
+        let tells_more = transport == Transport::EventStream && self.tells_all_positions(conn);
+        if tells_more || self.conns.rows[conn.0].flags.has(Flags::BLOCKED) {
             return false;
         }
         let Some(frame) = joined.of(transport, encoded, self.hub.name(row)) else {
             return false;
         };
         let count = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
-        self.report.messages_out += u64::from(count);
-        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
-        self.queue(conn, frame, row, count, world);
+        self.queue_delivery(conn, frame, row, count, now, world);
         true
     }
 }

@@ -333,7 +333,7 @@ impl Shard {
         for conn in dirty.drain(..) {
             let row = &mut self.conns.rows[conn.0];
             row.flags.set(Flags::DIRTY, false);
-            let may_send = !row.flags.has(Flags::FULL) && !row.flags.has(Flags::HELD);
+            let may_send = !row.flags.has(Flags::BLOCKED);
             let phase = row.phase;
             match phase {
                 Phase::Vacant => continue,

@@ -55,6 +55,16 @@ pub struct Tokens {
     pub subscription_grace: Duration,
 }
 
+impl Tokens {
+    /// What the token says.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError> {
+        self.verifier.as_ref().map_or(Err(TokenError::Invalid), |verifier| verifier.verify(kind, token))
+    }
+}
+
 impl Default for Tokens {
     fn default() -> Self {
         let grace = Duration::from_secs(25);

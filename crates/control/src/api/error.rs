@@ -29,6 +29,11 @@ impl ApiError {
         Self { code: 107, message: format!("bad request: {rule}").into() }
     }
 
+    /// A parameter is missing.
+    pub(crate) fn missing(name: &str) -> Self {
+        Self::bad_request(&format!("'{name}' is missing"))
+    }
+
     /// Centrifugo has it, this server does not, or has it switched off.
     pub(crate) fn not_available(what: &str) -> Self {
         Self { code: 108, message: format!("not available: {what}").into() }

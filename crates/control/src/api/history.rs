@@ -70,7 +70,7 @@ impl History {
     pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Page, ApiError> {
         let Self { channel, limit, since, reverse } = self;
         if channel.is_empty() {
-            return Err(ApiError::bad_request("'channel' is missing"));
+            return Err(ApiError::missing("channel"));
         }
         if reverse && since.as_ref().is_some_and(|since| since.offset == 0) {
             return Err(ApiError::bad_request("nothing is before offset 0"));
@@ -90,7 +90,7 @@ impl History {
 impl HistoryRemove {
     pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Done, ApiError> {
         if self.channel.is_empty() {
-            return Err(ApiError::bad_request("'channel' is missing"));
+            return Err(ApiError::missing("channel"));
         }
         plane.remove_history(self.channel).await?;
         Ok(Done {})

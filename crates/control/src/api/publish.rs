@@ -112,7 +112,7 @@ impl Params {
         }
         let idempotency_key = Some(self.idempotency_key).filter(|key| !key.is_empty());
         let bytes = if self.b64data.is_empty() {
-            let data = self.data.ok_or_else(|| ApiError::bad_request("'data' is missing"))?;
+            let data = self.data.ok_or_else(|| ApiError::missing("data"))?;
             String::from(Box::<str>::from(data)).into_bytes()
         } else {
             STANDARD.decode(self.b64data).map_err(|_| ApiError::bad_request("'b64data' is not base64"))?
@@ -133,7 +133,7 @@ struct Ready {
 impl Ready {
     async fn publish_to(&self, channel: String, plane: &impl DataPlane) -> Result<Published, ApiError> {
         if channel.is_empty() {
-            return Err(ApiError::bad_request("'channel' is missing"));
+            return Err(ApiError::missing("channel"));
         }
         let request = crate::Publish {
             subject: channel,

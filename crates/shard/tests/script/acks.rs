@@ -1,16 +1,9 @@
 //! `GET /pub?ack=1`: counts, soon and as a prefix.
 use std::time::Duration;
 
-use base::ConnId;
 use shard::ShardConfig;
 
-use crate::desk::{Desk, dev, frame, upgrade};
-
-fn open(desk: &mut Desk, target: &str) -> ConnId {
-    let conn = desk.connect();
-    assert!(desk.say(conn, upgrade(target)).starts_with(b"HTTP/1.1 101 "));
-    conn
-}
+use crate::desk::{Desk, dev, frame};
 
 fn publication(subject: &str) -> Vec<u8> {
     frame(0x82, [&[u8::try_from(subject.len()).unwrap()], subject.as_bytes(), b"x"].concat())
@@ -29,7 +22,7 @@ fn counts(bytes: &[u8]) -> Vec<u64> {
 #[test]
 fn counts_come_within_100_ms_and_only_if_there_is_news() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/pub?ack=1");
+    let conn = desk.open("/pub?ack=1");
     assert_eq!(desk.say(conn, publication("a").repeat(3)), b"");
     desk.pass(Duration::from_millis(100));
     assert_eq!(counts(&desk.hear(conn)), [3]);
@@ -48,7 +41,7 @@ fn counts_come_within_100_ms_and_only_if_there_is_news() {
 #[test]
 fn without_ack_there_is_silence() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/pub");
+    let conn = desk.open("/pub");
     desk.say(conn, publication("a"));
     desk.pass(Duration::from_secs(1));
     assert_eq!(desk.hear(conn), b"");
@@ -58,7 +51,7 @@ fn without_ack_there_is_silence() {
 #[test]
 fn owners_far_and_near_are_counted_together() {
     let mut desk = Desk::new(&ShardConfig { shards: 4, ..dev() });
-    let conn = open(&mut desk, "/pub?ack=1");
+    let conn = desk.open("/pub?ack=1");
     let all: Vec<u8> = (0..4).flat_map(|owner| publication(&desk.subject_of(owner))).collect();
     desk.say(conn, all.repeat(5));
     desk.pass(Duration::from_millis(100));
@@ -68,7 +61,7 @@ fn owners_far_and_near_are_counted_together() {
 #[test]
 fn the_last_count_comes_before_the_close() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/pub?ack=1");
+    let conn = desk.open("/pub?ack=1");
     desk.say(conn, publication("a"));
     let heard = desk.say(conn, frame(0x88, 1000_u16.to_be_bytes()));
     assert_eq!(counts(&heard[..10]), [1]);

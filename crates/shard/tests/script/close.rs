@@ -1,16 +1,9 @@
 //! Close codes: per bad frame, in the handshake of both sides, per bad publication.
 use shard::{Limits, Refusal, ShardConfig};
 
-use crate::desk::{Desk, close_of, dev, frame, upgrade};
+use crate::desk::{Desk, close_of, dev, frame};
 
 /// An open WebSocket.
-fn open(desk: &mut Desk, target: &str) -> base::ConnId {
-    let conn = desk.connect();
-    let answer = desk.ask(conn, upgrade(target));
-    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-    conn
-}
-
 #[test]
 fn a_bad_frame_is_told_its_code_and_counted() {
     let unmasked = b"\x81\x01a".to_vec();
@@ -31,7 +24,7 @@ fn a_bad_frame_is_told_its_code_and_counted() {
     ];
     for (what, bytes, code, refusal) in cases {
         let mut desk = Desk::new(&dev());
-        let conn = open(&mut desk, "/sub/a");
+        let conn = desk.open("/sub/a");
         let (got, reason) = close_of(&desk.say(conn, bytes));
         assert_eq!(got, *code, "{what}");
         assert!(!reason.is_empty(), "{what}: without a reason");
@@ -47,18 +40,18 @@ fn a_bad_frame_is_told_its_code_and_counted() {
 #[test]
 fn the_peers_close_comes_back_and_the_connection_ends() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/sub/a");
+    let conn = desk.open("/sub/a");
     let answer = desk.say(conn, frame(0x88, [&4321_u16.to_be_bytes()[..], b"bye"].concat()));
     assert_eq!(close_of(&answer), (4321, "bye".to_owned()));
     assert!(desk.is_shut(conn));
-    let conn = open(&mut desk, "/sub/a");
+    let conn = desk.open("/sub/a");
     assert_eq!(desk.say(conn, frame(0x88, "")), b"\x88\0");
 }
 
 #[test]
 fn nothing_is_heard_after_a_close() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/echo");
+    let conn = desk.open("/echo");
     let both = [frame(0x88, 1000_u16.to_be_bytes()), frame(0x81, "late")].concat();
     assert_eq!(close_of(&desk.say(conn, both)).0, 1000);
     assert_eq!(desk.say(conn, frame(0x89, "?")), b"");
@@ -67,7 +60,7 @@ fn nothing_is_heard_after_a_close() {
 #[test]
 fn a_peer_that_does_not_close_is_closed_after_a_while() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/sub/a");
+    let conn = desk.open("/sub/a");
     desk.say(conn, frame(0x88, 1000_u16.to_be_bytes()));
     desk.pass(std::time::Duration::from_millis(4_900));
     assert!(!desk.is_closed(conn));
@@ -78,7 +71,7 @@ fn a_peer_that_does_not_close_is_closed_after_a_while() {
 #[test]
 fn an_echo_returns_what_came_as_it_came() {
     let mut desk = Desk::new(&dev());
-    let conn = open(&mut desk, "/echo");
+    let conn = desk.open("/echo");
     assert_eq!(desk.say(conn, frame(0x81, "hé")), b"\x81\x03h\xc3\xa9");
     assert_eq!(desk.say(conn, frame(0x82, b"\0\xff")), b"\x82\x02\0\xff");
     assert_eq!(desk.say(conn, [frame(0x01, "a"), frame(0x89, "p"), frame(0x80, "b")].concat()), b"\x8a\x01p\x81\x02ab");
@@ -98,13 +91,13 @@ fn a_bad_publication_closes_the_stream_with_a_reason() {
     let limits = Limits { payload_bytes: 10, ..Limits::default() };
     for (what, bytes, code, words) in cases {
         let mut desk = Desk::new(&ShardConfig { limits, ..dev() });
-        let conn = open(&mut desk, "/pub");
+        let conn = desk.open("/pub");
         let (got, reason) = close_of(&desk.say(conn, bytes));
         assert_eq!(got, *code, "{what}");
         assert!(reason.contains(words), "{what}: {reason}");
     }
     let mut desk = Desk::new(&ShardConfig { limits, ..dev() });
-    let conn = open(&mut desk, "/pub");
+    let conn = desk.open("/pub");
     assert_eq!(desk.say(conn, frame(0x82, "\u{1}a1234567890")), b"", "what just fits is published");
     assert_eq!(desk.report().messages_in, 1);
 }

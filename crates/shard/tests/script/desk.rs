@@ -153,6 +153,14 @@ impl Desk {
         conn
     }
 
+    /// A connection that is upgraded at `target`.
+    pub(crate) fn open(&mut self, target: &str) -> ConnId {
+        let conn = self.connect();
+        let answer = self.ask(conn, upgrade(target));
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+        conn
+    }
+
     /// Sends bytes in one piece and says what comes back.
     pub(crate) fn say(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) -> Vec<u8> {
         self.tell(conn, bytes);

@@ -4,24 +4,18 @@ use std::time::Duration;
 use base::ConnId;
 use shard::{Command, Input, Refusal, Ticket};
 
-use crate::desk::{Desk, close_of, dev, frame, upgrade};
+use crate::desk::{Desk, close_of, dev, frame};
 
 fn drain(desk: &mut Desk, spread: Duration) {
     desk.handle(Input::Command { ticket: Ticket(1), command: Command::Drain { spread } });
     desk.settle();
 }
 
-fn open(desk: &mut Desk, target: &str) -> ConnId {
-    let conn = desk.connect();
-    assert!(desk.say(conn, upgrade(target)).starts_with(b"HTTP/1.1 101 "));
-    conn
-}
-
 #[test]
 fn everyone_is_told_in_its_own_words() {
     let mut desk = Desk::new(&dev());
-    let (listener, stream) = (open(&mut desk, "/sub/a"), open(&mut desk, "/pub?ack=1"));
-    let session = open(&mut desk, "/connection/websocket");
+    let (listener, stream) = (desk.open("/sub/a"), desk.open("/pub?ack=1"));
+    let session = desk.open("/connection/websocket");
     desk.say(session, frame(0x81, "{\"id\":1,\"connect\":{}}"));
     desk.say(stream, frame(0x82, "\u{1}bx"));
     let events = desk.connect();
@@ -62,7 +56,7 @@ fn a_request_that_comes_late_is_sent_elsewhere() {
 #[test]
 fn the_ends_are_spread_evenly() {
     let mut desk = Desk::new(&dev());
-    let conns: Vec<ConnId> = (0..100).map(|_| open(&mut desk, "/sub/a")).collect();
+    let conns: Vec<ConnId> = (0..100).map(|_| desk.open("/sub/a")).collect();
     drain(&mut desk, Duration::from_secs(10));
     for second in 1..=10_usize {
         desk.pass(Duration::from_secs(1));
@@ -75,7 +69,7 @@ fn the_ends_are_spread_evenly() {
 #[test]
 fn a_busy_server_drains_too() {
     let mut desk = Desk::new(&dev());
-    let (listener, echo) = (open(&mut desk, "/sub/a"), open(&mut desk, "/echo"));
+    let (listener, echo) = (desk.open("/sub/a"), desk.open("/echo"));
     drain(&mut desk, Duration::from_millis(100));
     for _ in 0..400 {
         desk.pass(Duration::from_millis(1));

@@ -1,15 +1,8 @@
 //! Runs: publications of one subject that follow each other in a turn reach each subscriber as one frame, and nobody notices.
-use base::ConnId;
 use hub::OutboxPolicy;
 use shard::{End, Input};
 
 use crate::desk::{Desk, frame, upgrade, with_history, with_outbox};
-
-fn open(desk: &mut Desk, target: &str) -> ConnId {
-    let conn = desk.connect();
-    assert!(desk.say(conn, upgrade(target)).starts_with(b"HTTP/1.1 101 "));
-    conn
-}
 
 /// Frames of a publish stream.
 fn publications(all: &[(&str, &str)]) -> Vec<u8> {
@@ -28,8 +21,8 @@ fn frames(payloads: &[&str]) -> Vec<u8> {
 #[test]
 fn a_run_is_one_send_for_each_of_several_subscribers() {
     let mut desk = Desk::new(&with_history());
-    let (one, two, other) = (open(&mut desk, "/sub/a"), open(&mut desk, "/sub/a"), open(&mut desk, "/sub/b"));
-    let stream = open(&mut desk, "/pub");
+    let (one, two, other) = (desk.open("/sub/a"), desk.open("/sub/a"), desk.open("/sub/b"));
+    let stream = desk.open("/pub");
     let before = desk.report().messages_out;
     desk.say(stream, publications(&[("a", "1"), ("a", "2"), ("b", "3"), ("a", "4"), ("a", "5"), ("a", "6")]));
     assert_eq!(desk.hear(one), frames(&["1", "2", "4", "5", "6"]));
@@ -41,8 +34,8 @@ fn a_run_is_one_send_for_each_of_several_subscribers() {
 #[test]
 fn who_joins_in_the_turn_of_a_run_gets_what_comes_after_and_only_that() {
     let mut desk = Desk::new(&with_history());
-    let first = [open(&mut desk, "/sub/a"), open(&mut desk, "/sub/a")];
-    let (stream, late) = (open(&mut desk, "/pub"), desk.connect());
+    let first = [desk.open("/sub/a"), desk.open("/sub/a")];
+    let (stream, late) = (desk.open("/pub"), desk.connect());
     desk.tell(stream, publications(&[("a", "1"), ("a", "2")]));
     desk.tell(late, upgrade("/sub/a"));
     desk.tell(stream, publications(&[("a", "3"), ("a", "4")]));
@@ -58,8 +51,8 @@ fn who_joins_in_the_turn_of_a_run_gets_what_comes_after_and_only_that() {
 #[test]
 fn a_connection_that_broke_in_the_turn_of_a_run_is_sent_nothing() {
     let mut desk = Desk::new(&with_outbox(8, OutboxPolicy::Close));
-    let (broken, whole) = (open(&mut desk, "/sub/a"), open(&mut desk, "/sub/a"));
-    let stream = open(&mut desk, "/pub");
+    let (broken, whole) = (desk.open("/sub/a"), desk.open("/sub/a"));
+    let stream = desk.open("/pub");
     desk.tell(stream, publications(&[("a", "1234"), ("a", "5678")]));
     desk.tell(stream, publications(&[("a", "9012")]));
     desk.handle(Input::Ended { conn: broken, end: End::Broken });
@@ -71,8 +64,8 @@ fn a_connection_that_broke_in_the_turn_of_a_run_is_sent_nothing() {
 #[test]
 fn a_run_that_a_full_socket_left_is_dropped_and_counted_by_publications() {
     let mut desk = Desk::new(&with_outbox(40, OutboxPolicy::DropOldest));
-    let (slow, quick) = (open(&mut desk, "/sub/a"), open(&mut desk, "/sub/a"));
-    let stream = open(&mut desk, "/pub");
+    let (slow, quick) = (desk.open("/sub/a"), desk.open("/sub/a"));
+    let stream = desk.open("/pub");
     desk.world().room.insert(slow.0, 0);
     desk.say(stream, publications(&[("a", "12345678"), ("a", "22345678")]));
     desk.say(stream, publications(&[("a", "32345678")]));
