@@ -1,7 +1,7 @@
 //! `base`: the words every other room speaks.
 //!
-//! Owns: ids, the monotonic [`Instant`], the keyed [`SubjectKey`] hash, the seeded [`Prng`], the chunked
-//! [`Table`] and [`Slab`], the timer [`Wheel`], byte units.
+//! Owns: ids, the monotonic [`Instant`], the keyed [`SubjectKey`] hash, [`Sealed`] places, the seeded [`Prng`], the
+//! chunked [`Table`] and [`Slab`], the timer [`Wheel`], byte units.
 //! Never touches: a clock, entropy, I/O. Time and seeds come in as arguments.
 //! Driven by: everyone.
 #![no_std]
@@ -12,6 +12,7 @@ extern crate alloc;
 mod hash;
 mod id;
 mod random;
+mod seal;
 mod table;
 mod time;
 pub mod units;
@@ -20,6 +21,7 @@ mod wheel;
 pub use hash::{SubjectHash, SubjectKey};
 pub use id::{ConnId, NONE, ShardId};
 pub use random::Prng;
+pub use seal::{SealKey, Sealed};
 pub use table::{Slab, Table};
 pub use time::Instant;
 pub use wheel::{TimerLink, Timers, Wheel};

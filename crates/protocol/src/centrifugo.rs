@@ -8,6 +8,6 @@ mod result;
 pub use code::{Disconnect, ErrorCode, UnsubscribeCode};
 pub use request::{
     Command, Connect, History, Presence, PresenceStats, Publish, Refresh, Request, Rpc, Send, Since, SubRefresh,
-    Subscribe, Unsubscribe,
+    Subscribe, Unsubscribe, Uplink,
 };
 pub use result::{ClientInfo, ConnectResult, Data, HistoryResult, Publication, RefreshResult, SubscribeResult};

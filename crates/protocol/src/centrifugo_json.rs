@@ -6,6 +6,7 @@ mod decode;
 mod line;
 mod push;
 mod reply;
+mod uplink;
 
 pub use decode::{Commands, DecodeError, commands};
 pub use push::{PING, push_disconnect, push_publication, push_unsubscribe};
@@ -13,3 +14,4 @@ pub use reply::{
     reply_connect, reply_error, reply_history, reply_publish, reply_refresh, reply_sub_refresh, reply_subscribe,
     reply_unsubscribe,
 };
+pub use uplink::uplink;

@@ -24,7 +24,7 @@ use crate::shard::Shard;
 /// What a connected client is to the server: 16 bytes a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Session {
-    client: u128,
+    pub(crate) client: u128,
 }
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
@@ -153,8 +153,11 @@ impl Shard {
         self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
         let left = token.and_then(|token| self.identify(conn, token, now));
         let heartbeat = self.config.heartbeat;
+        let (session, node) = self.uplink_address(conn, client);
         let result = ConnectResult {
             client: &client_id(client),
+            session: &session,
+            node: &node,
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),

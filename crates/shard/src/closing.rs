@@ -124,7 +124,12 @@ impl Shard {
 
     /// Closes a Centrifugo session with one of its codes.
     pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant) {
-        self.close_websocket(conn, why.code(), why.reason(), now);
+        if self.conns.rows[conn.0].transport.is_websocket() {
+            self.close_websocket(conn, why.code(), why.reason(), now);
+        } else {
+            self.tell(conn, |encoding, out| encoding.push_disconnect(out, why));
+            self.begin_closing(conn, now);
+        }
     }
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
@@ -271,6 +276,7 @@ impl Shard {
             self.conns.sessions.remove(row.session);
             row.session = NONE;
             self.identities.forget(conn);
+            self.end_uplinks(conn);
         }
     }
 

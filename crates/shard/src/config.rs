@@ -7,6 +7,7 @@ use base::units::{GIB, KIB, MIB};
 use base::{ShardId, SubjectKey};
 use hub::{Namespace, OutboxPolicy};
 
+use crate::endpoints::Endpoints;
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -24,6 +25,8 @@ pub struct ShardConfig {
     pub dev: bool,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// Which of Centrifugo's transports are served, and to whose pages.
+    pub endpoints: Endpoints,
     /// Who verifies the tokens of Centrifugo clients.
     pub tokens: Tokens,
     /// Keys that may publish.

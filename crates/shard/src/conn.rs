@@ -9,7 +9,7 @@ use crate::centrifugo::Session;
 use crate::listen::Listener;
 use crate::publisher::Publisher;
 use crate::report::Transport;
-use crate::request::Body;
+use crate::request::{Body, Cors};
 use crate::send::Outbox;
 
 /// Where a connection is in its life.
@@ -26,13 +26,13 @@ pub(crate) enum Phase {
     Vacant,
     /// An HTTP request's head is awaited.
     Head,
-    /// The body of a `POST /pub` is awaited.
+    /// The body of a `POST` is awaited.
     Body,
     /// The answer of a subject's owner is awaited; what the peer sends meanwhile waits.
     Asked,
     /// A long poll waits for a publication.
     Poll,
-    /// A WebSocket or an event stream.
+    /// A WebSocket or a response without an end.
     Open,
     /// The last bytes are on their way; what the peer sends is thrown away.
     Closing,
@@ -143,7 +143,7 @@ pub(crate) enum State {
     /// Nothing.
     #[default]
     None,
-    /// Receiving the body of a `POST /pub`.
+    /// Receiving the body of a `POST`.
     Body(Box<Body>),
     /// Waiting for the position of its publication.
     Publishing {
@@ -156,6 +156,13 @@ pub(crate) enum State {
     Listening(Box<Listener>),
     /// Publishing by the publish stream with `?ack=1`.
     Publisher(Box<Publisher>),
+    /// Waiting until the commands of its `POST /emulation` have been handled.
+    Uplink {
+        /// Whether the connection goes on after the answer.
+        keep_alive: bool,
+        /// What a browser is told about the page that asked.
+        cors: Option<Box<Cors>>,
+    },
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

@@ -34,7 +34,7 @@ impl Shard {
                 Phase::Head => self.on_head(conn, rest, now, world),
                 Phase::Body => self.on_body(conn, rest, now, world),
                 Phase::Vacant | Phase::Closing | Phase::Asked | Phase::Poll | Phase::Open => {
-                    if !row.flags.has(Flags::GOODBYE) && row.transport != Transport::EventStream {
+                    if !row.flags.has(Flags::GOODBYE) && row.transport.is_websocket() {
                         self.on_frames(conn, rest, now, world);
                     }
                     return;
@@ -63,6 +63,9 @@ impl Shard {
             && let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
         {
             self.on_commands(conn, dialect.encoding(), &commands, now, world);
+        }
+        if self.uplinks.has(conn) && self.can_read(conn) {
+            self.go_on_with_uplinks(conn, now, world);
         }
         if self.can_read(conn) {
             let mut unread = self.conns.take_unread(conn);

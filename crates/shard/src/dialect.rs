@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use base::ConnId;
 use protocol::Encoding;
 use wire::frame::Opcode;
+use wire::sse;
 
 use crate::encode::message;
 use crate::report::Transport;
@@ -16,24 +17,30 @@ use crate::shard::Shard;
 pub enum Dialect {
     /// JSON over a WebSocket.
     Json,
+    /// JSON in an event stream.
+    JsonEvents,
+    /// JSON in a response without an end, a line each.
+    JsonLines,
 }
 
 impl Dialect {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 1] = [Self::Json];
+    pub const ALL: [Self; 3] = [Self::Json, Self::JsonEvents, Self::JsonLines];
 
     /// The name in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "centrifugo_json",
+            Self::JsonEvents => "centrifugo_sse",
+            Self::JsonLines => "centrifugo_http_stream",
         }
     }
 
     /// How its messages are written.
     pub(crate) const fn encoding(self) -> Encoding {
         match self {
-            Self::Json => Encoding::Json,
+            Self::Json | Self::JsonEvents | Self::JsonLines => Encoding::Json,
         }
     }
 
@@ -41,6 +48,36 @@ impl Dialect {
     pub(crate) fn frame(self, written: &[u8]) -> Frame {
         match self {
             Self::Json => message(Opcode::Text, written),
+            Self::JsonEvents => {
+                let mut event = Vec::with_capacity(written.len() + 8);
+                sse::write_event(&mut event, None, None, Some(written));
+                event.into()
+            }
+            Self::JsonLines => [written, b"\n"].concat().into(),
+        }
+    }
+
+    /// True if it is spoken over a WebSocket, false if over a response without an end.
+    pub(crate) const fn is_websocket(self) -> bool {
+        match self {
+            Self::Json => true,
+            Self::JsonEvents | Self::JsonLines => false,
+        }
+    }
+
+    /// True if it is spoken over an event stream.
+    pub(crate) const fn is_event_stream(self) -> bool {
+        match self {
+            Self::JsonEvents => true,
+            Self::Json | Self::JsonLines => false,
+        }
+    }
+
+    /// True if what the client says comes beside the connection.
+    pub(crate) const fn has_uplink(self) -> bool {
+        match self {
+            Self::JsonEvents | Self::JsonLines => true,
+            Self::Json => false,
         }
     }
 }
@@ -62,6 +99,15 @@ impl<T> PerDialect<T> {
 }
 
 impl Transport {
+    /// True if frames go over it.
+    pub(crate) const fn is_websocket(self) -> bool {
+        match self {
+            Self::PlainWebSocket | Self::PublishStream | Self::Echo => true,
+            Self::Http | Self::EventStream | Self::LongPoll => false,
+            Self::Centrifugo(dialect) => dialect.is_websocket(),
+        }
+    }
+
     /// The dialect, if a Centrifugo session is spoken to over it.
     pub(crate) const fn dialect(self) -> Option<Dialect> {
         match self {

@@ -11,7 +11,7 @@ use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::publisher::Publisher;
 use crate::report::{Refusal, Transport};
-use crate::request::{self, Denied, Request, WebSocketKey};
+use crate::request::{self, Denied, Purpose, Request, WebSocketKey};
 use crate::send::Frame;
 use crate::shard::Shard;
 
@@ -59,14 +59,17 @@ impl Shard {
     }
 
     fn serve(&mut self, conn: ConnId, request: Request, now: Instant, world: &mut impl Effects) {
-        if self.drain.is_some() {
+        // What the sessions that are still there say is heard to the end.
+        let is_uplink = matches!(&request, Request::Body(body) if matches!(body.purpose, Purpose::Uplink { .. }));
+        if self.drain.is_some() && !is_uplink {
             let reason = "the server is shutting down: come back in a moment";
             self.deny(conn, &Denied::new(503, Refusal::Draining, reason), now, world);
             return;
         }
         match request {
             Request::Listen(listen) => self.listen(conn, listen, now, world),
-            Request::Publish(body) => self.begin_body(conn, body, now, world),
+            Request::Body(body) => self.begin_body(conn, body, now, world),
+            Request::Downlink { downlink, message } => self.begin_downlink(conn, &downlink, &message, now, world),
             Request::PublishStream { key, ack } => {
                 self.upgraded(conn, &key, None, Transport::PublishStream, now);
                 if ack {
@@ -78,6 +81,9 @@ impl Shard {
             }
             Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
+            Request::Options { methods, cors, keep_alive } => {
+                self.answer_options(conn, methods, cors.as_deref(), keep_alive, now, world);
+            }
             Request::Elsewhere => {}
         }
     }
@@ -136,7 +142,7 @@ impl Shard {
             all.push(("Content-Type", "application/json"));
         }
         all.push(("Cache-Control", "no-store"));
-        if self.config.dev {
+        if self.config.dev && !fields.iter().any(|(name, _)| *name == "Access-Control-Allow-Origin") {
             all.push(("Access-Control-Allow-Origin", "*"));
         }
         all.extend_from_slice(fields);
@@ -167,9 +173,11 @@ impl Shard {
             503 => &[("Retry-After", "2")],
             _ => &[],
         };
+        let mut fields = fields.to_vec();
+        fields.extend(denied.cors.iter().flat_map(|cors| cors.fields()));
         let mut body = Vec::new();
         plain::write_error(&mut body, &denied.reason);
-        self.respond(conn, &Response { status: denied.status, fields, body: &body }, false, now, world);
+        self.respond(conn, &Response { status: denied.status, fields: &fields, body: &body }, false, now, world);
     }
 
     fn preflight(&mut self, conn: ConnId, keep_alive: bool, now: Instant, world: &mut impl Effects) {

@@ -6,7 +6,7 @@ use wire::frame::Opcode;
 use wire::sse;
 
 use crate::border::{Close, Effects};
-use crate::conn::{Flags, Phase};
+use crate::conn::{Flags, Phase, State};
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::request::Denied;
@@ -72,7 +72,11 @@ impl Shard {
             Phase::Asked => {}
             Phase::Head => self.on_head_timer(conn, now, world),
             Phase::Body => {
-                let denied = Denied::new(408, Refusal::HeadTooSlow, "the body did not arrive in time");
+                let cors = match self.conns.take_state(conn) {
+                    State::Body(body) => body.purpose.into_cors(),
+                    _ => None,
+                };
+                let denied = Denied::new(408, Refusal::HeadTooSlow, "the body did not arrive in time").with(cors);
                 self.deny(conn, &denied, now, world);
             }
             Phase::Poll => self.answer_poll(conn, now, world),

@@ -2,7 +2,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use base::{ConnId, SubjectName};
+use base::{ConnId, Sealed, SubjectName};
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Position, Publication, RecoveryBounds};
 
 use crate::command::Ticket;
@@ -87,6 +87,15 @@ pub enum Parcel {
         /// Who asked.
         waiter: Waiter,
     },
+    /// Request: commands for a session of that shard, whose client says them beside its stream.
+    Uplink {
+        /// Names the session; may be made up.
+        session: Sealed,
+        /// One message.
+        commands: Box<[u8]>,
+        /// Who brought it.
+        waiter: Waiter,
+    },
     /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
     /// `recovered`; every later one comes after it.
     Joined {
@@ -127,6 +136,11 @@ pub enum Parcel {
         /// What was read.
         excerpt: Box<Result<Excerpt, ExcerptError>>,
     },
+    /// Delivery: the commands of a [`Parcel::Uplink`] have been handled, or there is no such session.
+    Uplinked {
+        /// Who brought them.
+        waiter: Waiter,
+    },
 }
 
 /// Where a subject stands, and what a subscriber missed.
@@ -145,12 +159,17 @@ impl Parcel {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Excerpt { .. } => Lane::Request,
+            Self::Publish { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Excerpt { .. }
+            | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
             | Self::Deliver { .. }
             | Self::Counted { .. }
             | Self::Published { .. }
-            | Self::Excerpted { .. } => Lane::Delivery,
+            | Self::Excerpted { .. }
+            | Self::Uplinked { .. } => Lane::Delivery,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::encode::message;
 use crate::handshake::Response;
 use crate::parcel::{Parcel, Receipt, Waiter};
 use crate::report::Refusal;
-use crate::request::{Body, Denied, Framing};
+use crate::request::{Body, Denied, Framing, Publish, Purpose};
 use crate::shard::Shard;
 
 /// How long accepted publications of a publish stream may go unreported: half of the promised 100 ms, since a timer may
@@ -90,7 +90,7 @@ impl Counts {
 }
 
 impl Shard {
-    // ---- POST /pub/<subject> ----
+    // ---- POST, whatever it brings ----
 
     pub(crate) fn begin_body(&mut self, conn: ConnId, body: Box<Body>, now: Instant, world: &mut impl Effects) {
         self.conns.rows[conn.0].phase = Phase::Body;
@@ -120,22 +120,42 @@ impl Shard {
             Framing::Chunked(decoder) => match decoder.push(bytes, &mut body.bytes) {
                 Ok(progress) => (progress.used, progress.done),
                 Err(error) => {
-                    self.deny(conn, &bad_body(error), now, world);
+                    self.deny(conn, &bad_body(error).with(body.purpose.into_cors()), now, world);
                     return bytes.len();
                 }
             },
         };
         if done {
-            self.publish_body(conn, *body, now, world);
+            self.on_whole_body(conn, *body, now, world);
         } else {
             self.conns.lend(conn).state = State::Body(body);
         }
         used
     }
 
-    fn publish_body(&mut self, conn: ConnId, body: Body, now: Instant, world: &mut impl Effects) {
-        let is_text = simdutf8::basic::from_utf8(&body.bytes).is_ok();
-        let kind = match body.kind {
+    fn on_whole_body(&mut self, conn: ConnId, body: Body, now: Instant, world: &mut impl Effects) {
+        let Body { purpose, keep_alive, bytes, .. } = body;
+        match purpose {
+            Purpose::Publish(publish) => self.publish_body(conn, publish, bytes, keep_alive, now, world),
+            Purpose::Downlink(downlink) => self.begin_downlink(conn, &downlink, &bytes, now, world),
+            Purpose::Uplink { cors } => self.begin_uplink(conn, &bytes, keep_alive, cors, now, world),
+        }
+    }
+
+    // ---- POST /pub/<subject> ----
+
+    fn publish_body(
+        &mut self,
+        conn: ConnId,
+        publish: Publish,
+        bytes: Vec<u8>,
+        keep_alive: bool,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let Publish { subject, kind, idempotency_key } = publish;
+        let is_text = simdutf8::basic::from_utf8(&bytes).is_ok();
+        let kind = match kind {
             Some(Kind::Text) if !is_text => {
                 let denied =
                     Denied::new(400, Refusal::BadText, "the Content-Type says text, the body is not valid UTF-8");
@@ -150,11 +170,11 @@ impl Shard {
         row.phase = Phase::Asked;
         let waiter = Waiter::Conn { conn, generation: row.generation };
         self.disarm(conn);
-        let subject_tag = plain::subject_tag(&body.subject);
-        self.conns.lend(conn).state = State::Publishing { keep_alive: body.keep_alive, subject_tag };
-        let extra = body.idempotency_key.map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key) }));
-        let draft = Draft { payload: body.bytes.into(), kind, extra };
-        self.publish(&body.subject, draft, Receipt::Position(waiter), now, world);
+        let subject_tag = plain::subject_tag(&subject);
+        self.conns.lend(conn).state = State::Publishing { keep_alive, subject_tag };
+        let extra = idempotency_key.map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key) }));
+        let draft = Draft { payload: bytes.into(), kind, extra };
+        self.publish(&subject, draft, Receipt::Position(waiter), now, world);
     }
 
     /// The owner has accepted the publication of a `POST /pub`.

@@ -22,7 +22,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
@@ -30,6 +30,8 @@ impl Transport {
         Self::PublishStream,
         Self::Echo,
         Self::Centrifugo(Dialect::Json),
+        Self::Centrifugo(Dialect::JsonEvents),
+        Self::Centrifugo(Dialect::JsonLines),
     ];
 
     /// The name in metrics.
@@ -223,6 +225,8 @@ pub struct Holdings {
     pub timers: usize,
     /// Publish streams that are to be told a count.
     pub acks: usize,
+    /// Sessions for which commands are on their way beside their stream.
+    pub uplinks: usize,
 }
 
 impl Report {

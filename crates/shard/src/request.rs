@@ -12,10 +12,13 @@ use subtle::ConstantTimeEq;
 use wire::head::{self, ChunkedDecoder, Head};
 use wire::upgrade::{self, Upgrade};
 
+mod endpoint;
+
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::report::Refusal;
+pub(crate) use endpoint::{Cors, Downlink};
 
 /// The 24 characters of a `Sec-WebSocket-Key`.
 pub(crate) type WebSocketKey = [u8; 24];
@@ -25,8 +28,10 @@ pub(crate) type WebSocketKey = [u8; 24];
 pub(crate) enum Request {
     /// `GET /sub/…`
     Listen(Listen),
-    /// `POST` or `PUT /pub/…`
-    Publish(Box<Body>),
+    /// A request whose body has to come first, such as `POST /pub/…`.
+    Body(Box<Body>),
+    /// A response without an end, and what the client says first.
+    Downlink { downlink: Downlink, message: Vec<u8> },
     /// `GET /pub`, upgraded.
     PublishStream { key: WebSocketKey, ack: bool },
     /// `GET /connection/websocket`, upgraded.
@@ -35,6 +40,8 @@ pub(crate) enum Request {
     Echo { key: WebSocketKey },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
     Preflight { keep_alive: bool },
+    /// `OPTIONS` of one of Centrifugo's endpoints.
+    Options { methods: &'static str, cors: Option<Box<Cors>>, keep_alive: bool },
     /// Not the data plane's.
     Elsewhere,
 }
@@ -61,17 +68,44 @@ pub(crate) enum How {
     LongPoll { timeout: Duration, keep_alive: bool },
 }
 
-/// `POST /pub/<subject>`, and what has arrived of its body.
+/// A request with a body, and what has arrived of it.
 #[derive(Debug)]
 pub(crate) struct Body {
-    pub(crate) subject: SubjectName,
-    /// What the Content-Type says; `None` if there is none: then the bytes decide.
-    pub(crate) kind: Option<Kind>,
-    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) purpose: Purpose,
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) bytes: Vec<u8>,
     pub(crate) framing: Framing,
+}
+
+/// What a body is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// `POST` or `PUT /pub/<subject>`.
+    Publish(Publish),
+    /// The first message of a stream.
+    Downlink(Downlink),
+    /// `POST /emulation`: what the client of a stream says.
+    Uplink { cors: Option<Box<Cors>> },
+}
+
+/// `POST` or `PUT /pub/<subject>`.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) subject: SubjectName,
+    /// What the Content-Type says; `None` if there is none: then the bytes decide.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) idempotency_key: Option<Box<str>>,
+}
+
+impl Purpose {
+    /// What a browser is told about the page that asks.
+    pub(crate) fn into_cors(self) -> Option<Box<Cors>> {
+        match self {
+            Self::Publish(_) => None,
+            Self::Downlink(Downlink { cors, .. }) | Self::Uplink { cors } => cors,
+        }
+    }
 }
 
 /// How the end of a body is found.
@@ -87,11 +121,17 @@ pub(crate) struct Denied {
     pub(crate) status: u16,
     pub(crate) reason: Cow<'static, str>,
     pub(crate) refusal: Refusal,
+    /// What a browser is told about the page that asked, so that the page sees the status.
+    pub(crate) cors: Option<Box<Cors>>,
 }
 
 impl Denied {
     pub(crate) fn new(status: u16, refusal: Refusal, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), refusal }
+        Self { status, reason: reason.into(), refusal, cors: None }
+    }
+
+    pub(crate) fn with(self, cors: Option<Box<Cors>>) -> Self {
+        Self { cors, ..self }
     }
 }
 
@@ -113,23 +153,15 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
     if let Some(name) = path.strip_prefix("/pub/") {
         return publish(head, name, config);
     }
+    if let Some(request) = endpoint::read(head, config) {
+        return request;
+    }
     match path {
         "/pub" => {
             authorize(head, config)?;
             let key = must_upgrade(head)?.1;
             let ack = head.param("ack").is_some_and(|value| value == "1");
             Ok(Request::PublishStream { key, ack })
-        }
-        "/connection/websocket" => {
-            let (upgrade, key) = must_upgrade(head)?;
-            if head.param("format").is_some_and(|format| format == "protobuf")
-                || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
-            {
-                let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
-                return Err(Denied::new(501, Refusal::BadRequest, reason));
-            }
-            let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
-            Ok(Request::Centrifugo { key, protocol, dialect: Dialect::Json })
         }
         "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
         _ => Ok(Request::Elsewhere),
@@ -243,16 +275,7 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
     if !open {
         authorize(head, config)?;
     }
-    let bytes_max = config.limits.payload_bytes;
-    let too_large = || Denied::new(413, Refusal::TooLarge, alloc::format!("a payload has at most {bytes_max} bytes"));
-    let framing = match head.body().map_err(|error| bad_head(&error))? {
-        head::Body::None => Framing::Length(0),
-        head::Body::Length(length) => {
-            let length = usize::try_from(length).ok().filter(|length| *length <= bytes_max).ok_or_else(too_large)?;
-            Framing::Length(length)
-        }
-        head::Body::Chunked => Framing::Chunked(ChunkedDecoder::new(bytes_max)),
-    };
+    let framing = framing(head, config.limits.payload_bytes)?;
     let idempotency_key = match head.field("idempotency-key").map(core::str::from_utf8) {
         None => None,
         Some(Ok(key)) if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX && !key.is_empty() => Some(Box::from(key)),
@@ -260,15 +283,26 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
             return Err(Denied::new(400, Refusal::BadRequest, "an Idempotency-Key has 1 to 255 bytes of UTF-8"));
         }
     };
-    Ok(Request::Publish(Box::new(Body {
-        subject,
-        kind: head.field("content-type").and_then(kind_of),
-        idempotency_key,
+    let kind = head.field("content-type").and_then(kind_of);
+    Ok(Request::Body(Box::new(Body {
+        purpose: Purpose::Publish(Publish { subject, kind, idempotency_key }),
         keep_alive: head.keep_alive(),
         expects_continue: head.expects_continue(),
         bytes: Vec::new(),
         framing,
     })))
+}
+
+fn framing(head: &Head<'_>, bytes_max: usize) -> Result<Framing, Denied> {
+    let too_large = || Denied::new(413, Refusal::TooLarge, alloc::format!("a body has at most {bytes_max} bytes here"));
+    match head.body().map_err(|error| bad_head(&error))? {
+        head::Body::None => Ok(Framing::Length(0)),
+        head::Body::Length(length) => {
+            let length = usize::try_from(length).ok().filter(|length| *length <= bytes_max).ok_or_else(too_large)?;
+            Ok(Framing::Length(length))
+        }
+        head::Body::Chunked => Ok(Framing::Chunked(ChunkedDecoder::new(bytes_max))),
+    }
 }
 
 /// Text for `text/*` and `application/json`, else binary; `None` lets the bytes decide: `curl -d` says form unless told

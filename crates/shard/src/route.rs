@@ -178,7 +178,10 @@ impl Shard {
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
             Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
-            Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_)) | None => {}
+            Some(
+                State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_) | State::Uplink { .. },
+            )
+            | None => {}
         }
     }
 
@@ -193,7 +196,10 @@ impl Shard {
                 match self.conns.lent(conn).map(|lent| &lent.state) {
                     Some(State::Publishing { .. }) => self.answer_publish(conn, position, now, world),
                     Some(State::Command(_)) => self.command_published(conn, now),
-                    Some(State::None | State::Body(_) | State::Listening(_) | State::Publisher(_)) | None => {}
+                    Some(
+                        State::None | State::Body(_) | State::Listening(_) | State::Publisher(_) | State::Uplink { .. },
+                    )
+                    | None => {}
                 }
             }
         }
@@ -233,6 +239,10 @@ impl Shard {
                 self.mail.send(from, Parcel::Excerpted { waiter, excerpt }, world);
             }
             Parcel::Excerpted { waiter, excerpt } => self.excerpted(waiter, *excerpt, now, world),
+            Parcel::Uplink { session, commands, waiter } => {
+                self.on_uplink(from, session, commands, waiter, now, world);
+            }
+            Parcel::Uplinked { waiter } => self.uplinked(waiter, now, world),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The shard: one core's whole machine. This file is its table of contents.
 use alloc::vec::Vec;
 
-use base::{ConnId, Instant, Prng, ShardId, Wheel};
+use base::{ConnId, Instant, Prng, SealKey, ShardId, Wheel};
 use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
@@ -19,6 +19,7 @@ use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
 use crate::run::Run;
 use crate::send::{Frame, Outboxes};
+use crate::uplink::{Post, Uplinks};
 
 /// Most histories that one turn expires, so that a million of them don't hold up a message.
 const EXPIRED_PER_TURN_MAX: usize = 256;
@@ -32,6 +33,9 @@ pub struct Shard {
     pub(crate) idempotency: Idempotency,
     pub(crate) identities: Identities,
     pub(crate) outboxes: Outboxes,
+    pub(crate) uplinks: Uplinks,
+    /// Names sessions to those who send commands for them.
+    pub(crate) session_key: SealKey,
     pub(crate) run: Run,
     pub(crate) mail: Mail,
     pub(crate) wheel: Wheel,
@@ -52,6 +56,8 @@ pub struct Shard {
     pub(crate) stalled: Vec<ConnId>,
     pub(crate) doomed: Vec<(ConnId, Disconnect)>,
     pub(crate) closing: Vec<ConnId>,
+    /// POSTs whose session has ended.
+    pub(crate) ended_posts: Vec<Post>,
     pub(crate) counts: Counts,
     /// Sends that go out together.
     batch: Vec<(ConnId, Frame)>,
@@ -83,6 +89,8 @@ impl Shard {
             idempotency: Idempotency::default(),
             identities: Identities::default(),
             outboxes: Outboxes::default(),
+            uplinks: Uplinks::default(),
+            session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
             mail: Mail::new(config.shards),
             wheel: Wheel::new(now),
@@ -99,6 +107,7 @@ impl Shard {
             stalled: Vec::new(),
             doomed: Vec::new(),
             closing: Vec::new(),
+            ended_posts: Vec::new(),
             counts: Counts::default(),
             batch: Vec::new(),
             sent: Vec::new(),
@@ -174,6 +183,7 @@ impl Shard {
             self.resume_ready(now, world);
             self.close_doomed(now);
             self.settle_closing(world);
+            self.answer_ended_posts(now, world);
             self.flush_dirty(now, world);
         }
     }
@@ -192,6 +202,7 @@ impl Shard {
 
     fn has_unfinished(&self) -> bool {
         !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty() && self.closing.is_empty())
+            || !self.ended_posts.is_empty()
     }
 
     /// True once a drain has closed every connection.
@@ -223,6 +234,7 @@ impl Shard {
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
             acks: self.acks.len(),
+            uplinks: self.uplinks.len(),
         }
     }
 
@@ -313,7 +325,8 @@ impl Shard {
     /// Has a connection go on with what it has not read yet, after this input.
     pub(crate) fn wake(&mut self, conn: ConnId) {
         let row = &self.conns.rows[conn.0];
-        if row.lent != base::NONE || row.flags.has(Flags::PAUSED) || row.flags.has(Flags::FINISHED) {
+        let has_more = row.lent != base::NONE || self.uplinks.has(conn);
+        if has_more || row.flags.has(Flags::PAUSED) || row.flags.has(Flags::FINISHED) {
             self.ready.push(conn);
         }
     }
@@ -399,7 +412,7 @@ impl Shard {
         let [subjects, subscriptions, history] = self.hub.memory();
         let sessions = self.conns.sessions.bytes() + self.identities.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
-        let lent = self.conns.lents.bytes() + held + self.outboxes.memory();
+        let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {
             bytes_out: self.outboxes.taken,
             outbox_bytes: count(self.outboxes.bytes),

@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
 use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Heartbeat, Limits, Outbox, ShardConfig, Tokens};
+use shard::{Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -105,6 +105,7 @@ impl Plan {
             key: self.key,
             dev: true,
             anonymous: true,
+            endpoints: Endpoints { origins: Origins::Any, node: "node".into(), ..Endpoints::all() },
             tokens: Tokens::default(),
             api_keys: Vec::new(),
             namespaces: vec![everything],

@@ -10,6 +10,17 @@ pub struct Command<'a> {
     pub request: Request<'a>,
 }
 
+/// What the client of a stream sends beside it: commands for its session.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Uplink<'a> {
+    /// Names the session, as its connect result did.
+    pub session: Cow<'a, str>,
+    /// Names the server.
+    pub node: Cow<'a, str>,
+    /// One message in the session's encoding.
+    pub commands: Cow<'a, [u8]>,
+}
+
 /// What a command asks. `Presence`, `PresenceStats` and `Rpc` are answered with error 108 until the rest of the protocol is
 /// served.
 #[derive(Clone, PartialEq, Eq, Debug)]

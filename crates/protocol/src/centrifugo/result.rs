@@ -50,6 +50,10 @@ pub struct ConnectResult<'a> {
     pub ping_s: u32,
     /// True if the client must answer pings.
     pub pong: bool,
+    /// Names the session to who sends commands for it beside the connection; empty where nobody does.
+    pub session: &'a str,
+    /// Names the server to the same; empty where nobody does.
+    pub node: &'a str,
 }
 
 /// To `refresh` and `sub_refresh`.

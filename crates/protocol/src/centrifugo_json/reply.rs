@@ -16,6 +16,8 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
     connect.raw_unless_empty("data", result.data);
     connect.number_unless_zero("ping", result.ping_s.into());
     connect.flag_if_set("pong", result.pong);
+    connect.text_unless_empty("session", result.session);
+    connect.text_unless_empty("node", result.node);
     connect.close();
     reply.close();
 }

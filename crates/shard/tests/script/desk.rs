@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Answer, Close, Command, Effects, End, Heartbeat, Input, Limits, Outbox, Parcel, Refusal, Report, Sent, Shard,
-    ShardConfig, Ticket, Tokens,
+    Answer, Close, Command, Effects, End, Endpoints, Heartbeat, Input, Limits, Origins, Outbox, Parcel, Refusal,
+    Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -70,9 +70,11 @@ impl Effects for Recorder {
     }
 }
 
-/// Some shards of one server; scripts talk to the first.
+/// Some shards of one server; scripts talk to the first, unless they turn to another.
 pub(crate) struct Desk {
     cores: Vec<(Shard, Recorder)>,
+    /// The shard that the script talks to.
+    at: usize,
     pub(crate) now: Instant,
     next: u32,
 }
@@ -88,6 +90,7 @@ pub(crate) fn dev() -> ShardConfig {
         key: KEY,
         dev: true,
         anonymous: false,
+        endpoints: Endpoints { origins: Origins::Any, node: "node".into(), ..Endpoints::all() },
         tokens: Tokens::default(),
         api_keys: Vec::new(),
         namespaces: Vec::new(),
@@ -124,19 +127,24 @@ impl Desk {
             let shard = Shard::new(ShardConfig { shard: ShardId(number), ..config.clone() }, now);
             (shard, Recorder { mail_room: usize::MAX, ..Recorder::default() })
         };
-        Self { cores: (0..config.shards).map(core).collect(), now, next: 0 }
+        Self { cores: (0..config.shards).map(core).collect(), at: 0, now, next: 0 }
+    }
+
+    /// From here on the script talks to this shard. A connection is known to its own shard only.
+    pub(crate) fn turn_to(&mut self, shard: usize) {
+        self.at = shard;
     }
 
     pub(crate) fn world(&mut self) -> &mut Recorder {
-        &mut self.cores[0].1
+        &mut self.cores[self.at].1
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.cores[0].0.next_timeout()
+        self.cores[self.at].0.next_timeout()
     }
 
     pub(crate) fn shard(&self) -> &Shard {
-        &self.cores[0].0
+        &self.cores[self.at].0
     }
 
     /// A subject that the shard owns.
@@ -202,7 +210,7 @@ impl Desk {
 
     /// What has been sent to the connection since the last time.
     pub(crate) fn hear(&mut self, conn: ConnId) -> Vec<u8> {
-        self.cores[0].1.out.remove(&conn.0).unwrap_or_default()
+        self.cores[self.at].1.out.remove(&conn.0).unwrap_or_default()
     }
 
     pub(crate) fn hear_text(&mut self, conn: ConnId) -> String {
@@ -214,6 +222,14 @@ impl Desk {
         self.settle();
     }
 
+    pub(crate) fn break_off(&mut self, conn: ConnId) {
+        self.handle(Input::Ended { conn, end: End::Broken });
+    }
+
+    pub(crate) fn drain(&mut self, spread: Duration) {
+        self.handle(Input::Command { ticket: Ticket(2), command: Command::Drain { spread } });
+    }
+
     pub(crate) fn writable(&mut self, conn: ConnId, room: usize) {
         self.world().room.insert(conn.0, room);
         self.handle(Input::Writable { conn });
@@ -221,13 +237,13 @@ impl Desk {
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>) {
-        let (shard, world) = &mut self.cores[0];
+        let (shard, world) = &mut self.cores[self.at];
         shard.handle(input, self.now, world);
     }
 
     /// Ends the turn, and no more.
     pub(crate) fn finish_turn(&mut self) {
-        let (shard, world) = &mut self.cores[0];
+        let (shard, world) = &mut self.cores[self.at];
         shard.finish_turn(self.now, world);
     }
 

@@ -5,6 +5,7 @@ mod backlog;
 mod close;
 mod desk;
 mod drain;
+mod emulation;
 mod event_stream;
 mod heartbeat;
 mod history;

@@ -54,7 +54,7 @@ const REFUSED: &[(&str, &str, &str, Refusal)] = &[
     (
         "POST /pub/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n",
         "413 Content Too Large",
-        "a payload has at most 1048576 bytes",
+        "a body has at most 1048576 bytes here",
         Refusal::TooLarge,
     ),
     (

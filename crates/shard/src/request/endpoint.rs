@@ -1,0 +1,167 @@
+//! Requests to Centrifugo's endpoints: the protocol page, sections 1.1 to 1.7.
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use wire::head::Head;
+
+use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
+use crate::config::ShardConfig;
+use crate::dialect::Dialect;
+use crate::endpoints::{Endpoint, Origins};
+use crate::report::Refusal;
+
+/// The parameter that carries what a client says first where it can't send a body.
+const CONNECT: &str = "cf_connect";
+
+/// A response without an end, which a request opens.
+#[derive(Debug)]
+pub(crate) struct Downlink {
+    pub(crate) dialect: Dialect,
+    pub(crate) cors: Option<Box<Cors>>,
+}
+
+/// What a browser is told about a page of another origin that asks: it may.
+#[derive(Debug)]
+pub(crate) struct Cors {
+    origin: Box<str>,
+    /// Header fields that the page wants to send; only asked for before the request itself.
+    headers: Option<Box<str>>,
+}
+
+impl Cors {
+    /// What to tell; nothing if the request has no origin, or one that may not connect.
+    fn of(head: &Head<'_>, origins: &Origins) -> Option<Box<Self>> {
+        let origin = text(head, "origin").filter(|origin| origins.admit(origin))?;
+        let headers = text(head, "access-control-request-headers").map(Box::from);
+        Some(Box::new(Self { origin: origin.into(), headers }))
+    }
+
+    /// The header fields that say so.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let always = [
+            ("Access-Control-Allow-Origin", &*self.origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Vary", "Origin"),
+        ];
+        let headers = self.headers.as_deref().map(|headers| ("Access-Control-Allow-Headers", headers));
+        always.into_iter().chain(headers)
+    }
+}
+
+fn text<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
+    head.field(name).and_then(|value| core::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
+}
+
+/// What a stream's request may be, besides a `POST` with the first message as its body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Get {
+    /// Nothing.
+    No,
+    /// A `GET` with the first message in a parameter.
+    WithConnect,
+}
+
+/// What the request asks of one of the endpoints; `None` if its path is none of theirs.
+pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Request, Denied>> {
+    let all = &config.endpoints;
+    let path = head.path();
+    let is_for = |endpoint: &Endpoint| endpoint.serves(path);
+    if is_for(&all.websocket) {
+        return Some(websocket(head, &all.origins));
+    }
+    let cors = || Cors::of(head, &all.origins);
+    if is_for(&all.emulation) {
+        Some(uplink(head, &all.emulation, cors()))
+    } else if is_for(&all.sse) {
+        let downlink = Downlink { dialect: Dialect::JsonEvents, cors: cors() };
+        Some(stream(head, &all.sse, Get::WithConnect, downlink))
+    } else if is_for(&all.http_stream) {
+        let downlink = Downlink { dialect: Dialect::JsonLines, cors: cors() };
+        Some(stream(head, &all.http_stream, Get::No, downlink))
+    } else {
+        None
+    }
+}
+
+fn websocket(head: &Head<'_>, origins: &Origins) -> Result<Request, Denied> {
+    let (upgrade, key) = must_upgrade(head)?;
+    check_origin(head, origins)?;
+    if head.param("format").is_some_and(|format| format == "protobuf")
+        || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
+    {
+        let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
+        return Err(Denied::new(501, Refusal::BadRequest, reason));
+    }
+    let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
+    Ok(Request::Centrifugo { key, protocol, dialect: Dialect::Json })
+}
+
+/// A browser does not ask before it opens a WebSocket to another origin: the server has to refuse.
+fn check_origin(head: &Head<'_>, origins: &Origins) -> Result<(), Denied> {
+    match head.field("origin") {
+        Some(origin) if !core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin)) => {
+            let reason = "pages of this origin may not connect: client.allowed_origins does not have it";
+            Err(Denied::new(403, Refusal::Forbidden, reason))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) -> Result<Request, Denied> {
+    match (head.method(), get) {
+        ("POST", _) => {
+            let is_binary = is_protobuf(head);
+            if is_binary {
+                let reason = "the Protobuf dialect is not served: send JSON, with another Content-Type";
+                return Err(Denied::new(415, Refusal::BadRequest, reason).with(downlink.cors));
+            }
+            body(head, endpoint, Purpose::Downlink(downlink))
+        }
+        ("GET", Get::WithConnect) => match head.param(CONNECT) {
+            Some(message) => Ok(Request::Downlink { downlink, message: message.into_owned().into_bytes() }),
+            None => {
+                let reason = "the first command has to be in cf_connect";
+                Err(Denied::new(400, Refusal::BadRequest, reason).with(downlink.cors))
+            }
+        },
+        ("OPTIONS", Get::No) => Ok(options(head, downlink.cors, "POST, OPTIONS")),
+        ("OPTIONS", Get::WithConnect) => Ok(options(head, downlink.cors, "GET, POST, OPTIONS")),
+        (_, Get::No) => Err(Denied::new(405, Refusal::NotFound, "open the stream with POST").with(downlink.cors)),
+        (_, Get::WithConnect) => {
+            Err(Denied::new(405, Refusal::NotFound, "open the stream with GET or POST").with(downlink.cors))
+        }
+    }
+}
+
+fn uplink(head: &Head<'_>, endpoint: &Endpoint, cors: Option<Box<Cors>>) -> Result<Request, Denied> {
+    match head.method() {
+        "POST" => body(head, endpoint, Purpose::Uplink { cors }),
+        "OPTIONS" => Ok(options(head, cors, "POST, OPTIONS")),
+        _ => Err(Denied::new(405, Refusal::NotFound, "send commands with POST").with(cors)),
+    }
+}
+
+fn options(head: &Head<'_>, cors: Option<Box<Cors>>, methods: &'static str) -> Request {
+    Request::Options { methods, cors, keep_alive: head.keep_alive() }
+}
+
+fn body(head: &Head<'_>, endpoint: &Endpoint, purpose: Purpose) -> Result<Request, Denied> {
+    match framing(head, endpoint.body_bytes) {
+        Ok(framing) => Ok(Request::Body(Box::new(Body {
+            purpose,
+            keep_alive: head.keep_alive(),
+            expects_continue: head.expects_continue(),
+            bytes: Vec::new(),
+            framing,
+        }))),
+        Err(denied) => Err(denied.with(purpose.into_cors())),
+    }
+}
+
+/// Protobuf has to say so; everything else is JSON.
+fn is_protobuf(head: &Head<'_>) -> bool {
+    head.field("content-type").is_some_and(|kind| {
+        let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        essence.eq_ignore_ascii_case(b"application/octet-stream")
+    })
+}
