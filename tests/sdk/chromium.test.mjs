@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 
 import { chromium } from "playwright-core";
 
-import { browserScenarios, scenarios } from "./scenarios.mjs";
+import { browserScenarios, plainScenarios, scenarios } from "./scenarios.mjs";
 import { outside } from "./world.mjs";
 
 const { world, server, close } = await outside();
@@ -38,20 +38,25 @@ after(async () => {
   await close();
 });
 
-for (const name of [...Object.keys(scenarios), ...Object.keys(browserScenarios)]) {
-  test(name, { timeout: 60_000 }, async () => {
+const plays = Object.keys({ ...scenarios, ...plainScenarios, ...browserScenarios }).map((name) => ({ name }));
+for (const transport of ["sse", "http_stream"]) {
+  plays.push(...Object.keys(scenarios).map((name) => ({ name, transport })));
+}
+
+for (const { name, transport } of plays) {
+  test(transport ? `${transport}: ${name}` : name, { timeout: 60_000 }, async () => {
     const outcome = await page.evaluate(
-      async ({ name, port, quietMs }) => {
+      async ({ name, transport, port, quietMs }) => {
         const { play } = await import("/scenarios.mjs");
         const { api, cable, restart, Centrifuge, WebSocket } = window;
         try {
-          await play(name, { port, quietMs, api, cable, restart, Centrifuge, WebSocket, options: {} });
+          await play(name, { transport, port, quietMs, api, cable, restart, Centrifuge, WebSocket, options: {} });
           return "";
         } catch (error) {
           return String(error.stack ?? error);
         }
       },
-      { name, port: world.port, quietMs: world.quietMs },
+      { name, transport, port: world.port, quietMs: world.quietMs },
     );
     if (outcome) throw new Error(`${outcome}\nserver: ${server.log}`);
   });

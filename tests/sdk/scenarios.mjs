@@ -47,10 +47,21 @@ function collector() {
   return { seen, add, until };
 }
 
+// A client that connects over the world's transport: a WebSocket unless it names another.
+function centrifuge(world, { port = world.port, ...options } = {}) {
+  const delays = { minReconnectDelay: 50, maxReconnectDelay: 200 };
+  if (!world.transport) {
+    const url = `ws://127.0.0.1:${port}/connection/websocket`;
+    return new world.Centrifuge(url, { ...delays, ...world.options, ...options });
+  }
+  const base = `http://127.0.0.1:${port}`;
+  const endpoints = [{ transport: world.transport, endpoint: `${base}/connection/${world.transport}` }];
+  const emulationEndpoint = `${base}/emulation`;
+  return new world.Centrifuge(endpoints, { ...delays, emulationEndpoint, ...world.options, ...options });
+}
+
 async function client(world, options = {}) {
-  const { port = world.port, ...rest } = options;
-  const url = `ws://127.0.0.1:${port}/connection/websocket`;
-  const one = new world.Centrifuge(url, { minReconnectDelay: 50, maxReconnectDelay: 200, ...world.options, ...rest });
+  const one = centrifuge(world, options);
   one.on("error", () => {});
   world.clients.push(one);
   const connected = next(one, "connected");
@@ -81,7 +92,7 @@ async function post(world, path, body, type) {
 export async function play(name, outside) {
   const world = { ...outside, clients: [] };
   try {
-    await { ...scenarios, ...browserScenarios }[name](world);
+    await { ...scenarios, ...plainScenarios, ...browserScenarios }[name](world);
   } finally {
     for (const one of world.clients) one.disconnect();
   }
@@ -138,8 +149,7 @@ export const scenarios = {
   },
 
   async "subscribes to a hundred channels with one frame"(world) {
-    const url = `ws://127.0.0.1:${world.port}/connection/websocket`;
-    const one = new world.Centrifuge(url, world.options);
+    const one = centrifuge(world);
     world.clients.push(one);
     const base = fresh("batch");
     const rows = Array.from({ length: 100 }, (_, n) => {
@@ -317,6 +327,10 @@ export const scenarios = {
     await one.publish(fresh("quiet"), 1);
   },
 
+};
+
+// What needs no published client.
+export const plainScenarios = {
   async "listens with a plain WebSocket"(world) {
     const subject = fresh("plain");
     const socket = new world.WebSocket(`ws://127.0.0.1:${world.port}/sub/${subject}`);

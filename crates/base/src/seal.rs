@@ -141,14 +141,9 @@ mod tests {
     #[test]
     fn only_its_own_form_is_read() {
         let text = SealKey::new(&SECRET, "session").seal(5, 77).to_string();
-        for wrong in [
-            "",
-            &text[1..],
-            &(text.clone() + "0"),
-            &text.to_uppercase(),
-            &["+", &text[1..]].concat(),
-            &"é".repeat(16),
-        ] {
+        for wrong in
+            ["", &text[1..], &(text.clone() + "0"), &text.to_uppercase(), &["+", &text[1..]].concat(), &"é".repeat(16)]
+        {
             assert_eq!(Sealed::read(wrong), None, "{wrong}");
         }
     }

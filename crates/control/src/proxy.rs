@@ -47,13 +47,13 @@ pub(crate) struct Proxy {
 }
 
 /// The data plane's paths: those that shards don't give away.
-pub(crate) fn routes<P: DataPlane>() -> Router<Arc<App<P>>> {
-    Router::new()
+pub(crate) fn routes<P: DataPlane>(paths: &[String]) -> Router<Arc<App<P>>> {
+    let fixed = Router::new()
         .route("/sub/{*subjects}", any(pass_on::<P>))
         .route("/pub", any(pass_on::<P>))
         .route("/pub/{*subject}", any(pass_on::<P>))
-        .route("/connection/websocket", any(pass_on::<P>))
-        .route("/echo", any(pass_on::<P>))
+        .route("/echo", any(pass_on::<P>));
+    paths.iter().fold(fixed, |router, path| router.route(path, any(pass_on::<P>)))
 }
 
 impl Proxy {

@@ -104,5 +104,5 @@ pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
         .layer(map_response(harden))
         .layer(map_response_with_state(Arc::clone(app), count::<P>));
     // What is passed on stays as the data plane has answered it.
-    ours.merge(proxy::routes()).with_state(Arc::clone(app))
+    ours.merge(proxy::routes(&app.settings.data_paths)).with_state(Arc::clone(app))
 }

@@ -15,6 +15,8 @@ pub struct ControlSettings {
     pub api_keys: Vec<String>,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
     pub data_address: SocketAddr,
+    /// Further paths that are the data plane's: those of Centrifugo's transports, which can be configured.
+    pub data_paths: Vec<String>,
     /// Most connections at a time; one more is answered with 503.
     pub connections_max: usize,
     /// Longest body of an API request in bytes: 1 MiB of payload fits in base64, and a broadcast's list of subjects.
@@ -34,6 +36,7 @@ impl Default for ControlSettings {
             uid: String::new(),
             api_keys: Vec::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            data_paths: vec!["/connection/websocket".into()],
             connections_max: 1_024,
             body_bytes_max: 4 * MIB,
             head_timeout: Duration::from_secs(15),

@@ -112,20 +112,21 @@ struct Seat {
     _alive: mpsc::Sender<()>,
 }
 
-fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running, StartError> {
+fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Running, StartError> {
     ring::probe()?;
     raise_descriptors();
     if !settings.huge_pages {
         // A kernel without them has nothing to refuse.
         let _ = ring::refuse_huge_pages();
     }
+    let uid = entropy::seed().map_err(StartError::system("read entropy"))?;
+    // Clients hear the name that the API tells.
+    settings.endpoints.node = format!("{uid:016x}").into();
     let address = port::claim(settings.address)?;
     let cores = cores();
     let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);
     let shards = shards.clamp(1, ShardId::COUNT_MAX);
     let key = entropy::subject_key().map_err(StartError::system("read entropy"))?;
-
-    let uid = entropy::seed().map_err(StartError::system("read entropy"))?;
     let rings = (0..shards).map(|_| Ring::new()).collect::<Result<Vec<_>, _>>()?;
     let features = rings[0].features();
     let beds = Beds::new(rings.iter().map(Ring::address));
@@ -206,6 +207,7 @@ fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key
         key,
         dev: settings.dev,
         anonymous: settings.anonymous,
+        endpoints: settings.endpoints.clone(),
         tokens: tokens(&settings.tokens),
         api_keys: settings.api_keys.clone(),
         namespaces: settings.namespaces.clone(),
@@ -320,6 +322,7 @@ impl Control {
             uid: format!("{:016x}", self.plane.uid),
             api_keys: self.settings.api_keys.clone(),
             data_address: reachable(self.address),
+            data_paths: self.settings.endpoints.paths().map(str::to_owned).collect(),
             head_timeout: self.settings.limits.head_timeout,
             drain_timeout: self.settings.drain_deadline,
             ..ControlSettings::default()

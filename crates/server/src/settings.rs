@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use hub::{HistoryBounds, Namespace, Pattern};
-use shard::{Heartbeat, Limits, Outbox};
+use shard::{Endpoints, Heartbeat, Limits, Outbox};
 
 mod client;
 mod file;
+mod transports;
 mod unknown;
 
 pub use client::TokenSettings;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub api_keys: Vec<String>,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// Which of Centrifugo's transports are served, where, and to whose pages.
+    pub endpoints: Endpoints,
     /// How the tokens of Centrifugo clients are verified.
     pub tokens: TokenSettings,
     /// Options by subject; the first pattern that fits holds.

@@ -11,7 +11,8 @@ use crate::command::Ticket;
 ///
 /// A shard may leave the request lane waiting while what it has to send is over its bound; the delivery lane it always
 /// empties. Handling a delivery makes no delivery, and at most one request: that of the connection whose answer it is. So
-/// deliveries always drain, so requests do too: two shards can't wait for each other for ever.
+/// deliveries always drain, so requests do too: two shards can't wait for each other for ever. ([`Parcel::Uplinked`] may follow a delivery,
+/// once for each POST that waits: a bounded number.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
     /// To a subject's owner.

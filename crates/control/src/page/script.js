@@ -74,6 +74,8 @@ const TRANSPORTS = {
   long_poll: "long poll",
   publish_stream: "publish stream",
   centrifugo_json: "Centrifugo",
+  centrifugo_sse: "Centrifugo, event stream",
+  centrifugo_http_stream: "Centrifugo, HTTP stream",
   echo: "echo",
   http: "HTTP",
 };

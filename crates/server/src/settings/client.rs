@@ -25,6 +25,7 @@ pub struct TokenSettings {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Client {
     token: TokenKeys,
+    pub(super) allowed_origins: Vec<String>,
     expired_close_delay_ms: u64,
     expired_sub_close_delay_ms: u64,
 }
@@ -51,6 +52,7 @@ impl Default for Client {
         let tokens = shard::Tokens::default();
         Self {
             token: TokenKeys::default(),
+            allowed_origins: Vec::new(),
             expired_close_delay_ms: millis(tokens.connection_grace),
             expired_sub_close_delay_ms: millis(tokens.subscription_grace),
         }

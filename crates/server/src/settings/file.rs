@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use shard::{Heartbeat, Limits, Outbox};
 
 use super::client::Client;
+use super::transports::{self, Transports};
 use super::unknown::{self, ENVIRONMENT_PREFIX, environment_key, is_injected};
 use super::{Settings, SettingsError};
 
@@ -24,6 +25,13 @@ pub(crate) struct File {
     api: Api,
     centrifugo: Centrifugo,
     client: Client,
+    websocket: transports::WebSocket,
+    sse: transports::Stream,
+    http_stream: transports::Stream,
+    emulation: transports::Emulation,
+    uni_websocket: transports::UniWebSocket,
+    uni_sse: transports::Stream,
+    uni_http_stream: transports::Stream,
     limits: LimitKeys,
     heartbeat: HeartbeatKeys,
     outbox: OutboxKeys,
@@ -249,7 +257,10 @@ pub(crate) fn read(path: Option<&Path>) -> Result<File, SettingsError> {
 impl File {
     /// Checks every value.
     pub(crate) fn check(self, dev: bool) -> Result<Settings, SettingsError> {
-        let Self { server, api, centrifugo, client, limits, heartbeat, outbox, batch_wait, drain, namespace } = self;
+        let Self { server, api, centrifugo, client, limits, heartbeat, outbox, batch_wait, drain, namespace, .. } =
+            self;
+        let Self { websocket, sse, http_stream, emulation, uni_websocket, uni_sse, uni_http_stream, .. } = self;
+        let transports = Transports { websocket, sse, http_stream, emulation, uni_websocket, uni_sse, uni_http_stream };
         let shards = within("server.shards", server.shards, 0, ShardId::COUNT_MAX.into())?;
         let window = within("batch_wait.window_us", batch_wait.window_us, 10, 10_000)?;
         if let Some(short) = api.keys.iter().find(|key| key.len() < KEY_BYTES_MIN) {
@@ -274,6 +285,7 @@ impl File {
             drain_deadline: time("drain.deadline_ms", drain.deadline_ms, 0, DAY_MS)?,
             api_keys: api.keys,
             anonymous: centrifugo.anonymous,
+            endpoints: transports.check(client.allowed_origins.clone(), dev)?,
             tokens: client.check()?,
             namespaces: namespace.into_iter().map(NamespaceKeys::check).collect::<Result<_, _>>()?,
             limits: limits.check()?,
@@ -362,7 +374,7 @@ impl From<Policy> for OutboxPolicy {
     }
 }
 
-fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, SettingsError> {
+pub(super) fn within(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, SettingsError> {
     if (min..=max).contains(&value) { Ok(value) } else { Err(SettingsError::OutOfRange { key, value, min, max }) }
 }
 

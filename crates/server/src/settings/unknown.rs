@@ -8,7 +8,14 @@ pub const ENVIRONMENT_PREFIX: &str = "RINGCAST_";
 
 /// Sections whose name has an underscore or a dot, as variables spell them; in all others the first underscore ends the
 /// name.
-const SECTIONS_OF_TWO_WORDS: [(&str, &str); 2] = [("batch_wait", "batch_wait"), ("client_token", "client.token")];
+const SECTIONS_OF_TWO_WORDS: [(&str, &str); 6] = [
+    ("batch_wait", "batch_wait"),
+    ("client_token", "client.token"),
+    ("http_stream", "http_stream"),
+    ("uni_http_stream", "uni_http_stream"),
+    ("uni_sse", "uni_sse"),
+    ("uni_websocket", "uni_websocket"),
+];
 
 /// The key that a variable's name, without the prefix, stands for.
 pub(crate) fn environment_key(name: &str) -> String {

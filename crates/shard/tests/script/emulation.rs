@@ -287,7 +287,7 @@ fn what_breaks_the_protocol_ends_the_stream_with_a_push() {
             assert_eq!(stream.say(&mut desk, "{\"id\":9,\"rpc\":{}}"), "");
             desk.finish(stream.conn);
             desk.pass(KEEP_ALIVE);
-    assert_eq!(desk.shard().holdings(), Holdings::default(), "{commands}");
+            assert_eq!(desk.shard().holdings(), Holdings::default(), "{commands}");
         }
         let mut desk = Desk::new(&dev());
         let stream = Stream::open(&mut desk, path);
