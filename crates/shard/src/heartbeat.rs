@@ -72,10 +72,8 @@ impl Shard {
             Phase::Asked => {}
             Phase::Head => self.on_head_timer(conn, now, world),
             Phase::Body => {
-                let cors = match self.conns.take_state(conn) {
-                    State::Body(body) => body.purpose.into_cors(),
-                    _ => None,
-                };
+                let cors =
+                    if let State::Body(body) = self.conns.take_state(conn) { body.purpose.into_cors() } else { None };
                 let denied = Denied::new(408, Refusal::HeadTooSlow, "the body did not arrive in time").with(cors);
                 self.deny(conn, &denied, now, world);
             }

@@ -201,8 +201,9 @@ impl Shard {
     }
 
     fn has_unfinished(&self) -> bool {
-        !(self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty() && self.closing.is_empty())
-            || !self.ended_posts.is_empty()
+        let lists_are_empty =
+            self.dirty.is_empty() && self.ready.is_empty() && self.doomed.is_empty() && self.closing.is_empty();
+        !(lists_are_empty && self.ended_posts.is_empty())
     }
 
     /// True once a drain has closed every connection.

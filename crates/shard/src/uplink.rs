@@ -181,12 +181,11 @@ impl Shard {
         if self.conns.find(conn, generation).is_none() {
             return;
         }
-        match self.conns.take_state(conn) {
-            State::Uplink { keep_alive, cors } => {
-                self.answer_post(conn, 204, cors.as_deref(), keep_alive, now, world);
-            }
-            other => debug_assert!(false, "a POST waits for one answer, not in {other:?}"),
-        }
+        let State::Uplink { keep_alive, cors } = self.conns.take_state(conn) else {
+            debug_assert!(false, "a POST waits for one answer");
+            return;
+        };
+        self.answer_post(conn, 204, cors.as_deref(), keep_alive, now, world);
     }
 
     fn answer_post(
