@@ -3,8 +3,8 @@ use base::ConnId;
 use hub::{Draft, Extra, Kind, Version};
 use shard::{Answer, Command, Input, ShardConfig, Ticket};
 
-use crate::desk::{Desk, text_of, with_history};
-use crate::session::{open, say};
+use crate::desk::{Desk, with_history};
+use crate::session::{lines, open, say};
 
 /// Publishes as the control plane does; says the offset of the answer.
 pub(crate) fn publish(desk: &mut Desk, subject: &str, payload: &str, extra: Extra) -> u64 {
@@ -18,9 +18,9 @@ pub(crate) fn publish(desk: &mut Desk, subject: &str, payload: &str, extra: Extr
     }
 }
 
+/// All lines that have come.
 pub(crate) fn hear(desk: &mut Desk, conn: ConnId) -> String {
-    let heard = desk.hear(conn);
-    if heard.is_empty() { String::new() } else { text_of(&heard).to_owned() }
+    lines(&desk.hear(conn)).join("\n")
 }
 
 fn tags(pairs: &[(&str, &str)]) -> Extra {
