@@ -32,6 +32,7 @@ mod dialect;
 mod encode;
 mod endpoints;
 mod excerpt;
+mod fields;
 mod handshake;
 mod heartbeat;
 mod hop;

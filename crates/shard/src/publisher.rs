@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, ShardId};
-use hub::{Draft, Extra, Kind, Position, subject_name};
+use hub::{Draft, Kind, Position, subject_name};
 use protocol::plain::{self, Mark};
 use wire::frame::Opcode;
 use wire::head::HeadError;
@@ -153,7 +153,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let Publish { subject, kind, idempotency_key } = publish;
+        let Publish { subject, kind, extra } = publish;
         let is_text = simdutf8::basic::from_utf8(&bytes).is_ok();
         let kind = match kind {
             Some(Kind::Text) if !is_text => {
@@ -172,8 +172,7 @@ impl Shard {
         self.disarm(conn);
         let subject_tag = plain::subject_tag(&subject);
         self.conns.lend(conn).state = State::Publishing { keep_alive, subject_tag };
-        let extra = idempotency_key.map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key) }));
-        let draft = Draft { payload: bytes.into(), kind, extra };
+        let draft = Draft { payload: bytes.into(), kind, extra: extra.map(Arc::from) };
         self.publish(&subject, draft, Receipt::Position(waiter), now, world);
     }
 

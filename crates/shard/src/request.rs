@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Kind, Namespace, Position, subject_name};
+use hub::{Extra, Kind, Namespace, Position, subject_name};
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
 use wire::head::{self, ChunkedDecoder, Head};
@@ -16,6 +16,7 @@ mod endpoint;
 
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
+use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::report::Refusal;
 pub(crate) use endpoint::{Cors, Downlink};
@@ -95,7 +96,7 @@ pub(crate) struct Publish {
     pub(crate) subject: SubjectName,
     /// What the Content-Type says; `None` if there is none: then the bytes decide.
     pub(crate) kind: Option<Kind>,
-    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 impl Purpose {
@@ -134,9 +135,6 @@ impl Denied {
         Self { cors, ..self }
     }
 }
-
-/// Longest `Idempotency-Key` in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// Reads what the request wants.
 ///
@@ -276,16 +274,10 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
         authorize(head, config)?;
     }
     let framing = framing(head, config.limits.payload_bytes)?;
-    let idempotency_key = match head.field("idempotency-key").map(core::str::from_utf8) {
-        None => None,
-        Some(Ok(key)) if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX && !key.is_empty() => Some(Box::from(key)),
-        Some(_) => {
-            return Err(Denied::new(400, Refusal::BadRequest, "an Idempotency-Key has 1 to 255 bytes of UTF-8"));
-        }
-    };
     let kind = head.field("content-type").and_then(kind_of);
+    let extra = fields::extra(head)?;
     Ok(Request::Body(Box::new(Body {
-        purpose: Purpose::Publish(Publish { subject, kind, idempotency_key }),
+        purpose: Purpose::Publish(Publish { subject, kind, extra }),
         keep_alive: head.keep_alive(),
         expects_continue: head.expects_continue(),
         bytes: Vec::new(),
