@@ -37,6 +37,7 @@ mod identity;
 pub mod limits;
 mod listen;
 mod parcel;
+mod permission;
 mod publisher;
 mod report;
 mod request;
@@ -48,7 +49,7 @@ mod token;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
 pub use excerpt::epoch_of;
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use report::{Holdings, Refusal, Report, Transport};
