@@ -77,10 +77,8 @@ fn row(table: &Table, key: &Key) -> String {
             State::Same(_) | State::SameInMillis(_) | State::Works | State::Missing(_) | State::Idle(_) => {}
         }
     }
-    let permitted = match key.kind {
-        Kind::Flag | Kind::Text | Kind::Secret => String::new(),
-        kind => kind.permits(),
-    };
+    let says_itself = matches!(key.kind, Kind::Flag | Kind::Text | Kind::Secret);
+    let permitted = if says_itself { String::new() } else { key.kind.permits() };
     format!("| `{}` | {default} | {permitted} | {says} |\n", key.name)
 }
 

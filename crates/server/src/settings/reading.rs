@@ -65,12 +65,13 @@ impl Reading {
             return self.options(Target::Bare, "", options);
         }
         let is_node = path == WITHOUT_NAMESPACE || SERVER.find(path).is_none() && !is_list(path);
-        match written {
-            Written::Dict(_, section) if is_node && SERVER.has_section(path) => {
-                section.iter().try_for_each(|(name, written)| self.tree(&format!("{path}.{name}"), written))
-            }
-            _ => self.put(path, written, path.to_owned()),
+        if let Written::Dict(_, section) = written
+            && is_node
+            && SERVER.has_section(path)
+        {
+            return section.iter().try_for_each(|(name, written)| self.tree(&format!("{path}.{name}"), written));
         }
+        self.put(path, written, path.to_owned())
     }
 
     /// Takes one value of a key that is written with its sections.
@@ -122,7 +123,12 @@ impl Reading {
                 list_of_text(text).map_err(|reason| malformed(&reason))?
             }
             Written::String(_, names) if path == NAMESPACES => names.split_whitespace().map(named).collect(),
-            _ => return Err(malformed("a list is wanted")),
+            Written::String(..)
+            | Written::Char(..)
+            | Written::Bool(..)
+            | Written::Num(..)
+            | Written::Empty(..)
+            | Written::Dict(..) => return Err(malformed("a list is wanted")),
         };
         let is_pattern = path == PATTERNS;
         *self.sections(is_pattern) = Vec::new();
@@ -147,14 +153,14 @@ impl Reading {
     fn options(&mut self, target: Target, prefix: &str, options: &Dict) -> Result<(), SettingsError> {
         for (name, written) in options {
             let option = format!("{prefix}{name}");
-            match written {
-                Written::Dict(_, section) if NAMESPACE.find(&option).is_none() && NAMESPACE.has_section(&option) => {
-                    self.options(target, &format!("{option}."), section)?;
-                }
-                _ => {
-                    let spelled = format!("{}.{option}", self.spelled(target));
-                    self.option(target, &option, written, spelled)?;
-                }
+            if let Written::Dict(_, section) = written
+                && NAMESPACE.find(&option).is_none()
+                && NAMESPACE.has_section(&option)
+            {
+                self.options(target, &format!("{option}."), section)?;
+            } else {
+                let spelled = format!("{}.{option}", self.spelled(target));
+                self.option(target, &option, written, spelled)?;
             }
         }
         Ok(())

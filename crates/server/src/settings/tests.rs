@@ -6,6 +6,7 @@ use crate::settings::key::{Key, Kind, State};
 use crate::settings::keys::{NAMESPACE, SERVER, Table};
 
 mod sources;
+mod suites;
 
 /// Loads `text` from a file with this ending, beside these variables and options.
 fn load_all(

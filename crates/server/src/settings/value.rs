@@ -123,15 +123,15 @@ fn whole(written: &Written, min: u64, max: u64) -> Result<u64, Wrong> {
 
 fn time(written: &Written, in_millis: bool, max: Duration) -> Result<Duration, Wrong> {
     let unit = if in_millis { 1_000_000 } else { 1 };
-    let time = match written {
-        Written::String(_, text) if !in_millis && text.parse::<i128>().is_err() => {
-            duration::read(text).ok_or_else(|| other("a duration such as 25s", written))?
-        }
-        _ => {
-            let number = number(written)?;
-            let nanos = u64::try_from(number).ok().and_then(|number| number.checked_mul(unit));
-            Duration::from_nanos(nanos.ok_or_else(|| Wrong::OutOfRange(number.to_string()))?)
-        }
+    let time = if let Written::String(_, text) = written
+        && !in_millis
+        && text.parse::<i128>().is_err()
+    {
+        duration::read(text).ok_or_else(|| other("a duration such as 25s", written))?
+    } else {
+        let number = number(written)?;
+        let nanos = u64::try_from(number).ok().and_then(|number| number.checked_mul(unit));
+        Duration::from_nanos(nanos.ok_or_else(|| Wrong::OutOfRange(number.to_string()))?)
     };
     if time <= max { Ok(time) } else { Err(Wrong::OutOfRange(duration::write(time))) }
 }
