@@ -58,7 +58,9 @@ fn session(desk: &mut Desk, token: &str) -> ConnId {
 
 /// The error's code of a command; 0: none.
 fn code(desk: &mut Desk, conn: ConnId, command: &str) -> u32 {
-    let answer = text_of(&desk.say(conn, frame(0x81, format!("{{\"id\":2,{command}}}")))).to_owned();
+    // Beside the reply there may be what was published.
+    let heard = desk.say(conn, frame(0x81, format!("{{\"id\":2,{command}}}")));
+    let answer = String::from_utf8_lossy(&heard);
     let code = answer.split_once("\"code\":").map(|(_, rest)| rest.split(',').next().unwrap().parse().unwrap());
     code.unwrap_or(0)
 }
