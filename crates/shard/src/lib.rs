@@ -40,6 +40,7 @@ mod identity;
 pub mod limits;
 mod listen;
 mod parcel;
+mod permission;
 mod publisher;
 mod report;
 mod request;
@@ -53,7 +54,7 @@ mod uplink;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
 pub use dialect::Dialect;
 pub use endpoints::{Endpoint, Endpoints, Origins};
 pub use excerpt::epoch_of;

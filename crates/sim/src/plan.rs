@@ -2,8 +2,8 @@
 use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
-use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
+use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
+use shard::{Admission, Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -93,8 +93,8 @@ impl Plan {
     /// What shard `shard` is told.
     pub(crate) fn config(&self, shard: ShardId) -> ShardConfig {
         let everything = Namespace {
-            subscribe: true,
-            publish: true,
+            subscribe: Access::ALL,
+            publish: Access::ALL,
             history: self.history,
             ..Namespace::closed(Pattern::everything())
         };
@@ -106,6 +106,7 @@ impl Plan {
             dev: true,
             anonymous: true,
             endpoints: Endpoints { origins: Origins::Any, node: "node".into(), ..Endpoints::all() },
+            admission: Admission::default(),
             tokens: Tokens::default(),
             api_keys: Vec::new(),
             namespaces: vec![everything],
