@@ -297,7 +297,7 @@ impl Shard {
         let client = client_id(self.conns.sessions[self.conns.rows[conn.0].session].client);
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, channel, &client);
-        let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
         let draft = Draft { payload: (&*publish.data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)

@@ -115,5 +115,5 @@ pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push
     });
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info })
+    Some(Push { data, offset, info, tags: publication.tags() })
 }

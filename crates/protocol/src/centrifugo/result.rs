@@ -1,4 +1,5 @@
 //! What the server answers and pushes. The encoders leave out what is zero, empty or false.
+use alloc::boxed::Box;
 
 /// A payload, as the client's encoding can say it: [`crate::Encoding::data`] finds out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,8 @@ pub struct Publication<'a> {
     pub offset: u64,
     /// Who published it, if a client did.
     pub info: Option<ClientInfo<'a>>,
+    /// What it is about: key and value.
+    pub tags: &'a [(Box<str>, Box<str>)],
 }
 
 /// To `connect`.

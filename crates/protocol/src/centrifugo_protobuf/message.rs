@@ -1,6 +1,7 @@
 //! The messages as prost knows them: package `centrifugal.centrifuge.protocol`, sections 2.1 to 2.3 of the protocol page. Fields
 //! that are not here are read over, and never sent.
 #![expect(missing_docs, reason = "messages and fields are the protocol's; what they mean is said in `centrifugo`")]
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -264,6 +265,8 @@ pub struct Publication {
     pub info: Option<ClientInfo>,
     #[prost(uint64, tag = "6")]
     pub offset: u64,
+    #[prost(btree_map = "string, string", tag = "7")]
+    pub tags: BTreeMap<String, String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

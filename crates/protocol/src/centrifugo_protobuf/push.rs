@@ -50,6 +50,12 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
         body.message(5, |body| write_info(body, info));
     }
     body.number(6, publication.offset);
+    for (key, value) in publication.tags {
+        body.message(7, |entry| {
+            entry.text(1, key);
+            entry.text(2, value);
+        });
+    }
 }
 
 fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {

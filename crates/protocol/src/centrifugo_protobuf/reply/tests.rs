@@ -1,4 +1,5 @@
 //! What leaves, against the protocol page's bytes, and against prost: byte by byte the same, whatever is in it.
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
 use base::Prng;
@@ -24,7 +25,7 @@ fn reply(id: u32) -> message::Reply {
 
 #[test]
 fn the_bytes_of_the_protocol_page() {
-    let publication = Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None };
+    let publication = Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[] };
     let want = b"\x15\x22\x13\x12\x04news\x22\x0b\x22\x07{\"a\":1}\x30\x07";
     assert_eq!(written(|out| push_publication(out, "news", &publication)), want);
     let want = b"\x19\x08\x02\x12\x15\x08\x67\x12\x11permission denied";
@@ -97,18 +98,25 @@ impl Any {
             conn_info: self.bytes(),
             chan_info: self.bytes(),
         });
-        message::Publication { data: self.bytes(), info, offset: self.number() }
+        let tags = (0..self.0.below(3)).map(|_| (self.text(), self.text())).collect();
+        message::Publication { data: self.bytes(), info, offset: self.number(), tags }
     }
 }
 
-fn ours(publication: &message::Publication) -> Publication<'_> {
+type Tags = Vec<(Box<str>, Box<str>)>;
+
+fn tags(publication: &message::Publication) -> Tags {
+    publication.tags.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+}
+
+fn ours<'a>(publication: &'a message::Publication, tags: &'a Tags) -> Publication<'a> {
     let info = publication.info.as_ref().map(|info| ClientInfo {
         user: &info.user,
         client: &info.client,
         conn_info: &info.conn_info,
         chan_info: &info.chan_info,
     });
-    Publication { data: Data::Bytes(&publication.data), offset: publication.offset, info }
+    Publication { data: Data::Bytes(&publication.data), offset: publication.offset, info, tags }
 }
 
 #[test]
@@ -116,16 +124,18 @@ fn whatever_is_said_is_as_prost_has_it() {
     for seed in 0..2_000 {
         let mut any = Any(Prng::new(seed, "twin"));
         let (id, channel, one) = (any.small(), any.text(), any.publication());
+        let its = tags(&one);
         let push = message::Push { channel: channel.clone(), publication: Some(one.clone()), ..Default::default() };
         let want = message::Reply { push: Some(push), ..reply(0) };
-        same(&want, |out| push_publication(out, &channel, &ours(&one)));
+        same(&want, |out| push_publication(out, &channel, &ours(&one, &its)));
         if let Ok(text) = core::str::from_utf8(&one.data) {
-            let as_text = Publication { data: Data::Text(text), ..ours(&one) };
+            let as_text = Publication { data: Data::Text(text), ..ours(&one, &its) };
             same(&want, |out| push_publication(out, &channel, &as_text));
         }
         let publications: Vec<_> = (0..any.0.below(4)).map(|_| any.publication()).collect();
         let (epoch, offset, data) = (any.text(), any.number(), any.bytes());
-        let borrowed: Vec<_> = publications.iter().map(ours).collect();
+        let theirs: Vec<_> = publications.iter().map(tags).collect();
+        let borrowed: Vec<_> = publications.iter().zip(&theirs).map(|(one, tags)| ours(one, tags)).collect();
         let history = message::HistoryResult { publications: publications.clone(), epoch: epoch.clone(), offset };
         let result = HistoryResult { epoch: &epoch, offset };
         let want = message::Reply { history: Some(history), ..reply(id) };
