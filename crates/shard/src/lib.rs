@@ -39,6 +39,7 @@ mod identity;
 pub mod limits;
 mod listen;
 mod parcel;
+mod permission;
 mod publisher;
 mod report;
 mod request;
@@ -50,7 +51,7 @@ mod token;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
 pub use dialect::Dialect;
 pub use excerpt::epoch_of;
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};

@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod listing;
 mod long_poll;
+mod permissions;
 mod pipeline;
 mod policy;
 mod protobuf;
