@@ -311,7 +311,7 @@ impl Shard {
     fn may_publish(&self, conn: ConnId, publish: &Publish<'_>) -> Result<(), ErrorCode> {
         let namespace = self.known_namespace(&publish.channel)?;
         let format = namespace.map_or_else(Default::default, |namespace| namespace.format);
-        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, publish.data) {
+        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
             return Err(ErrorCode::BadRequest);
         }
         let (is_anonymous, is_subscribed) =
