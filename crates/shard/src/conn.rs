@@ -9,8 +9,9 @@ use crate::centrifugo::Session;
 use crate::listen::Listener;
 use crate::publisher::Publisher;
 use crate::report::Transport;
-use crate::request::{Body, Cors};
+use crate::request::Body;
 use crate::send::Outbox;
+use crate::uplink::AnswerTo;
 
 /// Where a connection is in its life.
 ///
@@ -67,6 +68,9 @@ impl Flags {
     pub(crate) const DOOMED: Self = Self(1 << 10);
     /// A request has been answered, and the connection was kept alive for the next one.
     pub(crate) const SERVED: Self = Self(1 << 11);
+
+    /// A Centrifugo session that is pinged by WebSocket frames, not by empty replies.
+    pub(crate) const FRAME_PINGS: Self = Self(1 << 12);
 
     /// Whatever is queued waits: the socket is full, or the response has not begun.
     pub(crate) const BLOCKED: Self = Self(Self::FULL.0 | Self::HELD.0);
@@ -157,12 +161,7 @@ pub(crate) enum State {
     /// Publishing by the publish stream with `?ack=1`.
     Publisher(Box<Publisher>),
     /// Waiting until the commands of its `POST /emulation` have been handled.
-    Uplink {
-        /// Whether the connection goes on after the answer.
-        keep_alive: bool,
-        /// What a browser is told about the page that asked.
-        cors: Option<Box<Cors>>,
-    },
+    Uplink(AnswerTo),
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

@@ -17,23 +17,29 @@ use crate::shard::Shard;
 pub enum Dialect {
     /// JSON over a WebSocket.
     Json,
+    /// Protobuf over a WebSocket.
+    Protobuf,
     /// JSON in an event stream.
     JsonEvents,
     /// JSON in a response without an end, a line each.
     JsonLines,
+    /// Protobuf in a response without an end.
+    ProtobufStream,
 }
 
 impl Dialect {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Json, Self::JsonEvents, Self::JsonLines];
+    pub const ALL: [Self; 5] = [Self::Json, Self::Protobuf, Self::JsonEvents, Self::JsonLines, Self::ProtobufStream];
 
     /// The name in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "centrifugo_json",
+            Self::Protobuf => "centrifugo_protobuf",
             Self::JsonEvents => "centrifugo_sse",
             Self::JsonLines => "centrifugo_http_stream",
+            Self::ProtobufStream => "centrifugo_http_stream_protobuf",
         }
     }
 
@@ -41,6 +47,7 @@ impl Dialect {
     pub(crate) const fn encoding(self) -> Encoding {
         match self {
             Self::Json | Self::JsonEvents | Self::JsonLines => Encoding::Json,
+            Self::Protobuf | Self::ProtobufStream => Encoding::Protobuf,
         }
     }
 
@@ -48,20 +55,23 @@ impl Dialect {
     pub(crate) fn frame(self, written: &[u8]) -> Frame {
         match self {
             Self::Json => message(Opcode::Text, written),
+            Self::Protobuf => message(Opcode::Binary, written),
             Self::JsonEvents => {
                 let mut event = Vec::with_capacity(written.len() + 8);
                 sse::write_event(&mut event, None, None, Some(written));
                 event.into()
             }
             Self::JsonLines => [written, b"\n"].concat().into(),
+            // Each message is behind its length already.
+            Self::ProtobufStream => written.into(),
         }
     }
 
     /// True if it is spoken over a WebSocket, false if over a response without an end.
     pub(crate) const fn is_websocket(self) -> bool {
         match self {
-            Self::Json => true,
-            Self::JsonEvents | Self::JsonLines => false,
+            Self::Json | Self::Protobuf => true,
+            Self::JsonEvents | Self::JsonLines | Self::ProtobufStream => false,
         }
     }
 
@@ -69,15 +79,15 @@ impl Dialect {
     pub(crate) const fn is_event_stream(self) -> bool {
         match self {
             Self::JsonEvents => true,
-            Self::Json | Self::JsonLines => false,
+            Self::Json | Self::Protobuf | Self::JsonLines | Self::ProtobufStream => false,
         }
     }
 
     /// True if what the client says comes beside the connection.
     pub(crate) const fn has_uplink(self) -> bool {
         match self {
-            Self::JsonEvents | Self::JsonLines => true,
-            Self::Json => false,
+            Self::JsonEvents | Self::JsonLines | Self::ProtobufStream => true,
+            Self::Json | Self::Protobuf => false,
         }
     }
 }
@@ -123,6 +133,13 @@ impl Transport {
 }
 
 impl Shard {
+    /// How replies to a session are written.
+    pub(crate) fn encoding(&self, conn: ConnId) -> Encoding {
+        let dialect = self.conns.rows[conn.0].transport.dialect();
+        debug_assert!(dialect.is_some(), "only Centrifugo sessions have replies and pushes");
+        dialect.unwrap_or(Dialect::Json).encoding()
+    }
+
     /// Queues what `write` writes, a reply or a push, as the session's dialect has it. Nothing is queued for a connection
     /// that has no session.
     pub(crate) fn tell(&mut self, conn: ConnId, write: impl FnOnce(Encoding, &mut Vec<u8>)) {

@@ -20,6 +20,7 @@ use crate::parcel::{Parcel, Receipt, Waiter};
 use crate::report::Refusal;
 use crate::request::{Body, Denied, Framing, Publish, Purpose};
 use crate::shard::Shard;
+use crate::uplink::AnswerTo;
 
 /// How long accepted publications of a publish stream may go unreported: half of the promised 100 ms, since a timer may
 /// be late.
@@ -138,7 +139,10 @@ impl Shard {
         match purpose {
             Purpose::Publish(publish) => self.publish_body(conn, publish, bytes, keep_alive, now, world),
             Purpose::Downlink(downlink) => self.begin_downlink(conn, &downlink, &bytes, now, world),
-            Purpose::Uplink { cors } => self.begin_uplink(conn, &bytes, keep_alive, cors, now, world),
+            Purpose::Uplink { encoding, cors } => {
+                let uplink = encoding.uplink(&bytes).ok();
+                self.begin_uplink(conn, uplink.as_ref(), AnswerTo { keep_alive, cors }, now, world);
+            }
         }
     }
 

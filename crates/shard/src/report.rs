@@ -22,7 +22,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
@@ -30,8 +30,10 @@ impl Transport {
         Self::PublishStream,
         Self::Echo,
         Self::Centrifugo(Dialect::Json),
+        Self::Centrifugo(Dialect::Protobuf),
         Self::Centrifugo(Dialect::JsonEvents),
         Self::Centrifugo(Dialect::JsonLines),
+        Self::Centrifugo(Dialect::ProtobufStream),
     ];
 
     /// The name in metrics.

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use base::SubjectName;
 use hub::{Extra, Kind, Namespace, Position, subject_name};
+use protocol::Encoding;
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
 use wire::head::{self, ChunkedDecoder, Head};
@@ -37,7 +38,7 @@ pub(crate) enum Request {
     /// `GET /pub`, upgraded.
     PublishStream { key: WebSocketKey, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect },
+    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool },
     /// `GET /echo`, upgraded.
     Echo { key: WebSocketKey },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
@@ -88,7 +89,7 @@ pub(crate) enum Purpose {
     /// The first message of a stream.
     Downlink(Downlink),
     /// `POST /emulation`: what the client of a stream says.
-    Uplink { cors: Option<Box<Cors>> },
+    Uplink { encoding: Encoding, cors: Option<Box<Cors>> },
 }
 
 /// `POST` or `PUT /pub/<subject>`.
@@ -105,7 +106,7 @@ impl Purpose {
     pub(crate) fn into_cors(self) -> Option<Box<Cors>> {
         match self {
             Self::Publish(_) => None,
-            Self::Downlink(Downlink { cors, .. }) | Self::Uplink { cors } => cors,
+            Self::Downlink(Downlink { cors, .. }) | Self::Uplink { cors, .. } => cors,
         }
     }
 }

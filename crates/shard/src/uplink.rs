@@ -24,6 +24,15 @@ use crate::shard::Shard;
 /// A POST that waits for its answer: on which shard, and which connection of it.
 pub(crate) type Post = (ShardId, Waiter);
 
+/// How a POST is to be answered.
+#[derive(Debug)]
+pub(crate) struct AnswerTo {
+    /// Whether the connection goes on after the answer.
+    pub(crate) keep_alive: bool,
+    /// What a browser is told about the page that asked.
+    pub(crate) cors: Option<Box<Cors>>,
+}
+
 /// What is on its way up to one session.
 #[derive(Debug, Default)]
 struct Uplink {
@@ -133,35 +142,34 @@ impl Shard {
 
     // ---- the connection of the POST ----
 
-    /// A whole `POST /emulation` has come.
+    /// A whole `POST /emulation` has come; `None` if it is none.
     pub(crate) fn begin_uplink(
         &mut self,
         conn: ConnId,
-        body: &[u8],
-        keep_alive: bool,
-        cors: Option<Box<Cors>>,
+        uplink: Option<&protocol::centrifugo::Uplink<'_>>,
+        to: AnswerTo,
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let Ok(uplink) = protocol::centrifugo_json::uplink(body) else {
-            let reason = "the body is not {\"session\":\"…\",\"node\":\"…\",\"data\":\"…\"}";
-            self.deny(conn, &Denied::new(400, Refusal::BadRequest, reason).with(cors), now, world);
+        let Some(uplink) = uplink else {
+            let reason = "the body is not {\"session\":\"…\",\"node\":\"…\",\"data\":\"…\"}, nor the same in Protobuf";
+            self.deny(conn, &Denied::new(400, Refusal::BadRequest, reason).with(to.cors), now, world);
             return;
         };
         if *uplink.node != *self.config.endpoints.node {
             self.report.refuse(Refusal::NotFound);
-            self.answer_post(conn, 404, cors.as_deref(), keep_alive, now, world);
+            self.answer_post(conn, 404, &to, now, world);
             return;
         }
         let name = Sealed::read(&uplink.session);
         let shard = name.map(|name| shard_of(self.session_key.place(name)));
         let (Some(name), Some(shard)) = (name, shard.filter(|shard| shard.0 < self.config.shards)) else {
             // Nobody's: said to nobody, as the reference has it.
-            self.answer_post(conn, 204, cors.as_deref(), keep_alive, now, world);
+            self.answer_post(conn, 204, &to, now, world);
             return;
         };
         self.disarm(conn);
-        self.conns.lend(conn).state = State::Uplink { keep_alive, cors };
+        self.conns.lend(conn).state = State::Uplink(to);
         let row = &mut self.conns.rows[conn.0];
         row.phase = Phase::Asked;
         let waiter = Waiter::Conn { conn, generation: row.generation };
@@ -181,24 +189,16 @@ impl Shard {
         if self.conns.find(conn, generation).is_none() {
             return;
         }
-        let State::Uplink { keep_alive, cors } = self.conns.take_state(conn) else {
+        let State::Uplink(to) = self.conns.take_state(conn) else {
             debug_assert!(false, "a POST waits for one answer");
             return;
         };
-        self.answer_post(conn, 204, cors.as_deref(), keep_alive, now, world);
+        self.answer_post(conn, 204, &to, now, world);
     }
 
-    fn answer_post(
-        &mut self,
-        conn: ConnId,
-        status: u16,
-        cors: Option<&Cors>,
-        keep_alive: bool,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
-        let fields: Vec<_> = cors.iter().flat_map(|cors| cors.fields()).collect();
-        self.respond(conn, &Response { status, fields: &fields, body: &[] }, keep_alive, now, world);
+    fn answer_post(&mut self, conn: ConnId, status: u16, to: &AnswerTo, now: Instant, world: &mut impl Effects) {
+        let fields: Vec<_> = to.cors.iter().flat_map(|cors| cors.fields()).collect();
+        self.respond(conn, &Response { status, fields: &fields, body: &[] }, to.keep_alive, now, world);
     }
 
     // ---- the session ----

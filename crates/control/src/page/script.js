@@ -74,8 +74,10 @@ const TRANSPORTS = {
   long_poll: "long poll",
   publish_stream: "publish stream",
   centrifugo_json: "Centrifugo",
+  centrifugo_protobuf: "Centrifugo, Protobuf",
   centrifugo_sse: "Centrifugo, event stream",
   centrifugo_http_stream: "Centrifugo, HTTP stream",
+  centrifugo_http_stream_protobuf: "Centrifugo, HTTP stream, Protobuf",
   echo: "echo",
   http: "HTTP",
 };

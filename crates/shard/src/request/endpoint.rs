@@ -2,6 +2,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use protocol::Encoding;
 use wire::head::Head;
 
 use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
@@ -76,7 +77,11 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
         let downlink = Downlink { dialect: Dialect::JsonEvents, cors: cors() };
         Some(stream(head, &all.sse, Get::WithConnect, downlink))
     } else if is_for(&all.http_stream) {
-        let downlink = Downlink { dialect: Dialect::JsonLines, cors: cors() };
+        let dialect = match encoding(head) {
+            Encoding::Json => Dialect::JsonLines,
+            Encoding::Protobuf => Dialect::ProtobufStream,
+        };
+        let downlink = Downlink { dialect, cors: cors() };
         Some(stream(head, &all.http_stream, Get::No, downlink))
     } else {
         None
@@ -86,14 +91,23 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
 fn websocket(head: &Head<'_>, origins: &Origins) -> Result<Request, Denied> {
     let (upgrade, key) = must_upgrade(head)?;
     check_origin(head, origins)?;
-    if head.param("format").is_some_and(|format| format == "protobuf")
-        || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
-    {
-        let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
-        return Err(Denied::new(501, Refusal::BadRequest, reason));
-    }
-    let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
-    Ok(Request::Centrifugo { key, protocol, dialect: Dialect::Json })
+    let protocol = upgrade.protocols().find_map(known_protocol);
+    let dialect = if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
+    let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
+    Ok(Request::Centrifugo { key, protocol, dialect, frame_pings })
+}
+
+/// Centrifugo's subprotocols.
+const JSON: &str = "centrifuge-json";
+const PROTOBUF: &str = "centrifuge-protobuf";
+
+fn known_protocol(name: &[u8]) -> Option<&'static str> {
+    [JSON, PROTOBUF].into_iter().find(|known| known.as_bytes() == name)
+}
+
+/// Clients that can't name a subprotocol say it in the query (protocol page, section 1.2).
+fn asks_for_protobuf(head: &Head<'_>) -> bool {
+    ["format", "cf_protocol"].into_iter().any(|name| head.param(name).is_some_and(|value| value == "protobuf"))
 }
 
 /// A browser does not ask before it opens a WebSocket to another origin: the server has to refuse.
@@ -109,14 +123,7 @@ fn check_origin(head: &Head<'_>, origins: &Origins) -> Result<(), Denied> {
 
 fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) -> Result<Request, Denied> {
     match (head.method(), get) {
-        ("POST", _) => {
-            let is_binary = is_protobuf(head);
-            if is_binary {
-                let reason = "the Protobuf dialect is not served: send JSON, with another Content-Type";
-                return Err(Denied::new(415, Refusal::BadRequest, reason).with(downlink.cors));
-            }
-            body(head, endpoint, Purpose::Downlink(downlink))
-        }
+        ("POST", _) => body(head, endpoint, Purpose::Downlink(downlink)),
         ("GET", Get::WithConnect) => match head.param(CONNECT) {
             Some(message) => Ok(Request::Downlink { downlink, message: message.into_owned().into_bytes() }),
             None => {
@@ -135,7 +142,7 @@ fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) ->
 
 fn uplink(head: &Head<'_>, endpoint: &Endpoint, cors: Option<Box<Cors>>) -> Result<Request, Denied> {
     match head.method() {
-        "POST" => body(head, endpoint, Purpose::Uplink { cors }),
+        "POST" => body(head, endpoint, Purpose::Uplink { encoding: encoding(head), cors }),
         "OPTIONS" => Ok(options(head, cors, "POST, OPTIONS")),
         _ => Err(Denied::new(405, Refusal::NotFound, "send commands with POST").with(cors)),
     }
@@ -159,9 +166,10 @@ fn body(head: &Head<'_>, endpoint: &Endpoint, purpose: Purpose) -> Result<Reques
 }
 
 /// Protobuf has to say so; everything else is JSON.
-fn is_protobuf(head: &Head<'_>) -> bool {
-    head.field("content-type").is_some_and(|kind| {
+fn encoding(head: &Head<'_>) -> Encoding {
+    let is_protobuf = head.field("content-type").is_some_and(|kind| {
         let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         essence.eq_ignore_ascii_case(b"application/octet-stream")
-    })
+    });
+    if is_protobuf { Encoding::Protobuf } else { Encoding::Json }
 }

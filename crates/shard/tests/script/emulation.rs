@@ -96,6 +96,46 @@ fn a_stream_carries_replies_pushes_and_recovery() {
     }
 }
 
+/// The bytes are those of the protocol page, section 11.
+#[test]
+fn an_http_stream_in_protobuf() {
+    let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
+    let binary = |path: &str, body: &[u8]| {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    let conn = desk.connect();
+    let heard = desk.say(conn, binary("/connection/http_stream", b"\x08\x08\x01\x22\x04\x22\x02js"));
+    let begin = heard.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let reply = &heard[begin..];
+    assert_eq!((usize::from(reply[0]), &reply[1..3]), (reply.len() - 1, &b"\x08\x01"[..]), "{}", reply.escape_ascii());
+    // Field 9 of the result is the session's name, field 10 the node's.
+    let start = reply.windows(2).rposition(|two| two == b"\x4a\x20").unwrap() + 2;
+    let session = core::str::from_utf8(&reply[start..start + 32]).unwrap();
+    assert_eq!(&reply[start + 32..], b"\x52\x04node");
+    let mut uplink = b"\x0a\x04node\x12\x20".to_vec();
+    uplink.extend(session.as_bytes());
+    uplink.extend(b"\x1a\x0b\x0a\x08\x02\x2a\x06\x0a\x04news");
+    desk.turn_to(1);
+    let answer = desk.request(binary("/emulation", &uplink));
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    desk.turn_to(0);
+    assert_eq!(desk.hear(conn), b"\x04\x08\x02\x32\x00");
+    desk.publish("news", "{\"a\":1}");
+    assert_eq!(desk.hear(conn), b"\x13\x22\x11\x12\x04news\x22\x09\x22\x07{\"a\":1}");
+    let answer = desk.request(binary("/emulation", b"\x0a\xff"));
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let mut nonsense = b"\x0a\x04node\x12\x20".to_vec();
+    nonsense.extend(session.as_bytes());
+    nonsense.extend(b"\x1a\x02\xff\xff");
+    assert!(desk.request(binary("/emulation", &nonsense)).starts_with("HTTP/1.1 204 "));
+    let end = desk.hear(conn);
+    assert!(end.ends_with(b"bad request") && end.contains(&0x5a), "{}", end.escape_ascii());
+}
+
 #[test]
 fn commands_may_come_with_the_request() {
     let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
