@@ -18,6 +18,7 @@ pub mod metric;
 mod metrics;
 mod page;
 mod plane;
+mod presence;
 mod process;
 mod proxy;
 mod router;
@@ -27,6 +28,7 @@ mod subjects;
 
 pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+pub use presence::{Headcount, PresenceError, Present};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;
 pub use subjects::{Subjects, SubjectsError};

@@ -29,6 +29,14 @@ pub struct Namespace {
     pub history: Option<HistoryBounds>,
     /// Which clients may read the history.
     pub history_access: Access,
+    /// Whether it is known which clients are subscribed.
+    pub presence: bool,
+    /// Which clients may ask who is.
+    pub presence_access: Access,
+    /// Whether subscribers that come and go are told of to those who ask to hear it.
+    pub join_leave: bool,
+    /// Whether every subscriber hears it.
+    pub force_push_join_leave: bool,
     /// Overrides the server's outbox policy.
     pub outbox: Option<OutboxPolicy>,
 }
@@ -43,6 +51,10 @@ impl Namespace {
             publish: false,
             history: None,
             history_access: Access::default(),
+            presence: false,
+            presence_access: Access::default(),
+            join_leave: false,
+            force_push_join_leave: false,
             outbox: None,
         }
     }

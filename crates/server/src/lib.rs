@@ -25,6 +25,7 @@ mod listing;
 mod mesh;
 mod plane;
 mod port;
+mod presence;
 mod rate;
 mod run;
 pub mod settings;

@@ -266,12 +266,7 @@ impl Shard {
             row.lent = NONE;
             debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
         }
-        let row = &mut self.conns.rows[conn.0];
-        if row.session != NONE {
-            self.conns.sessions.remove(row.session);
-            row.session = NONE;
-            self.identities.forget(conn);
-        }
+        self.end_session(conn);
     }
 
     // ---- drain ----

@@ -3,8 +3,9 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Listing, Position};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
+use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
 
 /// Names a command, so that its answer finds back. Chosen by the control plane.
@@ -40,6 +41,16 @@ pub enum Command {
         /// Where the piece begins: 0, or what the last one said.
         from: u32,
     },
+    /// Count who is present in a subject; answered by [`Answer::Headcount`]. For the subject's owner.
+    Census {
+        /// The subject: valid.
+        subject: SubjectName,
+    },
+    /// Tell which clients of this shard are present in a subject; answered by [`Answer::Roll`].
+    RollCall {
+        /// The subject: valid.
+        subject: SubjectName,
+    },
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
@@ -61,6 +72,10 @@ pub enum Answer {
     HistoryRemoved(Result<(), ExcerptError>),
     /// To [`Command::Subjects`].
     Subjects(Listing),
+    /// To [`Command::Census`].
+    Headcount(Result<Headcount, PresenceError>),
+    /// To [`Command::RollCall`].
+    Roll(Result<Roll, PresenceError>),
     /// To [`Command::Report`].
     Report(Box<Report>),
 }

@@ -4,13 +4,14 @@ use alloc::vec::Vec;
 
 use base::SubjectName;
 use hub::{Kind, Publication};
-use protocol::centrifugo::{ClientInfo, Data, Publication as Push};
+use protocol::centrifugo::{Data, Publication as Push};
 use protocol::centrifugo_json;
 use protocol::is_json;
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::presence::told;
 use crate::send::Frame;
 
 /// A publication and what it has been encoded to so far.
@@ -115,12 +116,7 @@ pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
         return None;
     };
     let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
-    let info = publisher.map(|publisher| ClientInfo {
-        user: &publisher.user,
-        client: &publisher.client,
-        conn_info: &publisher.conn_info,
-        chan_info: &publisher.chan_info,
-    });
+    let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
     Some(Push { data, offset, info })

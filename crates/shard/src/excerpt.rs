@@ -146,7 +146,7 @@ impl Shard {
         let Some(namespace) = namespace.filter(|namespace| namespace.history.is_some()) else {
             return Err(ErrorCode::NotAvailable);
         };
-        let is_anonymous = self.identities.user(conn).is_empty();
+        let is_anonymous = self.user(conn).is_empty();
         if !self.config.dev && !namespace.history_access.admits(is_anonymous, self.is_subscribed(conn, channel)) {
             return Err(ErrorCode::PermissionDenied);
         }

@@ -95,6 +95,7 @@ impl Plan {
         let everything = Namespace {
             subscribe: true,
             publish: true,
+            presence: true,
             history: self.history,
             ..Namespace::closed(Pattern::everything())
         };

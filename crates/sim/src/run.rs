@@ -296,7 +296,11 @@ impl Run {
                         self.model.confirm(number, self.cluster.now);
                     }
                     Answer::Report(report) => self.examine_report(&report),
-                    Answer::History(_) | Answer::HistoryRemoved(_) | Answer::Subjects(_) => {}
+                    Answer::History(_)
+                    | Answer::HistoryRemoved(_)
+                    | Answer::Subjects(_)
+                    | Answer::Headcount(_)
+                    | Answer::Roll(_) => {}
                 }
             }
         }

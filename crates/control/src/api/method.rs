@@ -9,6 +9,7 @@ use super::channels::Channels;
 use super::error::ApiError;
 use super::history::{History, HistoryRemove};
 use super::info::Info;
+use super::presence::{Presence, PresenceStats};
 use super::publish::{Broadcast, Publish};
 
 /// What a method answers.
@@ -22,6 +23,8 @@ pub(crate) enum Method {
     History,
     HistoryRemove,
     Info,
+    Presence,
+    PresenceStats,
     Publish,
 }
 
@@ -33,6 +36,8 @@ pub(crate) enum Call {
     History(History),
     HistoryRemove(HistoryRemove),
     Info(Info),
+    Presence(Presence),
+    PresenceStats(PresenceStats),
     Publish(Publish),
 }
 
@@ -45,6 +50,8 @@ impl Method {
             "history" => Some(Self::History),
             "history_remove" => Some(Self::HistoryRemove),
             "info" => Some(Self::Info),
+            "presence" => Some(Self::Presence),
+            "presence_stats" => Some(Self::PresenceStats),
             "publish" => Some(Self::Publish),
             _ => None,
         }
@@ -61,6 +68,8 @@ impl Call {
             Method::History => Self::History(serde_json::from_str(params)?),
             Method::HistoryRemove => Self::HistoryRemove(serde_json::from_str(params)?),
             Method::Info => Self::Info(serde_json::from_str(params)?),
+            Method::Presence => Self::Presence(serde_json::from_str(params)?),
+            Method::PresenceStats => Self::PresenceStats(serde_json::from_str(params)?),
             Method::Publish => Self::Publish(serde_json::from_str(params)?),
         })
     }
@@ -73,6 +82,8 @@ impl Call {
             Self::History(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::HistoryRemove(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Info(params) => raw(&params.run(app).await),
+            Self::Presence(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::PresenceStats(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Publish(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use control::metric::{self, Sample};
 use control::{
-    Accepted, ControlSettings, DataPlane, Handed, History, HistoryError, HistoryWanted, Kept, PayloadKind, Publish,
-    PublishError, State, Subjects, SubjectsError,
+    Accepted, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, PayloadKind,
+    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -73,6 +73,22 @@ impl DataPlane for Recorder {
         }
     }
 
+    async fn presence(&self, subject: String) -> Result<Vec<Present>, PresenceError> {
+        absent(&subject)?;
+        let client = |client: &str, user: &str, info: &str| Present {
+            client: client.into(),
+            user: user.into(),
+            conn_info: info.into(),
+            chan_info: Vec::new(),
+        };
+        Ok(if subject == "empty" { Vec::new() } else { vec![client("c2", "ann", "{\"a\": 1}"), client("c1", "", "")] })
+    }
+
+    async fn headcount(&self, subject: String) -> Result<Headcount, PresenceError> {
+        absent(&subject)?;
+        Ok(if subject == "empty" { Headcount { clients: 0, users: 0 } } else { Headcount { clients: 3, users: 2 } })
+    }
+
     async fn samples(&self) -> Vec<Sample> {
         *self.scrapes.lock().unwrap() += 1;
         let mut samples = Vec::new();
@@ -104,6 +120,18 @@ fn refused(subject: &str) -> Result<(), HistoryError> {
         "off" => Err(HistoryError::NotKept),
         "other" => Err(HistoryError::OtherEpoch),
         "away" => Err(HistoryError::Unavailable),
+        _ => Ok(()),
+    }
+}
+
+/// Subjects whose presence is refused.
+fn absent(subject: &str) -> Result<(), PresenceError> {
+    match subject {
+        "bad" => Err(PresenceError::BadSubject("it says so".into())),
+        "unknown" => Err(PresenceError::UnknownSubject),
+        "off" => Err(PresenceError::Off),
+        "crowd" => Err(PresenceError::TooMany),
+        "away" => Err(PresenceError::Unavailable),
         _ => Ok(()),
     }
 }

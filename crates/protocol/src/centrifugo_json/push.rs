@@ -55,7 +55,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     body.close();
 }
 
-fn write_info(mut body: Object<'_>, info: &ClientInfo<'_>) {
+pub(super) fn write_info(mut body: Object<'_>, info: &ClientInfo<'_>) {
     body.text("user", info.user);
     body.text("client", info.client);
     body.raw_unless_empty("conn_info", info.conn_info);

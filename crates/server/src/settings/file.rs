@@ -70,6 +70,8 @@ struct LimitKeys {
     subjects_per_connection: u64,
     recovery_publications: u64,
     history_publications: u64,
+    presence_clients: u64,
+    join_leave_per_second: u64,
     poll_timeout_ms: u64,
     /// Of all shards together.
     history_bytes: u64,
@@ -129,6 +131,18 @@ struct NamespaceKeys {
     allow_history_for_subscriber: bool,
     #[serde(default)]
     allow_history_for_anonymous: bool,
+    #[serde(default)]
+    presence: bool,
+    #[serde(default)]
+    allow_presence_for_client: bool,
+    #[serde(default)]
+    allow_presence_for_subscriber: bool,
+    #[serde(default)]
+    allow_presence_for_anonymous: bool,
+    #[serde(default)]
+    join_leave: bool,
+    #[serde(default)]
+    force_push_join_leave: bool,
     history: Option<HistoryKeys>,
     outbox: Option<Policy>,
 }
@@ -177,6 +191,8 @@ impl Default for LimitKeys {
             subjects_per_connection: whole(limits.subscriptions_per_connection),
             recovery_publications: limits.recovery_publications.into(),
             history_publications: limits.history_publications.into(),
+            presence_clients: whole(limits.presence_clients),
+            join_leave_per_second: limits.join_leave_per_second.into(),
             poll_timeout_ms: millis(limits.poll_timeout),
             history_bytes: whole(limits.history_bytes),
         }
@@ -316,6 +332,13 @@ impl LimitKeys {
                 1 << 20,
             )?),
             history_publications: small(within("limits.history_publications", self.history_publications, 0, 1 << 20)?),
+            presence_clients: bytes("limits.presence_clients", self.presence_clients, 1, 1 << 20)?,
+            join_leave_per_second: small(within(
+                "limits.join_leave_per_second",
+                self.join_leave_per_second,
+                0,
+                1 << 20,
+            )?),
             poll_timeout: time("limits.poll_timeout_ms", self.poll_timeout_ms, 1_000, DAY_MS)?,
             history_bytes: bytes("limits.history_bytes", self.history_bytes, MIB, 1 << 42)?,
         })
@@ -347,6 +370,14 @@ impl NamespaceKeys {
                 subscriber: self.allow_history_for_subscriber,
                 anonymous: self.allow_history_for_anonymous,
             },
+            presence: self.presence,
+            presence_access: Access {
+                client: self.allow_presence_for_client,
+                subscriber: self.allow_presence_for_subscriber,
+                anonymous: self.allow_presence_for_anonymous,
+            },
+            join_leave: self.join_leave,
+            force_push_join_leave: self.force_push_join_leave,
             outbox,
         })
     }

@@ -14,6 +14,7 @@ mod listing;
 mod long_poll;
 mod pipeline;
 mod policy;
+mod presence;
 mod publish;
 mod request;
 mod run;
