@@ -7,6 +7,7 @@ mod history;
 mod info;
 mod key;
 mod method;
+mod order;
 mod presence;
 mod publish;
 

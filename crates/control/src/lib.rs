@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod metric;
 mod metrics;
+mod order;
 mod page;
 mod plane;
 mod presence;
@@ -27,6 +28,7 @@ mod settings;
 mod subjects;
 
 pub use history::{History, HistoryError, HistoryWanted, Kept};
+pub use order::{Order, OrderError, Whom};
 pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
 pub use presence::{Headcount, PresenceError, Present};
 pub use serve::{Handed, serve};

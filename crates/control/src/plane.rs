@@ -4,7 +4,8 @@ use std::future::Future;
 
 use crate::metric::Sample;
 use crate::{
-    Headcount, History, HistoryError, HistoryWanted, PresenceError, Present, Subjects, SubjectsError,
+    Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present, Subjects,
+    SubjectsError, Whom,
 };
 
 /// The shards, as the control plane sees them. A clone is a handle to the same shards.
@@ -44,6 +45,12 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`PresenceError`].
     fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send;
+
+    /// Has something done with clients of a user; says with how many.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send;
 
     /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
     /// process and of the control plane are added here, not there.

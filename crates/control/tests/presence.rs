@@ -30,8 +30,7 @@ fn presence_is_told_as_centrifugo_tells_it() {
 fn refusals_have_their_codes() {
     let server = Server::start(ControlSettings { dev: true, ..ControlSettings::default() });
     for method in ["presence", "presence_stats"] {
-        for (channel, code) in
-            [("", 107), ("bad", 107), ("crowd", 107), ("unknown", 102), ("off", 108), ("away", 100)]
+        for (channel, code) in [("", 107), ("bad", 107), ("crowd", 107), ("unknown", 102), ("off", 108), ("away", 100)]
         {
             let answer = server.post(&format!("/api/{method}"), "", &format!("{{\"channel\":\"{channel}\"}}"));
             assert!(answer.body.starts_with(&format!("{{\"error\":{{\"code\":{code},")), "{channel}: {}", answer.body);

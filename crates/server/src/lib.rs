@@ -23,6 +23,7 @@ mod history;
 mod host;
 mod listing;
 mod mesh;
+mod order;
 mod plane;
 mod port;
 mod presence;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
 use control::{
-    Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, PayloadKind, PresenceError, Present, Publish,
-    PublishError, State, Subjects, SubjectsError,
+    Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
+    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use hub::{Draft, Extra, Kind, Position};
 use protocol::epoch;
@@ -118,6 +118,10 @@ impl DataPlane for Plane {
 
     fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send {
         self.count_present(subject)
+    }
+
+    fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send {
+        self.have_done(whom, order)
     }
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {

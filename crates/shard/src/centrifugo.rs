@@ -9,13 +9,12 @@ use hub::{Draft, Extra, Kind, Position, subject_name};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
-use protocol::{centrifugo_json as json, epoch, is_json};
-use wire::frame::Opcode;
+use protocol::{Encoding, epoch, is_json};
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
-use crate::encode::{message, push};
+use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::presence::RollCall;
@@ -58,8 +57,15 @@ pub(crate) enum Next {
 
 impl Shard {
     /// The commands of one message, or those of it that had to wait.
-    pub(crate) fn on_commands(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
-        let mut commands = json::commands(message);
+    pub(crate) fn on_commands(
+        &mut self,
+        conn: ConnId,
+        encoding: Encoding,
+        message: &[u8],
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let mut commands = encoding.commands(message);
         loop {
             // Replies may be many times longer than their commands: who doesn't read them is not served.
             self.stall_if_full(conn, world);
@@ -147,7 +153,7 @@ impl Shard {
             pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
             ..ConnectResult::default()
         };
-        self.reply(conn, |out| json::reply_connect(out, id, &result));
+        self.tell(conn, |encoding, out| encoding.reply_connect(out, id, &result));
         self.arm_first_heartbeat(conn, now);
         Next::Command
     }
@@ -241,7 +247,8 @@ impl Shard {
             was_recovering: recover.is_some(),
             ..SubscribeResult::default()
         };
-        self.reply(conn, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
+        let recovered = pushes.unwrap_or_default();
+        self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
         self.answered(conn, now);
     }
 
@@ -252,7 +259,7 @@ impl Shard {
         if let Some(subscription) = self.subscription_of(conn, channel) {
             self.unsubscribe(conn, subscription, world);
         }
-        self.reply(conn, |out| json::reply_unsubscribe(out, id));
+        self.tell(conn, |encoding, out| encoding.reply_unsubscribe(out, id));
         Next::Command
     }
 
@@ -296,7 +303,7 @@ impl Shard {
         let State::Command(Waiting::Publish { id }) = self.conns.take_state(conn) else {
             return;
         };
-        self.reply(conn, |out| json::reply_publish(out, id));
+        self.tell(conn, |encoding, out| encoding.reply_publish(out, id));
         self.answered(conn, now);
     }
 
@@ -333,14 +340,7 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
-        self.reply(conn, |out| json::reply_error(out, id, code));
+        self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));
         Next::Command
-    }
-
-    pub(crate) fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut text = self.take_scratch();
-        write(&mut text);
-        self.queue_own(conn, message(Opcode::Text, &text));
-        self.scratch = text;
     }
 }

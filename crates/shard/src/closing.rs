@@ -124,7 +124,12 @@ impl Shard {
 
     /// Closes a Centrifugo session with one of its codes.
     pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant) {
-        self.close_websocket(conn, why.code(), why.reason(), now);
+        self.disconnect_with(conn, why.code(), why.reason(), now);
+    }
+
+    /// Closes it with any code and a reason, which is neither empty nor JSON: the SDKs would not look at the code.
+    pub(crate) fn disconnect_with(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
+        self.close_websocket(conn, code, reason, now);
     }
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
@@ -191,7 +196,7 @@ impl Shard {
                 continue;
             }
             match row.transport {
-                Transport::CentrifugoJson => self.disconnect(conn, why, now),
+                Transport::Centrifugo(_) => self.disconnect(conn, why, now),
                 Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
                     self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now);
                 }
@@ -247,7 +252,7 @@ impl Shard {
         self.give_back(conn);
         self.outboxes.clear(&mut self.conns.rows[conn.0].outbox);
         self.set_transport(conn, Transport::Http);
-        self.report.connections[Transport::Http as usize] -= 1;
+        self.report.connections[Transport::Http.index()] -= 1;
         self.report.closed += 1;
         self.conns.open -= 1;
         let generation = self.conns.rows[conn.0].generation;
@@ -328,7 +333,7 @@ impl Shard {
                 let retry_ms = 1_000 + u32::try_from(self.random.below(4_000)).unwrap_or(0);
                 self.end_stream(conn, retry_ms, now);
             }
-            (Phase::Open, Transport::CentrifugoJson) => self.disconnect(conn, Disconnect::Shutdown, now),
+            (Phase::Open, Transport::Centrifugo(_)) => self.disconnect(conn, Disconnect::Shutdown, now),
             (Phase::Open, _) => {
                 self.report_acks(conn);
                 self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now);

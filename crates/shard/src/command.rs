@@ -5,6 +5,7 @@ use core::time::Duration;
 use base::SubjectName;
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
+use crate::order::{Order, Whom};
 use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
 
@@ -51,6 +52,13 @@ pub enum Command {
         /// The subject: valid.
         subject: SubjectName,
     },
+    /// Do something with the clients of a user; answered by [`Answer::Obeyed`].
+    Order {
+        /// With which.
+        whom: Box<Whom>,
+        /// What.
+        order: Box<Order>,
+    },
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
@@ -76,6 +84,8 @@ pub enum Answer {
     Headcount(Result<Headcount, PresenceError>),
     /// To [`Command::RollCall`].
     Roll(Result<Roll, PresenceError>),
+    /// To [`Command::Order`]: how many clients of this shard it was done with.
+    Obeyed(usize),
     /// To [`Command::Report`].
     Report(Box<Report>),
 }

@@ -1,19 +1,15 @@
 //! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
 //! sections 4.1 to 4.3.
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
 use hub::Publisher;
 use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Subscribe, UnsubscribeCode};
-use protocol::centrifugo_json as json;
-use wire::frame::Opcode;
 
 use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::Phase;
-use crate::encode::message;
 use crate::heartbeat::second;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
@@ -159,7 +155,7 @@ impl Shard {
             Ok(token) => {
                 let left = self.identify(conn, token, now);
                 let result = refreshed(left);
-                self.reply(conn, |out| json::reply_refresh(out, id, &result));
+                self.tell(conn, |encoding, out| encoding.reply_refresh(out, id, &result));
                 Next::Command
             }
         }
@@ -188,7 +184,7 @@ impl Shard {
                 let left = token.left;
                 self.grant(conn, subject, token, now);
                 let result = refreshed(left);
-                self.reply(conn, |out| json::reply_sub_refresh(out, id, &result));
+                self.tell(conn, |encoding, out| encoding.reply_sub_refresh(out, id, &result));
                 Next::Command
             }
         }
@@ -205,9 +201,9 @@ impl Shard {
                 Phase::Asked => self.identities.defer(conn, subject, now + BUSY_DELAY),
                 Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
                     if let Some(subscription) = self.hub.subscription_to(row.subscriptions, subject) {
-                        let mut text = Vec::new();
-                        json::push_unsubscribe(&mut text, self.hub.name(subject), UnsubscribeCode::Expired);
-                        self.queue_own(conn, message(Opcode::Text, &text));
+                        let channel = self.hub.name(subject).clone();
+                        let code = UnsubscribeCode::Expired;
+                        self.tell(conn, |encoding, out| encoding.push_unsubscribe(out, &channel, code));
                         self.unsubscribe(conn, subscription, world);
                     }
                 }

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use base::SubjectName;
 use hub::{Kind, Publication};
 use protocol::centrifugo::{Data, Publication as Push};
-use protocol::centrifugo_json;
 use protocol::is_json;
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::dialect::{Dialect, PerDialect};
 use crate::presence::told;
 use crate::send::Frame;
 
@@ -21,12 +21,12 @@ pub(crate) struct Encoded<'p> {
     raw: Option<Frame>,
     event: Option<Frame>,
     bare_event: Option<Frame>,
-    centrifugo_json: Option<Option<Frame>>,
+    centrifugo: PerDialect<Option<Frame>>,
 }
 
 impl<'p> Encoded<'p> {
     pub(crate) fn new(publication: &'p Publication) -> Self {
-        Self { publication, raw: None, event: None, bare_event: None, centrifugo_json: None }
+        Self { publication, raw: None, event: None, bare_event: None, centrifugo: PerDialect::default() }
     }
 
     pub(crate) fn publication(&self) -> &'p Publication {
@@ -61,15 +61,15 @@ impl<'p> Encoded<'p> {
         Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication)))
     }
 
-    /// A Centrifugo push in JSON, as one WebSocket frame; `None` if the payload can't be JSON.
-    pub(crate) fn centrifugo_json(&mut self, subject: &SubjectName) -> Option<Frame> {
+    /// A Centrifugo push; `None` if the dialect can't say it: JSON can't say just any payload.
+    pub(crate) fn centrifugo(&mut self, dialect: Dialect, subject: &SubjectName) -> Option<Frame> {
         let publication = self.publication;
-        self.centrifugo_json
-            .get_or_insert_with(|| {
+        self.centrifugo
+            .get_or_insert_with(dialect, || {
                 let push = push(publication)?;
-                let mut text = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
-                centrifugo_json::push_publication(&mut text, subject, &push);
-                Some(message(Opcode::Text, &text))
+                let mut written = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
+                dialect.encoding().push_publication(&mut written, subject, &push);
+                Some(dialect.frame(&written))
             })
             .clone()
     }

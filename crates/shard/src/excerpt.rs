@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, SubjectName};
 use hub::{Excerpt, ExcerptError, ExcerptQuery, Namespace, Position, RecoveryBounds, subject_name};
 use protocol::centrifugo::{Disconnect, ErrorCode, History, HistoryResult};
-use protocol::{centrifugo_json as json, epoch};
+use protocol::epoch;
 
 use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
@@ -101,7 +101,7 @@ impl Shard {
         let epoch = epoch::text(excerpt.top.epoch);
         let result =
             HistoryResult { epoch: core::str::from_utf8(&epoch).unwrap_or_default(), offset: excerpt.top.offset };
-        self.reply(conn, |out| json::reply_history(out, id, &result, pushes));
+        self.tell(conn, |encoding, out| encoding.reply_history(out, id, &result, &pushes));
         true
     }
 

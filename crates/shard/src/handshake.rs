@@ -73,8 +73,8 @@ impl Shard {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
-            Request::Centrifugo { key, protocol } => {
-                self.upgraded(conn, &key, protocol, Transport::CentrifugoJson, now);
+            Request::Centrifugo { key, protocol, dialect } => {
+                self.upgraded(conn, &key, protocol, Transport::Centrifugo(dialect), now);
             }
             Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),

@@ -2,7 +2,6 @@
 use base::{ConnId, Instant};
 use core::time::Duration;
 use protocol::centrifugo::Disconnect;
-use protocol::centrifugo_json::PING;
 use wire::frame::Opcode;
 use wire::sse;
 
@@ -37,7 +36,7 @@ impl Shard {
     /// interval: clients that came together are not pinged together for ever.
     pub(crate) fn arm_first_heartbeat(&mut self, conn: ConnId, now: Instant) {
         let row = &self.conns.rows[conn.0];
-        if row.transport == Transport::CentrifugoJson && row.session == base::NONE {
+        if row.transport.dialect().is_some() && row.session == base::NONE {
             self.arm(conn, now + STALE_DELAY);
             return;
         }
@@ -81,7 +80,7 @@ impl Shard {
                 let how = if row.outbox.is_empty() { Close::Graceful } else { Close::Abort };
                 self.close(conn, how, world);
             }
-            Phase::Open if row.transport == Transport::CentrifugoJson && row.session == base::NONE => {
+            Phase::Open if row.transport.dialect().is_some() && row.session == base::NONE => {
                 self.report.refuse(Refusal::HeadTooSlow);
                 self.disconnect(conn, Disconnect::Stale, now);
             }
@@ -145,8 +144,9 @@ impl Shard {
                 self.arm(conn, now + heartbeat.ping_interval);
                 return;
             }
-            Transport::CentrifugoJson => {
-                self.constant.centrifugo_ping.get_or_insert_with(|| message(Opcode::Text, PING))
+            Transport::Centrifugo(dialect) => {
+                let ping = || dialect.frame(dialect.encoding().ping());
+                self.constant.centrifugo_ping.get_or_insert_with(dialect, ping)
             }
             Transport::PlainWebSocket
             | Transport::PublishStream
@@ -168,7 +168,7 @@ impl Shard {
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant) {
         self.report.refuse(Refusal::NoPong);
-        if self.conns.rows[conn.0].transport == Transport::CentrifugoJson {
+        if self.conns.rows[conn.0].transport.dialect().is_some() {
             self.disconnect(conn, Disconnect::NoPong, now);
         } else {
             self.close_websocket(conn, 1001, "no answer to a ping", now);
@@ -178,7 +178,7 @@ impl Shard {
     fn close_idle(&mut self, conn: ConnId, now: Instant) {
         match self.conns.rows[conn.0].transport {
             Transport::EventStream => self.begin_closing(conn, now),
-            Transport::CentrifugoJson => self.disconnect(conn, Disconnect::ForceReconnect, now),
+            Transport::Centrifugo(_) => self.disconnect(conn, Disconnect::ForceReconnect, now),
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo

@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -28,6 +28,7 @@ mod config;
 mod conn;
 mod credentials;
 mod decode;
+mod dialect;
 mod encode;
 mod excerpt;
 mod handshake;
@@ -36,6 +37,7 @@ mod hop;
 mod identity;
 pub mod limits;
 mod listen;
+mod order;
 mod parcel;
 mod presence;
 mod publisher;
@@ -51,7 +53,9 @@ mod token;
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use dialect::Dialect;
 pub use excerpt::epoch_of;
+pub use order::{Order, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use presence::{PresenceError, Roll};
 pub use report::{Holdings, Refusal, Report, Transport};

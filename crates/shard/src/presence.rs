@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, NONE, ShardId};
 use hub::{Facts, Headcount, Namespace, Publisher};
 use protocol::centrifugo::{ClientInfo, Disconnect, ErrorCode, PresenceStatsResult};
-use protocol::centrifugo_json as json;
 
 use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
@@ -209,7 +208,7 @@ impl Shard {
         let id = *id;
         self.conns.take_state(conn);
         let result = PresenceStatsResult { clients: headcount.clients, users: headcount.users };
-        self.reply(conn, |out| json::reply_presence_stats(out, id, &result));
+        self.tell(conn, |encoding, out| encoding.reply_presence_stats(out, id, &result));
         self.answered(conn, now);
     }
 
@@ -236,7 +235,10 @@ impl Shard {
         let (id, roll) = (call.id, call.roll.take());
         self.conns.take_state(conn);
         match roll {
-            Some(clients) => self.reply(conn, |out| json::reply_presence(out, id, clients.iter().map(told))),
+            Some(clients) => {
+                let clients: Vec<_> = clients.iter().map(told).collect();
+                self.tell(conn, |encoding, out| encoding.reply_presence(out, id, &clients));
+            }
             None => {
                 self.reply_error(conn, id, ErrorCode::LimitExceeded);
             }

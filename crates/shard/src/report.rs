@@ -1,4 +1,5 @@
 //! What a shard counts. Plain numbers: the shard adds, the control plane reads them in a [`Report`].
+use crate::dialect::Dialect;
 
 /// Kinds of connection, by what they speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,10 +14,10 @@ pub enum Transport {
     LongPoll,
     /// `GET /pub` upgraded.
     PublishStream,
-    /// `/connection/websocket` in JSON.
-    CentrifugoJson,
     /// `/echo`.
     Echo,
+    /// A Centrifugo session.
+    Centrifugo(Dialect),
 }
 
 impl Transport {
@@ -27,8 +28,8 @@ impl Transport {
         Self::EventStream,
         Self::LongPoll,
         Self::PublishStream,
-        Self::CentrifugoJson,
         Self::Echo,
+        Self::Centrifugo(Dialect::Json),
     ];
 
     /// The name in metrics.
@@ -40,8 +41,21 @@ impl Transport {
             Self::EventStream => "sse",
             Self::LongPoll => "long_poll",
             Self::PublishStream => "publish_stream",
-            Self::CentrifugoJson => "centrifugo_json",
             Self::Echo => "echo",
+            Self::Centrifugo(dialect) => dialect.name(),
+        }
+    }
+
+    /// Its place in [`Transport::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Http => 0,
+            Self::PlainWebSocket => 1,
+            Self::EventStream => 2,
+            Self::LongPoll => 3,
+            Self::PublishStream => 4,
+            Self::Echo => 5,
+            Self::Centrifugo(dialect) => 6 + dialect as usize,
         }
     }
 }
@@ -219,5 +233,21 @@ impl Report {
     /// Counts a refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refusals[refusal as usize] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_counted_in_their_places() {
+        for (at, transport) in Transport::ALL.into_iter().enumerate() {
+            assert_eq!(transport.index(), at);
+        }
+        for (at, dialect) in Dialect::ALL.into_iter().enumerate() {
+            assert_eq!((dialect as usize, Transport::ALL[6 + at]), (at, Transport::Centrifugo(dialect)));
+        }
+        assert_eq!(Transport::ALL.len(), 6 + Dialect::ALL.len());
     }
 }

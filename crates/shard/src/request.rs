@@ -13,6 +13,7 @@ use wire::head::{self, ChunkedDecoder, Head};
 use wire::upgrade::{self, Upgrade};
 
 use crate::config::ShardConfig;
+use crate::dialect::Dialect;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::report::Refusal;
 
@@ -29,7 +30,7 @@ pub(crate) enum Request {
     /// `GET /pub`, upgraded.
     PublishStream { key: WebSocketKey, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { key: WebSocketKey, protocol: Option<&'static str> },
+    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect },
     /// `GET /echo`, upgraded.
     Echo { key: WebSocketKey },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
@@ -128,7 +129,7 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
                 return Err(Denied::new(501, Refusal::BadRequest, reason));
             }
             let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
-            Ok(Request::Centrifugo { key, protocol })
+            Ok(Request::Centrifugo { key, protocol, dialect: Dialect::Json })
         }
         "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
         _ => Ok(Request::Elsewhere),

@@ -87,7 +87,7 @@ impl Shard {
         let transport = self.conns.rows[conn.0].transport;
         let frame = match transport {
             Transport::PlainWebSocket => encoded.raw(),
-            Transport::CentrifugoJson => match encoded.centrifugo_json(self.hub.name(row)) {
+            Transport::Centrifugo(dialect) => match encoded.centrifugo(dialect, self.hub.name(row)) {
                 Some(frame) => frame,
                 None => {
                     self.doom(conn, protocol::centrifugo::Disconnect::InappropriateProtocol);

@@ -300,6 +300,7 @@ impl Run {
                     | Answer::HistoryRemoved(_)
                     | Answer::Subjects(_)
                     | Answer::Headcount(_)
+                    | Answer::Obeyed(_)
                     | Answer::Roll(_) => {}
                 }
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{HistoryError, PresenceError, PublishError, SubjectsError};
+use crate::{HistoryError, OrderError, PresenceError, PublishError, SubjectsError};
 
 /// `{"code":…,"message":…}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -79,6 +79,14 @@ impl From<PresenceError> for ApiError {
             PresenceError::UnknownSubject => Self::UNKNOWN_CHANNEL,
             PresenceError::Off => Self::not_available("the subject keeps no presence"),
             PresenceError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Unavailable => Self::INTERNAL,
         }
     }
 }

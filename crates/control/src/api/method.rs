@@ -9,6 +9,7 @@ use super::channels::Channels;
 use super::error::ApiError;
 use super::history::{History, HistoryRemove};
 use super::info::Info;
+use super::order::Disconnect;
 use super::presence::{Presence, PresenceStats};
 use super::publish::{Broadcast, Publish};
 
@@ -20,6 +21,7 @@ pub(crate) type Reply = Result<Box<RawValue>, ApiError>;
 pub(crate) enum Method {
     Broadcast,
     Channels,
+    Disconnect,
     History,
     HistoryRemove,
     Info,
@@ -33,6 +35,7 @@ pub(crate) enum Method {
 pub(crate) enum Call {
     Broadcast(Broadcast),
     Channels(Channels),
+    Disconnect(Disconnect),
     History(History),
     HistoryRemove(HistoryRemove),
     Info(Info),
@@ -47,6 +50,7 @@ impl Method {
         match name {
             "broadcast" => Some(Self::Broadcast),
             "channels" => Some(Self::Channels),
+            "disconnect" => Some(Self::Disconnect),
             "history" => Some(Self::History),
             "history_remove" => Some(Self::HistoryRemove),
             "info" => Some(Self::Info),
@@ -65,6 +69,7 @@ impl Call {
         Ok(match method {
             Method::Broadcast => Self::Broadcast(serde_json::from_str(params)?),
             Method::Channels => Self::Channels(serde_json::from_str(params)?),
+            Method::Disconnect => Self::Disconnect(serde_json::from_str(params)?),
             Method::History => Self::History(serde_json::from_str(params)?),
             Method::HistoryRemove => Self::HistoryRemove(serde_json::from_str(params)?),
             Method::Info => Self::Info(serde_json::from_str(params)?),
@@ -79,6 +84,7 @@ impl Call {
         match self {
             Self::Broadcast(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Channels(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::Disconnect(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::History(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::HistoryRemove(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Info(params) => raw(&params.run(app).await),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use control::metric::{self, Sample};
 use control::{
-    Accepted, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, PayloadKind,
-    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError,
+    Accepted, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, Order,
+    OrderError, PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +21,7 @@ pub(crate) struct Recorder {
     pub(crate) published: Arc<Mutex<Vec<Publish>>>,
     pub(crate) wanted: Arc<Mutex<Vec<HistoryWanted>>>,
     pub(crate) removed: Arc<Mutex<Vec<String>>>,
+    pub(crate) ordered: Arc<Mutex<Vec<(Whom, Order)>>>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) scrapes: Arc<Mutex<u32>>,
 }
@@ -89,6 +90,14 @@ impl DataPlane for Recorder {
         Ok(if subject == "empty" { Headcount { clients: 0, users: 0 } } else { Headcount { clients: 3, users: 2 } })
     }
 
+    async fn order(&self, whom: Whom, order: Order) -> Result<u64, OrderError> {
+        if whom.user == "away" {
+            return Err(OrderError::Unavailable);
+        }
+        self.ordered.lock().unwrap().push((whom, order));
+        Ok(1)
+    }
+
     async fn samples(&self) -> Vec<Sample> {
         *self.scrapes.lock().unwrap() += 1;
         let mut samples = Vec::new();
@@ -153,6 +162,7 @@ impl Server {
             published: Arc::default(),
             wanted: Arc::default(),
             removed: Arc::default(),
+            ordered: Arc::default(),
             state: Arc::new(Mutex::new(State::Ready)),
             scrapes: Arc::default(),
         };

@@ -9,35 +9,59 @@ pub const PING: &[u8] = b"{}";
 
 /// Appends a publication of `channel`. The same bytes for every subscriber: written once, sent to all.
 pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publication<'_>) {
+    push(out, |push| {
+        push.text("channel", channel);
+        write_publication(push.key("pub"), publication);
+    });
+}
+
+/// Appends that `client` has subscribed to `channel`. The same bytes for all who are told.
+pub fn push_join(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, "join", client);
+}
+
+/// Appends that it has left.
+pub fn push_leave(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, "leave", client);
+}
+
+fn push_client(out: &mut Vec<u8>, channel: &str, kind: &'static str, client: &ClientInfo<'_>) {
     let mut reply = Object::open(out);
     let mut push = reply.object("push");
     push.text("channel", channel);
-    write_publication(push.key("pub"), publication);
+    let mut body = push.object(kind);
+    write_info(body.object("info"), client);
+    body.close();
     push.close();
     reply.close();
 }
 
 /// Appends the end of the subscription to `channel`.
 pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
-    let mut reply = Object::open(out);
-    let mut push = reply.object("push");
-    push.text("channel", channel);
-    let mut unsubscribe = push.object("unsubscribe");
-    unsubscribe.number("code", code.code().into());
-    unsubscribe.text("reason", code.reason());
-    unsubscribe.close();
-    push.close();
-    reply.close();
+    push(out, |push| {
+        push.text("channel", channel);
+        let mut unsubscribe = push.object("unsubscribe");
+        unsubscribe.number("code", code.code().into());
+        unsubscribe.text("reason", code.reason());
+        unsubscribe.close();
+    });
 }
 
 /// Appends a disconnect, for transports without a close frame; on a WebSocket code and reason go into that instead.
 pub fn push_disconnect(out: &mut Vec<u8>, disconnect: Disconnect) {
+    push(out, |push| {
+        let mut body = push.object("disconnect");
+        body.number("code", disconnect.code().into());
+        body.text("reason", disconnect.reason());
+        body.close();
+    });
+}
+
+/// A push in its reply.
+fn push(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
     let mut reply = Object::open(out);
     let mut push = reply.object("push");
-    let mut body = push.object("disconnect");
-    body.number("code", disconnect.code().into());
-    body.text("reason", disconnect.reason());
-    body.close();
+    write(&mut push);
     push.close();
     reply.close();
 }

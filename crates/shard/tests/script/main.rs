@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod listing;
 mod long_poll;
+mod order;
 mod pipeline;
 mod policy;
 mod presence;

@@ -17,19 +17,19 @@ fn present(pattern: &str) -> Namespace {
 }
 
 /// Not in development: access counts. Whoever comes without a token is anonymous.
-fn config(shards: u16) -> ShardConfig {
+pub(crate) fn config(shards: u16) -> ShardConfig {
     let tokens = Tokens { verifier: Some(Arc::new(Plain)), ..Tokens::default() };
     ShardConfig { shards, dev: false, anonymous: true, tokens, namespaces: vec![present(">")], ..dev() }
 }
 
-fn user(desk: &mut Desk, token: &str) -> ConnId {
+pub(crate) fn user(desk: &mut Desk, token: &str) -> ConnId {
     let conn = desk.connect();
     desk.say(conn, upgrade("/connection/websocket"));
     desk.say(conn, frame(0x81, format!("{{\"id\":1,\"connect\":{{\"token\":\"{token}\"}}}}")));
     conn
 }
 
-fn subscribe(desk: &mut Desk, conn: ConnId, channel: &str) {
+pub(crate) fn subscribe(desk: &mut Desk, conn: ConnId, channel: &str) {
     let reply = say(desk, conn, &format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\"}}}}"));
     assert!(reply.contains("\"subscribe\":"), "{reply}");
 }

@@ -31,7 +31,7 @@ fn connect() {
 #[test]
 fn subscribe() {
     let plain = SubscribeResult::default();
-    assert_eq!(written(|out| reply_subscribe(out, 2, &plain, [])), r#"{"id":2,"subscribe":{}}"#);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &plain, &[])), r#"{"id":2,"subscribe":{}}"#);
     let recoverable = SubscribeResult {
         recoverable: true,
         epoch: "kZbFqt",
@@ -40,28 +40,28 @@ fn subscribe() {
         ..SubscribeResult::default()
     };
     let want = r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"kZbFqt","offset":7,"positioned":true}}"#;
-    assert_eq!(written(|out| reply_subscribe(out, 2, &recoverable, [])), want);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &recoverable, &[])), want);
     let recovered = SubscribeResult { recovered: true, offset: 8, was_recovering: true, ..recoverable };
     let missed = [publication(b"{\"a\":1}", 9), publication(b"2", 10)];
     let want = concat!(
         r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"kZbFqt","publications":[{"data":{"a":1},"offset":9},"#,
         r#"{"data":2,"offset":10}],"recovered":true,"offset":8,"positioned":true,"was_recovering":true}}"#
     );
-    assert_eq!(written(|out| reply_subscribe(out, 2, &recovered, missed)), want);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &recovered, &missed)), want);
 }
 
 #[test]
 fn a_history_is_all_there_even_if_empty() {
     let empty = HistoryResult::default();
     let want = r#"{"id":9,"history":{"publications":[],"epoch":"","offset":0}}"#;
-    assert_eq!(written(|out| reply_history(out, 9, &empty, [])), want);
+    assert_eq!(written(|out| reply_history(out, 9, &empty, &[])), want);
     let result = HistoryResult { epoch: "kZbFqt", offset: 7 };
     let kept = [publication(b"1", 6), publication(b"2", 7)];
     let want = concat!(
         r#"{"id":9,"history":{"publications":[{"data":1,"offset":6},{"data":2,"offset":7}],"#,
         r#""epoch":"kZbFqt","offset":7}}"#
     );
-    assert_eq!(written(|out| reply_history(out, 9, &result, kept)), want);
+    assert_eq!(written(|out| reply_history(out, 9, &result, &kept)), want);
 }
 
 #[test]

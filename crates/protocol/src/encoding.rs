@@ -1,0 +1,108 @@
+//! Centrifugo's encodings behind one name. Whatever a codec can read or write has one line here and one function in each
+//! codec; who talks to a client names neither.
+use alloc::vec::Vec;
+
+use crate::centrifugo::{
+    ClientInfo, Command, ConnectResult, Disconnect, ErrorCode, HistoryResult, PresenceStatsResult, Publication,
+    RefreshResult, SubscribeResult, UnsubscribeCode,
+};
+use crate::centrifugo_json::{self as json, DecodeError};
+
+/// How messages are written. What separates one from the next on the wire is not said here: that is the transport's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// JSON: replies, and pushes in replies.
+    Json,
+}
+
+/// A method of [`Encoding`] for each function that all codecs have.
+macro_rules! writers {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),*);)*) => {
+        impl Encoding {
+            $($(#[$doc])*
+            pub fn $name(self, out: &mut Vec<u8>, $($argument: $kind),*) {
+                match self {
+                    Self::Json => json::$name(out, $($argument),*),
+                }
+            })*
+        }
+    };
+}
+
+writers! {
+    /// Appends the reply to `connect`.
+    fn reply_connect(id: u32, result: &ConnectResult<'_>);
+    /// Appends the reply to `subscribe`, with what was recovered, oldest first.
+    fn reply_subscribe(id: u32, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]);
+    /// Appends the reply to `history`.
+    fn reply_history(id: u32, result: &HistoryResult<'_>, publications: &[Publication<'_>]);
+    /// Appends the reply to `presence`.
+    fn reply_presence(id: u32, clients: &[ClientInfo<'_>]);
+    /// Appends the reply to `presence_stats`.
+    fn reply_presence_stats(id: u32, result: &PresenceStatsResult);
+    /// Appends the reply to `unsubscribe`.
+    fn reply_unsubscribe(id: u32);
+    /// Appends the reply to `publish`.
+    fn reply_publish(id: u32);
+    /// Appends the reply to `refresh`.
+    fn reply_refresh(id: u32, result: &RefreshResult);
+    /// Appends the reply to `sub_refresh`.
+    fn reply_sub_refresh(id: u32, result: &RefreshResult);
+    /// Appends an error in reply to any command.
+    fn reply_error(id: u32, code: ErrorCode);
+    /// Appends a publication of `channel`.
+    fn push_publication(channel: &str, publication: &Publication<'_>);
+    /// Appends that `client` has subscribed to `channel`.
+    fn push_join(channel: &str, client: &ClientInfo<'_>);
+    /// Appends that it has left.
+    fn push_leave(channel: &str, client: &ClientInfo<'_>);
+    /// Appends the end of the subscription to `channel`.
+    fn push_unsubscribe(channel: &str, code: UnsubscribeCode);
+    /// Appends a disconnect, for transports without a close frame.
+    fn push_disconnect(disconnect: Disconnect);
+}
+
+impl Encoding {
+    /// A ping: an empty reply.
+    #[must_use]
+    pub const fn ping(self) -> &'static [u8] {
+        match self {
+            Self::Json => json::PING,
+        }
+    }
+
+    /// The commands of `message`, in order.
+    #[must_use]
+    pub fn commands(self, message: &[u8]) -> Commands<'_> {
+        match self {
+            Self::Json => Commands::Json(json::commands(message)),
+        }
+    }
+}
+
+/// The commands of one message. After an error there are no more.
+#[derive(Clone, Debug)]
+pub enum Commands<'a> {
+    /// In JSON.
+    Json(json::Commands<'a>),
+}
+
+impl<'a> Commands<'a> {
+    /// What comes after the commands so far, to be given to [`Encoding::commands`] later; empty after the last one.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        match self {
+            Self::Json(commands) => commands.rest(),
+        }
+    }
+}
+
+impl<'a> Iterator for Commands<'a> {
+    type Item = Result<Command<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Json(commands) => commands.next(),
+        }
+    }
+}
