@@ -29,7 +29,7 @@ mod subjects;
 
 pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use order::{Order, OrderError, Whom};
-pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};
 pub use presence::{Headcount, PresenceError, Present};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;

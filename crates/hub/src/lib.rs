@@ -27,7 +27,7 @@ pub use history::HistoryBounds;
 pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
 pub use listing::{Listing, glob_fits};
 pub use namespace::{Access, Namespace, OutboxPolicy, Pattern, PatternError};
-pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher};
+pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
 pub use subject::{SubjectError, subject_name};
 pub use subscription::{Facts, Subscription};
 pub use table::{Hub, Recovered, RecoveryBounds};

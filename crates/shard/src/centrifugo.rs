@@ -281,7 +281,7 @@ impl Shard {
         debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, self.hub.find(channel));
-        let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
         let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)

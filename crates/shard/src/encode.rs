@@ -119,5 +119,5 @@ pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
     let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info })
+    Some(Push { data, offset, info, tags: publication.tags() })
 }

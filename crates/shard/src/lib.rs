@@ -31,6 +31,7 @@ mod decode;
 mod dialect;
 mod encode;
 mod excerpt;
+mod fields;
 mod handshake;
 mod heartbeat;
 mod hop;

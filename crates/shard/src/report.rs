@@ -178,6 +178,8 @@ pub struct Report {
     pub outbox_conflated: u64,
     /// Connections closed under the policy `close`.
     pub outbox_closed: u64,
+    /// Publications that went nowhere, since one of their version or a later one had been kept.
+    pub outdated: u64,
     /// Bytes waiting in outboxes now.
     pub outbox_bytes: u64,
     /// Parcels sent to other shards.

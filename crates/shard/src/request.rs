@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Kind, Namespace, Position, subject_name};
+use hub::{Extra, Kind, Namespace, Position, subject_name};
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
 use wire::head::{self, ChunkedDecoder, Head};
@@ -14,6 +14,7 @@ use wire::upgrade::{self, Upgrade};
 
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
+use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::report::Refusal;
 
@@ -67,7 +68,7 @@ pub(crate) struct Body {
     pub(crate) subject: SubjectName,
     /// What the Content-Type says; `None` if there is none: then the bytes decide.
     pub(crate) kind: Option<Kind>,
-    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) extra: Option<Box<Extra>>,
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) bytes: Vec<u8>,
@@ -94,9 +95,6 @@ impl Denied {
         Self { status, reason: reason.into(), refusal }
     }
 }
-
-/// Longest `Idempotency-Key` in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// Reads what the request wants.
 ///
@@ -253,17 +251,10 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
         }
         head::Body::Chunked => Framing::Chunked(ChunkedDecoder::new(bytes_max)),
     };
-    let idempotency_key = match head.field("idempotency-key").map(core::str::from_utf8) {
-        None => None,
-        Some(Ok(key)) if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX && !key.is_empty() => Some(Box::from(key)),
-        Some(_) => {
-            return Err(Denied::new(400, Refusal::BadRequest, "an Idempotency-Key has 1 to 255 bytes of UTF-8"));
-        }
-    };
     Ok(Request::Publish(Box::new(Body {
         subject,
         kind: head.field("content-type").and_then(kind_of),
-        idempotency_key,
+        extra: fields::extra(head)?,
         keep_alive: head.keep_alive(),
         expects_continue: head.expects_continue(),
         bytes: Vec::new(),

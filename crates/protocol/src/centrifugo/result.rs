@@ -1,4 +1,5 @@
 //! What the server answers and pushes. The encoders leave out what is zero, empty or false.
+use alloc::boxed::Box;
 
 /// A payload for a client of the JSON encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,8 @@ pub struct Publication<'a> {
     pub offset: u64,
     /// Who published it, if a client did.
     pub info: Option<ClientInfo<'a>>,
+    /// What it is about: key and value.
+    pub tags: &'a [(Box<str>, Box<str>)],
 }
 
 /// To `connect`.

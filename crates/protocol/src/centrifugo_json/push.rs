@@ -76,6 +76,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
         write_info(body.object("info"), info);
     }
     body.number_unless_zero("offset", publication.offset);
+    body.texts_unless_empty("tags", publication.tags);
     body.close();
 }
 

@@ -3,6 +3,7 @@
 mod acks;
 mod backlog;
 mod close;
+mod delivery;
 mod desk;
 mod drain;
 mod event_stream;
