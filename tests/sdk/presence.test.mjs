@@ -85,7 +85,8 @@ test("clients and backends see who is subscribed", soon, async () => {
 
   const { clients } = await sub.presence();
   assert.deepEqual(Object.keys(clients).sort(), [ann, ...others].map((one) => one.id).sort());
-  assert.deepEqual(clients[ann.id], { client: ann.id, user: "ann", connInfo: { name: "Ann" }, chanInfo: undefined });
+  const { user, client: id, connInfo, chanInfo } = clients[ann.id];
+  assert.deepEqual([user, id, connInfo, chanInfo], ["ann", ann.id, { name: "Ann" }, undefined]);
   assert.deepEqual(await sub.presenceStats(), { numClients: 5, numUsers: 3 });
   const { result } = await api("presence", { channel });
   assert.deepEqual(result.presence[ann.id], { user: "ann", client: ann.id, conn_info: { name: "Ann" } });

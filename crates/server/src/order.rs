@@ -15,10 +15,11 @@ impl Plane {
             },
         };
         let answers = self.ask_all(|| Command::Order { whom: whom.clone().into(), order: order.clone().into() }).await;
-        let obeyed = answers.ok_or(OrderError::Unavailable)?.into_iter().map(|answer| match answer {
-            Answer::Obeyed(count) => Some(count as u64),
-            _ => None,
-        });
-        obeyed.sum::<Option<u64>>().ok_or(OrderError::Unavailable)
+        let mut obeyed = 0;
+        for answer in answers.ok_or(OrderError::Unavailable)? {
+            let Answer::Obeyed(count) = answer else { return Err(OrderError::Unavailable) };
+            obeyed += count as u64;
+        }
+        Ok(obeyed)
     }
 }

@@ -161,9 +161,7 @@ fn the_control_plane_asks_the_owner_how_many_and_every_shard_which() {
     assert!(matches!(command(census("a.x")), Answer::Headcount(Ok(count)) if count == one));
     assert!(matches!(command(census("b.x")), Answer::Headcount(Err(PresenceError::Off))));
     assert!(matches!(command(census("c")), Answer::Headcount(Err(PresenceError::NoNamespace))));
-    match command(roll_call("a.x")) {
-        Answer::Roll(Ok(Some(roll))) => assert_eq!((roll.len(), &*roll[0].user), (1, "ann")),
-        other => panic!("no roll: {other:?}"),
-    }
+    let Answer::Roll(Ok(Some(roll))) = command(roll_call("a.x")) else { panic!("no roll") };
+    assert_eq!((roll.len(), &*roll[0].user), (1, "ann"));
     assert!(matches!(command(roll_call("b.x")), Answer::Roll(Err(PresenceError::Off))));
 }
