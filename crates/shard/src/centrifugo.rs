@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Kind, Position, subject_name};
+use hub::{Draft, Extra, Kind, Position};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
@@ -17,6 +17,7 @@ use crate::credentials::{Refused, ttl_s};
 use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
+use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
 use crate::shard::Shard;
@@ -25,7 +26,7 @@ use crate::shard::Shard;
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// `subscribe`.
-    Subscribe { id: u32, row: u32, recover: Option<Since> },
+    Subscribe { id: u32, row: u32, recover: Option<Since>, features: Features },
     /// `publish`.
     Publish { id: u32 },
     /// `history`.
@@ -182,10 +183,10 @@ impl Shard {
         if let Some(token) = token {
             self.grant(conn, row, token, now);
         }
-        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
-        let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
+        let features = self.features(conn, row, subscribe);
+        let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover });
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features });
         self.join(row, since, waiter, now, world);
         self.next_by_phase(conn)
     }
@@ -193,7 +194,9 @@ impl Shard {
     /// The checks of sections 2.4 and 4.3, in their order.
     fn may_subscribe(&self, conn: ConnId, subscribe: &Subscribe<'_>) -> Result<(), ErrorCode> {
         let channel: &str = &subscribe.channel;
-        subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
+        if channel.len() > self.config.admission.channel_bytes_max {
+            return Err(ErrorCode::BadRequest);
+        }
         let row = &self.conns.rows[conn.0];
         if self.subscription_of(conn, channel).is_some() {
             return Err(ErrorCode::AlreadySubscribed);
@@ -201,6 +204,7 @@ impl Shard {
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
             return Err(ErrorCode::LimitExceeded);
         }
+        self.known_namespace(channel)?;
         match subscribe.kind {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
@@ -209,21 +213,22 @@ impl Shard {
         if self.config.dev {
             return Ok(());
         }
+        let user = self.user(conn);
+        // A token is looked at next.
+        let admits = |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, user);
         match self.hub.namespace_of(channel) {
-            None => Err(ErrorCode::UnknownChannel),
-            // A token is looked at next.
-            Some(namespace) if namespace.subscribe || !subscribe.token.is_empty() => Ok(()),
-            Some(_) => Err(ErrorCode::PermissionDenied),
+            Some(namespace) if !subscribe.token.is_empty() || admits(namespace) => Ok(()),
+            Some(_) | None => Err(ErrorCode::PermissionDenied),
         }
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
     pub(crate) fn command_joined(&mut self, conn: ConnId, row: u32, recovery: &Recovery, now: Instant) {
-        let State::Command(Waiting::Subscribe { id, row: waited, recover }) = self.conns.take_state(conn) else {
+        let State::Command(Waiting::Subscribe { id, row: waited, recover, features }) = self.conns.take_state(conn)
+        else {
             return;
         };
         debug_assert_eq!(row, waited, "a session asks one owner at a time");
-        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
         let recovered = recover.is_some() && recovery.gapless;
         let missed = if recovered { &*recovery.missed } else { &[] };
         // A recovered list that can't be told whole is not told at all.
@@ -234,10 +239,10 @@ impl Shard {
         let result = SubscribeResult {
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
-            recoverable: keeps,
-            positioned: keeps,
-            epoch: if keeps { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
-            offset: match (keeps, recover) {
+            recoverable: features.recoverable,
+            positioned: features.positioned,
+            epoch: if features.positioned { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
+            offset: match (features.positioned, recover) {
                 (false, _) => 0,
                 // Publications bring the client from its own offset to the top.
                 (true, Some(since)) if recovered => since.offset,
@@ -275,7 +280,7 @@ impl Shard {
         if channel.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        if let Err(code) = self.may_publish(publish) {
+        if let Err(code) = self.may_publish(conn, publish) {
             return self.reply_error(conn, id, code);
         }
         debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
@@ -287,12 +292,16 @@ impl Shard {
         self.next_by_phase(conn)
     }
 
-    fn may_publish(&self, publish: &Publish<'_>) -> Result<(), ErrorCode> {
+    fn may_publish(&self, conn: ConnId, publish: &Publish<'_>) -> Result<(), ErrorCode> {
         let namespace = self.known_namespace(&publish.channel)?;
-        if publish.data.is_empty() || publish.data.len() > self.config.limits.payload_bytes {
+        let format = namespace.map_or_else(Default::default, |namespace| namespace.format);
+        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, publish.data) {
             return Err(ErrorCode::BadRequest);
         }
-        if !self.config.dev && !namespace.is_some_and(|namespace| namespace.publish) {
+        let (is_anonymous, is_subscribed) =
+            (self.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
+        let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
+        if !self.config.dev && !namespace.is_some_and(admits) {
             return Err(ErrorCode::PermissionDenied);
         }
         Ok(())

@@ -51,13 +51,18 @@ impl Shard {
     /// Who wants to connect; `None`: anybody.
     pub(crate) fn authenticate(&self, token: &str) -> Result<Option<Token>, Refused> {
         if token.is_empty() {
-            let open = self.config.anonymous || self.config.dev;
+            let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
             return if open { Ok(None) } else { Err(Refused::Disconnect(Disconnect::BadRequest)) };
         }
         if self.trusts_everybody() {
             return Ok(None);
         }
+        let admission = &self.config.admission;
         match self.config.tokens.verify(TokenKind::Connection, token) {
+            Ok(token) if token.user.is_empty() && !admission.anonymous_tokens => {
+                Err(Refused::Disconnect(Disconnect::PermissionDenied))
+            }
+            Ok(token) if admission.insecure => Ok(Some(Token { left: None, ..token })),
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),

@@ -89,7 +89,7 @@ impl Shard {
         let limits = &self.config.limits;
         let (frame_bytes_max, message_bytes_max) = match transport {
             Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
-            Transport::Centrifugo(_) => (limits.frame_bytes, limits.message_bytes),
+            Transport::Centrifugo(_) => (limits.command_bytes, limits.command_bytes),
             // One publication a message: the payload's bound, and the subject before it.
             Transport::PublishStream => {
                 let most = limits.payload_bytes + 1 + base::SUBJECT_BYTES_MAX;

@@ -12,6 +12,7 @@ use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::push;
 use crate::parcel::{Parcel, Waiter};
+use crate::permission;
 use crate::report::Refusal;
 use crate::shard::Shard;
 
@@ -147,7 +148,8 @@ impl Shard {
             return Err(ErrorCode::NotAvailable);
         };
         let is_anonymous = self.user(conn).is_empty();
-        if !self.config.dev && !namespace.history_access.admits(is_anonymous, self.is_subscribed(conn, channel)) {
+        let is_subscribed = self.is_subscribed(conn, channel);
+        if !self.config.dev && !permission::to_read(&self.config.admission, namespace, is_anonymous, is_subscribed) {
             return Err(ErrorCode::PermissionDenied);
         }
         if history.reverse && history.since.as_ref().is_some_and(|since| since.offset == 0) {
@@ -163,6 +165,9 @@ impl Shard {
             return Err(ErrorCode::UnknownChannel);
         }
         subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
+        if namespace.is_some_and(|namespace| !permission::to_name(namespace, channel)) {
+            return Err(ErrorCode::BadRequest);
+        }
         Ok(namespace)
     }
 

@@ -12,9 +12,6 @@ use crate::report::{Refusal, Transport};
 use crate::request::Denied;
 use crate::shard::Shard;
 
-/// How long a Centrifugo client may take to say `connect` (`client.stale_close_delay`, protocol section 3.3).
-const STALE_DELAY: Duration = Duration::from_secs(10);
-
 /// How long a peer may take to read the last bytes and close.
 pub(crate) const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -37,7 +34,7 @@ impl Shard {
     pub(crate) fn arm_first_heartbeat(&mut self, conn: ConnId, now: Instant) {
         let row = &self.conns.rows[conn.0];
         if row.transport.dialect().is_some() && row.session == base::NONE {
-            self.arm(conn, now + STALE_DELAY);
+            self.arm(conn, now + self.config.limits.connect_timeout);
             return;
         }
         let interval = self.config.heartbeat.ping_interval;

@@ -40,6 +40,7 @@ pub mod limits;
 mod listen;
 mod order;
 mod parcel;
+mod permission;
 mod presence;
 mod publisher;
 mod report;
@@ -53,7 +54,7 @@ mod token;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
 pub use dialect::Dialect;
 pub use excerpt::epoch_of;
 pub use order::{Order, Whom};

@@ -14,6 +14,7 @@ use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
 use crate::conn::State;
 use crate::parcel::{Parcel, Waiter};
+use crate::permission;
 use crate::shard::Shard;
 
 /// Clients that are present, of one shard or of all; `None` if they are too many for one answer
@@ -193,7 +194,8 @@ impl Shard {
     }
 
     fn has_presence_access(&self, conn: ConnId, namespace: &Namespace, is_subscribed: bool) -> bool {
-        self.config.dev || namespace.presence_access.admits(self.user(conn).is_empty(), is_subscribed)
+        let is_anonymous = self.user(conn).is_empty();
+        self.config.dev || permission::to_see(&self.config.admission, namespace, is_anonymous, is_subscribed)
     }
 
     /// The owner has counted.

@@ -16,6 +16,7 @@ use crate::config::ShardConfig;
 use crate::dialect::Dialect;
 use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
+use crate::permission;
 use crate::report::Refusal;
 
 /// The 24 characters of a `Sec-WebSocket-Key`.
@@ -196,7 +197,7 @@ fn wanted(list: &str, marks: Option<&[Mark]>, config: &ShardConfig) -> Result<Ve
     let mut subjects: Vec<Wanted> = Vec::with_capacity(1);
     for name in list.split(',') {
         let subject = subject(name)?;
-        let allowed = |namespace: &Namespace| namespace.subscribe;
+        let allowed = |namespace: &Namespace| permission::to_subscribe(&config.admission, namespace, &subject, "");
         if !config.dev && !namespace_of(config, &subject).is_some_and(allowed) {
             let reason = alloc::format!("no namespace of the configuration lets clients subscribe to {subject:?}");
             return Err(Denied::new(403, Refusal::Forbidden, reason));
@@ -237,8 +238,8 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
         return Err(Denied::new(405, Refusal::NotFound, "publish with POST or PUT"));
     }
     let subject = subject(name)?;
-    let open = namespace_of(config, &subject).is_some_and(|namespace| namespace.publish);
-    if !open {
+    let open = |namespace: &Namespace| permission::to_publish(&config.admission, namespace, true, false);
+    if !namespace_of(config, &subject).is_some_and(open) {
         authorize(head, config)?;
     }
     let bytes_max = config.limits.payload_bytes;
@@ -290,7 +291,7 @@ fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namesp
 /// Whether the request has a key that may publish: `X-API-Key: KEY` or `Authorization: apikey KEY`. Compared in
 /// constant time, so that a wrong key's answer doesn't tell how much of it was right.
 fn authorize(head: &Head<'_>, config: &ShardConfig) -> Result<(), Denied> {
-    if config.dev {
+    if config.dev || config.admission.open_api {
         return Ok(());
     }
     let given = head.field("x-api-key").or_else(|| {

@@ -14,6 +14,7 @@ mod limits;
 mod listing;
 mod long_poll;
 mod order;
+mod permissions;
 mod pipeline;
 mod policy;
 mod presence;
