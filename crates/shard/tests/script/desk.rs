@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Admission, Answer, Close, Command, Effects, End, Heartbeat, Holdings, Input, Limits, Outbox, Parcel, Refusal, Report, Sent,
-    Shard, ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Effects, End, Heartbeat, Holdings, Input, Limits, Outbox, Parcel, Refusal,
+    Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.

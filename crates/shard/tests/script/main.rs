@@ -18,6 +18,7 @@ mod permissions;
 mod pipeline;
 mod policy;
 mod presence;
+mod protobuf;
 mod publish;
 mod request;
 mod run;
