@@ -124,10 +124,15 @@ impl Shard {
 
     /// Closes a Centrifugo session with one of its codes.
     pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant) {
+        self.disconnect_with(conn, why.code(), why.reason(), now);
+    }
+
+    /// Closes it with any code and a reason, which is neither empty nor JSON: the SDKs would not look at the code.
+    pub(crate) fn disconnect_with(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
         if self.conns.rows[conn.0].transport.is_websocket() {
-            self.close_websocket(conn, why.code(), why.reason(), now);
+            self.close_websocket(conn, code, reason, now);
         } else {
-            self.tell(conn, |encoding, out| encoding.push_disconnect(out, why));
+            self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
             self.begin_closing(conn, now);
         }
     }
@@ -271,13 +276,8 @@ impl Shard {
             row.lent = NONE;
             debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
         }
-        let row = &mut self.conns.rows[conn.0];
-        if row.session != NONE {
-            self.conns.sessions.remove(row.session);
-            row.session = NONE;
-            self.identities.forget(conn);
-            self.end_uplinks(conn);
-        }
+        self.end_session(conn);
+        self.end_uplinks(conn);
     }
 
     // ---- drain ----

@@ -101,43 +101,38 @@ impl Uplinks {
     }
 }
 
-/// Where a session is: the shard, the slot, and the low bits of the slot's generation.
-fn place(shard: ShardId, conn: ConnId, generation: u32) -> u64 {
-    u64::from(shard.0) << 48 | u64::from(conn.0) << 16 | u64::from(generation & 0xffff)
+/// Where a session is: the shard and the slot. What tells it from others that had the slot is the secret of its name.
+fn place(shard: ShardId, conn: ConnId) -> u64 {
+    u64::from(shard.0) << 32 | u64::from(conn.0)
 }
 
 fn shard_of(place: u64) -> ShardId {
-    ShardId(u16::try_from(place >> 48).unwrap_or(u16::MAX))
+    ShardId(u16::try_from(place >> 32).unwrap_or(u16::MAX))
 }
 
 fn conn_of(place: u64) -> ConnId {
-    ConnId(u32::try_from(place >> 16 & 0xffff_ffff).unwrap_or(NONE))
+    ConnId(u32::try_from(place & 0xffff_ffff).unwrap_or(NONE))
 }
 
 impl Shard {
     /// What names the connection's session, and this server, to who sends commands for it; nothing if nobody does.
-    pub(crate) fn uplink_address(&self, conn: ConnId, client: u128) -> (String, Box<str>) {
+    pub(crate) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
         let row = &self.conns.rows[conn.0];
         if !row.transport.dialect().is_some_and(Dialect::has_uplink) {
             return Default::default();
         }
-        let session = self.session_key.seal(place(self.config.shard, conn, row.generation), client);
+        let session = self.session_key.seal(place(self.config.shard, conn), u128::from(row.generation));
         (session.to_string(), self.config.endpoints.node.clone())
     }
 
     /// The live session of this shard that the name was given to.
     fn named_session(&self, name: Sealed) -> Option<ConnId> {
-        let place = self.session_key.place(name);
-        let conn = conn_of(place);
+        let conn = conn_of(self.session_key.place(name));
         let row = self.conns.rows.get(conn.0)?;
         let is_there = matches!(row.phase, Phase::Asked | Phase::Open)
             && row.session != NONE
             && row.transport.dialect().is_some_and(Dialect::has_uplink);
-        if !is_there || row.generation & 0xffff != u32::try_from(place & 0xffff).unwrap_or(NONE) {
-            return None;
-        }
-        let client = self.conns.sessions[row.session].client;
-        self.session_key.fits(name, client).then_some(conn)
+        (is_there && self.session_key.fits(name, u128::from(row.generation))).then_some(conn)
     }
 
     // ---- the connection of the POST ----

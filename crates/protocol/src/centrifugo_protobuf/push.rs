@@ -1,7 +1,7 @@
 //! What the server sends unasked.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ClientInfo, Data, Disconnect, Publication, UnsubscribeCode};
+use crate::centrifugo::{ClientInfo, Data, Publication, UnsubscribeCode};
 use crate::centrifugo_protobuf::writer::{Fields, delimited};
 
 /// An empty reply, which is a ping.
@@ -12,6 +12,23 @@ pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publicat
     push(out, |push| {
         push.text(2, channel);
         push.message(4, |body| write_publication(body, publication));
+    });
+}
+
+/// Appends that `client` has subscribed to `channel`. The same bytes for all who are told.
+pub fn push_join(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, 5, client);
+}
+
+/// Appends that it has left.
+pub fn push_leave(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, 6, client);
+}
+
+fn push_client(out: &mut Vec<u8>, channel: &str, tag: u32, client: &ClientInfo<'_>) {
+    push(out, |push| {
+        push.text(2, channel);
+        push.message(tag, |body| body.message(1, |info| write_info(info, client)));
     });
 }
 
@@ -27,11 +44,11 @@ pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode)
 }
 
 /// Appends a disconnect, for transports without a close frame; on a WebSocket code and reason go into that instead.
-pub fn push_disconnect(out: &mut Vec<u8>, disconnect: Disconnect) {
+pub fn push_disconnect(out: &mut Vec<u8>, code: u16, reason: &str) {
     push(out, |push| {
         push.message(11, |body| {
-            body.number(1, disconnect.code().into());
-            body.text(2, disconnect.reason());
+            body.number(1, code.into());
+            body.text(2, reason);
         });
     });
 }
@@ -58,7 +75,7 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
     }
 }
 
-fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {
+pub(super) fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {
     body.text(1, info.user);
     body.text(2, info.client);
     body.bytes(3, info.conn_info);
