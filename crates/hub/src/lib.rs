@@ -10,6 +10,7 @@
 #![warn(clippy::cast_possible_truncation)]
 extern crate alloc;
 
+mod epochs;
 mod excerpt;
 mod history;
 mod idempotency;
