@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
 use hashbrown::HashTable;
 
+use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
+use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
 
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct Hub {
     history_bytes_max: usize,
     history_publications: usize,
     epochs: Epochs,
+    pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
 }
@@ -67,6 +69,7 @@ impl Hub {
             history_bytes_max,
             history_publications: 0,
             epochs: Epochs::new(first_epoch),
+            attendance: Attendance::default(),
             subscribed: 0,
         }
     }
@@ -104,6 +107,10 @@ impl Hub {
         if subject.first != NONE || subject.watchers != 0 || subject.history != NONE || subject.joined {
             return false;
         }
+        if self.attendance.holds(row) {
+            return false;
+        }
+        self.attendance.forget(row);
         let hash = self.key.hash(subject.name.as_bytes()).0;
         if subject.offset > 0 {
             self.epochs.end(hash);
@@ -184,7 +191,15 @@ impl Hub {
     /// Subscribes `conn`; the new row is the head of the connection's list, before `sibling`.
     pub fn subscribe(&mut self, conn: ConnId, subject: u32, sibling: u32, live: bool) -> u32 {
         let next = self.subjects[subject].first;
-        let row = self.subscriptions.insert(Subscription { conn, subject, next, prev: NONE, sibling, live });
+        let row = self.subscriptions.insert(Subscription {
+            conn,
+            subject,
+            next,
+            prev: NONE,
+            sibling,
+            live,
+            facts: Facts::default(),
+        });
         if next != NONE {
             self.subscriptions[next].prev = row;
         }
@@ -224,6 +239,11 @@ impl Hub {
     /// Marks a subscription as answered by the owner.
     pub fn set_live(&mut self, row: u32) {
         self.subscriptions[row].live = true;
+    }
+
+    /// What else the subscription is.
+    pub fn facts(&mut self, row: u32) -> &mut Facts {
+        &mut self.subscriptions[row].facts
     }
 
     /// The subject's first subscription on this core, or [`NONE`]; go on with [`Subscription::next`].
