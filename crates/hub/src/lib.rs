@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod attendance;
+mod epochs;
 mod excerpt;
 mod history;
 mod idempotency;

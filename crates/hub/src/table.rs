@@ -6,6 +6,7 @@ use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
 use hashbrown::HashTable;
 
 use crate::attendance::Attendance;
+use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
 use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
@@ -25,7 +26,7 @@ pub struct Hub {
     history_bytes: usize,
     history_bytes_max: usize,
     history_publications: usize,
-    epochs: u32,
+    epochs: Epochs,
     pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
@@ -67,7 +68,7 @@ impl Hub {
             history_bytes: 0,
             history_bytes_max,
             history_publications: 0,
-            epochs: first_epoch,
+            epochs: Epochs::new(first_epoch),
             attendance: Attendance::default(),
             subscribed: 0,
         }
@@ -87,19 +88,15 @@ impl Hub {
         if let Some(row) = self.find(name) {
             return row;
         }
-        self.epochs = self.epochs.wrapping_add(1);
-        while matches!(self.epochs, Position::ANY_EPOCH | Position::NO_EPOCH) {
-            self.epochs = self.epochs.wrapping_add(1);
-        }
+        let hash = self.key.hash(name.as_bytes()).0;
         let namespace = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
         let row = self.subjects.insert(Subject {
             name: SubjectName::from(name),
-            epoch: self.epochs,
+            epoch: self.epochs.of(hash),
             namespace: namespace.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX),
             ..Subject::default()
         });
         let (key, subjects) = (self.key, &self.subjects);
-        let hash = key.hash(name.as_bytes()).0;
         self.index.insert_unique(hash, row, |&row| key.hash(subjects[row].name.as_bytes()).0);
         row
     }
@@ -115,6 +112,9 @@ impl Hub {
         }
         self.attendance.forget(row);
         let hash = self.key.hash(subject.name.as_bytes()).0;
+        if subject.offset > 0 {
+            self.epochs.end(hash);
+        }
         if let Ok(found) = self.index.find_entry(hash, |&other| other == row) {
             found.remove();
         }

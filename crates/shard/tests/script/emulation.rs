@@ -176,7 +176,7 @@ fn a_post_may_come_to_any_shard_and_is_answered_when_its_commands_are_done() {
         );
     }
     desk.pass(KEEP_ALIVE);
-    assert_eq!(desk.shard().holdings(), Holdings { sessions: 1, ..Holdings::default() });
+    assert_eq!(desk.shard().holdings(), Holdings { sessions: 1, users: 1, ..Holdings::default() });
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn who_does_not_read_its_replies_waits() {
         assert!(desk.hear(conn).starts_with(b"HTTP/1.1 204 "));
     }
     desk.pass(KEEP_ALIVE);
-    assert_eq!(desk.shard().holdings(), Holdings { sessions: 1, ..Holdings::default() });
+    assert_eq!(desk.shard().holdings(), Holdings { sessions: 1, users: 1, ..Holdings::default() });
 }
 
 #[test]
