@@ -15,6 +15,7 @@ mod limits;
 mod listing;
 mod long_poll;
 mod order;
+mod origin;
 mod permissions;
 mod pipeline;
 mod policy;
