@@ -10,7 +10,10 @@ use support::{Server, post};
 const KEY: &str = "X-API-Key: secret\r\n";
 
 fn server() -> Server {
-    Server::start(ControlSettings { api_keys: vec!["secret".into()], ..ControlSettings::default() })
+    Server::start(ControlSettings {
+        access: ApiAccess::new(ApiRules { keys: vec!["secret".into()], ..ApiRules::default() }),
+        ..ControlSettings::default()
+    })
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::history::History;
 use crate::subject::Subject;
 use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
 
+mod change;
+
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
 pub struct Hub {

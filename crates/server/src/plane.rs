@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
@@ -28,10 +29,20 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
-    pub(crate) payload_bytes_max: usize,
+    /// Changes with the settings.
+    payload_bytes_max: Arc<AtomicUsize>,
 }
 
 impl Plane {
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, payload_bytes_max: usize) -> Self {
+        Self { desk, key, uid, payload_bytes_max: Arc::new(AtomicUsize::new(payload_bytes_max)) }
+    }
+
+    /// From now on a payload may be so long.
+    pub(crate) fn set_payload_bytes_max(&self, bytes: usize) {
+        self.payload_bytes_max.store(bytes, Ordering::Relaxed);
+    }
+
     pub(crate) async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
         let pending = self.desk.ask(shard, command)?;
         tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await.ok()?
@@ -41,8 +52,9 @@ impl Plane {
         let name = hub::subject_name(request.subject.as_bytes())
             .map_err(|error| PublishError::BadSubject(error.to_string()))?;
         let tag_bytes: usize = request.extra.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if request.payload.len() + tag_bytes > self.payload_bytes_max {
-            return Err(PublishError::TooLarge { bytes_max: self.payload_bytes_max });
+        let bytes_max = self.payload_bytes_max.load(Ordering::Relaxed);
+        if request.payload.len() + tag_bytes > bytes_max {
+            return Err(PublishError::TooLarge { bytes_max });
         }
         let subject = SubjectName::from(name);
         let draft = Draft {

@@ -245,6 +245,7 @@ impl Core {
                 | Command::History { .. }
                 | Command::RemoveHistory { .. }
                 | Command::Subjects { .. }
+                | Command::Configure(_)
                 | Command::Report => {}
             }
             self.shard.handle(Input::Command { ticket, command }, now, &mut self.world);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use base::SubjectName;
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Listing, Position};
 
+use crate::config::ShardConfig;
 use crate::report::Report;
 
 /// Names a command, so that its answer finds back. Chosen by the control plane.
@@ -40,6 +41,9 @@ pub enum Command {
         /// Where the piece begins: 0, or what the last one said.
         from: u32,
     },
+    /// Go on with another configuration: all of it but which shard it is, how many there are, whose subjects are whose, and whether it is for
+    /// development. Connections and subscriptions stay; what is bound to a timer counts from the next time. Not answered.
+    Configure(Box<ShardConfig>),
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
