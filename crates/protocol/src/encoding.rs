@@ -1,18 +1,23 @@
 //! Centrifugo's encodings behind one name. Whatever a codec can read or write has one line here and one function in each
 //! codec; who talks to a client names neither.
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::centrifugo::{
-    Command, ConnectResult, Disconnect, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult,
+    Command, ConnectResult, Data, Disconnect, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult,
     UnsubscribeCode,
 };
-use crate::centrifugo_json::{self as json, DecodeError};
+use crate::centrifugo_json as json;
+use crate::centrifugo_protobuf as protobuf;
+use crate::json::is_json;
 
 /// How messages are written. What separates one from the next on the wire is not said here: that is the transport's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Encoding {
     /// JSON: replies, and pushes in replies.
     Json,
+    /// Protobuf: replies, and pushes in replies, each behind its length.
+    Protobuf,
 }
 
 /// A method of [`Encoding`] for each function that all codecs have.
@@ -23,6 +28,7 @@ macro_rules! writers {
             pub fn $name(self, out: &mut Vec<u8>, $($argument: $kind),*) {
                 match self {
                     Self::Json => json::$name(out, $($argument),*),
+                    Self::Protobuf => protobuf::$name(out, $($argument),*),
                 }
             })*
         }
@@ -60,6 +66,7 @@ impl Encoding {
     pub const fn ping(self) -> &'static [u8] {
         match self {
             Self::Json => json::PING,
+            Self::Protobuf => protobuf::PING,
         }
     }
 
@@ -68,6 +75,19 @@ impl Encoding {
     pub fn commands(self, message: &[u8]) -> Commands<'_> {
         match self {
             Self::Json => Commands::Json(json::commands(message)),
+            Self::Protobuf => Commands::Protobuf(protobuf::commands(message)),
+        }
+    }
+
+    /// How a payload is said; `None` if it can't be. In JSON, JSON goes as it is, and other text (`is_text`: somebody has
+    /// called it so) becomes a string.
+    #[must_use]
+    pub fn data(self, payload: &[u8], is_text: bool) -> Option<Data<'_>> {
+        match self {
+            Self::Protobuf => Some(Data::Bytes(payload)),
+            Self::Json if is_json(payload) => Some(Data::Json(payload)),
+            Self::Json if is_text => core::str::from_utf8(payload).ok().map(Data::Text),
+            Self::Json => None,
         }
     }
 }
@@ -77,6 +97,8 @@ impl Encoding {
 pub enum Commands<'a> {
     /// In JSON.
     Json(json::Commands<'a>),
+    /// In Protobuf.
+    Protobuf(protobuf::Commands<'a>),
 }
 
 impl<'a> Commands<'a> {
@@ -85,6 +107,7 @@ impl<'a> Commands<'a> {
     pub fn rest(&self) -> &'a [u8] {
         match self {
             Self::Json(commands) => commands.rest(),
+            Self::Protobuf(commands) => commands.rest(),
         }
     }
 }
@@ -94,7 +117,28 @@ impl<'a> Iterator for Commands<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Json(commands) => commands.next(),
+            Self::Json(commands) => commands.next().map(|command| command.map_err(DecodeError::Json)),
+            Self::Protobuf(commands) => commands.next().map(|command| command.map_err(DecodeError::Protobuf)),
         }
     }
 }
+
+/// What is wrong with a message; all are answered by disconnect 3501.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DecodeError {
+    /// In JSON.
+    Json(json::DecodeError),
+    /// In Protobuf.
+    Protobuf(protobuf::DecodeError),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(out),
+            Self::Protobuf(error) => error.fmt(out),
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}

@@ -135,7 +135,7 @@ impl Shard {
     /// A pong that no ping asked for ends the connection, as in the reference (section 1.3).
     fn on_pong(&mut self, conn: ConnId) -> Next {
         let flags = &mut self.conns.rows[conn.0].flags;
-        if !flags.has(Flags::PINGED) {
+        if !flags.has(Flags::PINGED) || flags.has(Flags::FRAME_PINGS) {
             return Next::Disconnect(Disconnect::BadRequest);
         }
         flags.set(Flags::PINGED, false);
@@ -153,14 +153,14 @@ impl Shard {
         let client = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
         let left = token.and_then(|token| self.identify(conn, token, now));
-        let heartbeat = self.config.heartbeat;
+        let (ping_s, pong) = self.ping_terms(conn);
         let result = ConnectResult {
             client: &client_id(client),
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
-            ping_s: u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0),
-            pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
+            ping_s,
+            pong,
             ..ConnectResult::default()
         };
         self.tell(conn, |encoding, out| encoding.reply_connect(out, id, &result));
@@ -240,7 +240,8 @@ impl Shard {
         let recovered = recover.is_some() && recovery.gapless;
         let missed = if recovered { &*recovery.missed } else { &[] };
         // A recovered list that can't be told whole is not told at all.
-        let pushes: Option<Vec<_>> = missed.iter().map(push).collect();
+        let encoding = self.encoding(conn);
+        let pushes: Option<Vec<_>> = missed.iter().map(|one| push(one, encoding)).collect();
         let recovered = recovered && pushes.is_some();
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
@@ -291,12 +292,18 @@ impl Shard {
         if let Err(code) = self.may_publish(conn, publish) {
             return self.reply_error(conn, id, code);
         }
-        debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
+        // Bytes of a client that does not speak JSON are not taken for text unless they are JSON: to clients that do, only that
+        // can be said (section 2.0).
+        let kind = match self.encoding(conn) {
+            Encoding::Json => Kind::Text,
+            Encoding::Protobuf if is_json(&publish.data) => Kind::Text,
+            Encoding::Protobuf => Kind::Binary,
+        };
         let client = client_id(self.conns.sessions[self.conns.rows[conn.0].session].client);
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, channel, &client);
         let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
-        let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
+        let draft = Draft { payload: (&*publish.data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
     }
@@ -304,7 +311,7 @@ impl Shard {
     fn may_publish(&self, conn: ConnId, publish: &Publish<'_>) -> Result<(), ErrorCode> {
         let namespace = self.known_namespace(&publish.channel)?;
         let format = namespace.map_or_else(Default::default, |namespace| namespace.format);
-        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, publish.data) {
+        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
             return Err(ErrorCode::BadRequest);
         }
         let (is_anonymous, is_subscribed) =

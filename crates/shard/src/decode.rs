@@ -148,7 +148,7 @@ impl Shard {
                 self.queue_own(conn, message(Opcode::Pong, payload));
                 self.stall_if_full(conn, world);
             }
-            Event::Pong(_) => {}
+            Event::Pong(_) => self.on_pong_frame(conn),
             Event::Close { code, reason } => self.on_close_frame(conn, code, reason, now),
         }
     }

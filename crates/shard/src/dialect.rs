@@ -16,17 +16,20 @@ use crate::shard::Shard;
 pub enum Dialect {
     /// JSON over a WebSocket.
     Json,
+    /// Protobuf over a WebSocket.
+    Protobuf,
 }
 
 impl Dialect {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 1] = [Self::Json];
+    pub const ALL: [Self; 2] = [Self::Json, Self::Protobuf];
 
     /// The name in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "centrifugo_json",
+            Self::Protobuf => "centrifugo_protobuf",
         }
     }
 
@@ -34,6 +37,7 @@ impl Dialect {
     pub(crate) const fn encoding(self) -> Encoding {
         match self {
             Self::Json => Encoding::Json,
+            Self::Protobuf => Encoding::Protobuf,
         }
     }
 
@@ -41,6 +45,7 @@ impl Dialect {
     pub(crate) fn frame(self, written: &[u8]) -> Frame {
         match self {
             Self::Json => message(Opcode::Text, written),
+            Self::Protobuf => message(Opcode::Binary, written),
         }
     }
 }
@@ -77,6 +82,13 @@ impl Transport {
 }
 
 impl Shard {
+    /// How replies to a session are written.
+    pub(crate) fn encoding(&self, conn: ConnId) -> Encoding {
+        let dialect = self.conns.rows[conn.0].transport.dialect();
+        debug_assert!(dialect.is_some(), "only Centrifugo sessions have replies and pushes");
+        dialect.unwrap_or(Dialect::Json).encoding()
+    }
+
     /// Queues what `write` writes, a reply or a push, as the session's dialect has it. Nothing is queued for a connection
     /// that has no session.
     pub(crate) fn tell(&mut self, conn: ConnId, write: impl FnOnce(Encoding, &mut Vec<u8>)) {

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use base::SubjectName;
 use hub::{Kind, Publication};
-use protocol::centrifugo::{ClientInfo, Data, Publication as Push};
-use protocol::is_json;
+use protocol::Encoding;
+use protocol::centrifugo::{ClientInfo, Publication as Push};
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
@@ -65,7 +65,7 @@ impl<'p> Encoded<'p> {
         let publication = self.publication;
         self.centrifugo
             .get_or_insert_with(dialect, || {
-                let push = push(publication)?;
+                let push = push(publication, dialect.encoding())?;
                 let mut written = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
                 dialect.encoding().push_publication(&mut written, subject, &push);
                 Some(dialect.frame(&written))
@@ -103,17 +103,9 @@ fn event(id: Option<&str>, publication: &Publication) -> Frame {
     bytes.into()
 }
 
-/// What a Centrifugo client gets of a publication. JSON goes as it is, whoever published it and however; other
-/// text becomes a JSON string; other bytes can't be told to a client of the JSON encoding.
-pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
-    let payload = &publication.payload;
-    let data = if is_json(payload) {
-        Data::Json(payload)
-    } else if publication.kind == Kind::Text {
-        Data::Text(core::str::from_utf8(payload).ok()?)
-    } else {
-        return None;
-    };
+/// What a Centrifugo client gets of a publication, whoever published it and however; `None` if its encoding can't say it.
+pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push<'_>> {
+    let data = encoding.data(&publication.payload, publication.kind == Kind::Text)?;
     let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
     let info = publisher.map(|publisher| ClientInfo {
         user: &publisher.user,

@@ -86,7 +86,7 @@ impl Shard {
         }
     }
 
-    /// Replies; false if what was read can't be told in JSON, which ends a session as a live publication does (section 2.0).
+    /// Replies; false if the encoding can't say what was read, which ends a session as a live publication does (section 2.0).
     fn reply_excerpt(&mut self, conn: ConnId, id: u32, excerpt: Result<Excerpt, ExcerptError>) -> bool {
         let excerpt = match excerpt {
             Ok(excerpt) => excerpt,
@@ -95,7 +95,8 @@ impl Shard {
                 return true;
             }
         };
-        let pushes: Option<Vec<_>> = excerpt.publications.iter().map(push).collect();
+        let encoding = self.encoding(conn);
+        let pushes: Option<Vec<_>> = excerpt.publications.iter().map(|one| push(one, encoding)).collect();
         let Some(pushes) = pushes else {
             return false;
         };

@@ -77,7 +77,8 @@ impl Shard {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
-            Request::Centrifugo { key, protocol, dialect } => {
+            Request::Centrifugo { key, protocol, dialect, frame_pings } => {
+                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
                 self.upgraded(conn, &key, protocol, Transport::Centrifugo(dialect), now);
             }
             Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),

@@ -126,6 +126,24 @@ impl Shard {
         }
     }
 
+    /// What a session is told of pings: their interval in seconds (0: none come that it would see), and whether it must answer.
+    pub(crate) fn ping_terms(&self, conn: ConnId) -> (u32, bool) {
+        let heartbeat = self.config.heartbeat;
+        if heartbeat.ping_interval.is_zero() || self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) {
+            return (0, false);
+        }
+        let ping_s = u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0);
+        (ping_s, !heartbeat.pong_timeout.is_zero())
+    }
+
+    /// A pong frame: of a session that is pinged by frames it is the sign of life, and the only one.
+    pub(crate) fn on_pong_frame(&mut self, conn: ConnId) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if flags.has(Flags::FRAME_PINGS) {
+            flags.set(Flags::PINGED, false);
+        }
+    }
+
     fn ping(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
         let frame = match self.conns.rows[conn.0].transport {
@@ -141,7 +159,7 @@ impl Shard {
                 self.arm(conn, now + heartbeat.ping_interval);
                 return;
             }
-            Transport::Centrifugo(dialect) => {
+            Transport::Centrifugo(dialect) if !self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) => {
                 let ping = || dialect.frame(dialect.encoding().ping());
                 self.constant.centrifugo_ping.get_or_insert_with(dialect, ping)
             }
@@ -149,7 +167,8 @@ impl Shard {
             | Transport::PublishStream
             | Transport::Echo
             | Transport::Http
-            | Transport::LongPoll => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
+            | Transport::LongPoll
+            | Transport::Centrifugo(_) => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
         };
         let frame = alloc::rc::Rc::clone(frame);
         self.queue_own(conn, frame);

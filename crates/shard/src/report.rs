@@ -22,7 +22,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
@@ -30,6 +30,7 @@ impl Transport {
         Self::PublishStream,
         Self::Echo,
         Self::Centrifugo(Dialect::Json),
+        Self::Centrifugo(Dialect::Protobuf),
     ];
 
     /// The name in metrics.

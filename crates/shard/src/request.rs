@@ -32,7 +32,7 @@ pub(crate) enum Request {
     /// `GET /pub`, upgraded.
     PublishStream { key: WebSocketKey, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect },
+    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool },
     /// `GET /echo`, upgraded.
     Echo { key: WebSocketKey },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
@@ -121,18 +121,28 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
         }
         "/connection/websocket" => {
             let (upgrade, key) = must_upgrade(head)?;
-            if head.param("format").is_some_and(|format| format == "protobuf")
-                || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
-            {
-                let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
-                return Err(Denied::new(501, Refusal::BadRequest, reason));
-            }
-            let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
-            Ok(Request::Centrifugo { key, protocol, dialect: Dialect::Json })
+            let protocol = upgrade.protocols().find_map(known_protocol);
+            let dialect =
+                if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
+            let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
+            Ok(Request::Centrifugo { key, protocol, dialect, frame_pings })
         }
         "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
         _ => Ok(Request::Elsewhere),
     }
+}
+
+/// Centrifugo's subprotocols.
+const JSON: &str = "centrifuge-json";
+const PROTOBUF: &str = "centrifuge-protobuf";
+
+fn known_protocol(name: &[u8]) -> Option<&'static str> {
+    [JSON, PROTOBUF].into_iter().find(|known| known.as_bytes() == name)
+}
+
+/// Clients that can't name a subprotocol say it in the query (protocol page, section 1.2).
+fn asks_for_protobuf(head: &Head<'_>) -> bool {
+    ["format", "cf_protocol"].into_iter().any(|name| head.param(name).is_some_and(|value| value == "protobuf"))
 }
 
 fn upgrade_of<'h>(head: &'h Head<'h>) -> Result<Option<(Upgrade<'h>, WebSocketKey)>, Denied> {

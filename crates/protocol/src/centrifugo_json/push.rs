@@ -50,6 +50,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     match publication.data {
         Data::Json(json) => body.raw("data", json),
         Data::Text(text) => body.text("data", text),
+        Data::Bytes(_) => debug_assert!(false, "JSON can't say any bytes"),
     }
     if let Some(info) = &publication.info {
         write_info(body.object("info"), info);

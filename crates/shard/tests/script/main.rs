@@ -16,6 +16,7 @@ mod long_poll;
 mod permissions;
 mod pipeline;
 mod policy;
+mod protobuf;
 mod publish;
 mod request;
 mod run;
