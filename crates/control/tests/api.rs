@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use control::{ControlSettings, PayloadKind};
+use control::{ApiAccess, ApiRules, ControlSettings, PayloadKind};
 use support::{Server, post};
 
 const KEY: &str = "X-API-Key: secret\r\n";
