@@ -8,13 +8,13 @@ use std::time::Duration;
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
 use control::{
-    Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State, Subjects,
-    SubjectsError,
+    Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
+    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use hub::{Draft, Extra, Kind, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
-use shard::{Answer, Command, Refusal, Report, Transport};
+use shard::{Answer, Command, Limits, Refusal, Report, Transport};
 
 use crate::desk::{Desk, Reply};
 use crate::tally::Tally;
@@ -29,18 +29,32 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
-    /// Changes with the settings.
-    payload_bytes_max: Arc<AtomicUsize>,
+    bounds: Arc<Bounds>,
+}
+
+/// What changes with the settings.
+#[derive(Default, Debug)]
+struct Bounds {
+    payload_bytes: AtomicUsize,
+    presence_clients: AtomicUsize,
 }
 
 impl Plane {
-    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, payload_bytes_max: usize) -> Self {
-        Self { desk, key, uid, payload_bytes_max: Arc::new(AtomicUsize::new(payload_bytes_max)) }
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, limits: &Limits) -> Self {
+        let plane = Self { desk, key, uid, bounds: Arc::default() };
+        plane.set_limits(limits);
+        plane
     }
 
-    /// From now on a payload may be so long.
-    pub(crate) fn set_payload_bytes_max(&self, bytes: usize) {
-        self.payload_bytes_max.store(bytes, Ordering::Relaxed);
+    /// From now on these limits hold.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        self.bounds.payload_bytes.store(limits.payload_bytes, Ordering::Relaxed);
+        self.bounds.presence_clients.store(limits.presence_clients, Ordering::Relaxed);
+    }
+
+    /// Most clients that one answer about presence names.
+    pub(crate) fn presence_clients_max(&self) -> usize {
+        self.bounds.presence_clients.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
@@ -52,7 +66,7 @@ impl Plane {
         let name = hub::subject_name(request.subject.as_bytes())
             .map_err(|error| PublishError::BadSubject(error.to_string()))?;
         let tag_bytes: usize = request.extra.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
-        let bytes_max = self.payload_bytes_max.load(Ordering::Relaxed);
+        let bytes_max = self.bounds.payload_bytes.load(Ordering::Relaxed);
         if request.payload.len() + tag_bytes > bytes_max {
             return Err(PublishError::TooLarge { bytes_max });
         }
@@ -77,6 +91,18 @@ impl Plane {
     pub(crate) async fn ask_owner(&self, subject: &str, command: Command) -> Option<Answer> {
         let owner = self.key.hash(subject.as_bytes()).owner(self.desk.shards());
         self.ask(owner, command).await.map(|reply| reply.answer)
+    }
+
+    /// Sends a command to every shard, to all at once; `None` unless all of them answer.
+    pub(crate) async fn ask_all(&self, command: impl Fn() -> Command) -> Option<Vec<Answer>> {
+        let asked: Vec<_> =
+            (0..self.desk.shards()).map(|shard| self.desk.ask(ShardId(shard), command())).collect::<Option<_>>()?;
+        let mut answers = Vec::with_capacity(asked.len());
+        let until = tokio::time::Instant::now() + ANSWER_TIMEOUT;
+        for pending in asked {
+            answers.push(tokio::time::timeout_at(until, pending.reply()).await.ok()??.answer);
+        }
+        Some(answers)
     }
 
     async fn all_samples(&self) -> Vec<Sample> {
@@ -108,6 +134,18 @@ impl DataPlane for Plane {
 
     fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send {
         self.list_subjects(glob)
+    }
+
+    fn presence(&self, subject: String) -> impl Future<Output = Result<Vec<Present>, PresenceError>> + Send {
+        self.who_is_present(subject)
+    }
+
+    fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send {
+        self.count_present(subject)
+    }
+
+    fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send {
+        self.have_done(whom, order)
     }
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {

@@ -63,7 +63,7 @@ impl Listeners {
             }
         }
         self.access.change(rules(&new.api));
-        self.plane.set_payload_bytes_max(new.limits.payload_bytes);
+        self.plane.set_limits(&new.limits);
         if new.log_level >= LogLevel::Warn {
             new.warnings.iter().for_each(|warning| eprintln!("ringcast: warning: {warning}"));
             let fixed = old.fixed_changes(&new);

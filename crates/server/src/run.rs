@@ -184,7 +184,7 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane::new(desk, key, uid, settings.limits.payload_bytes);
+    let plane = Plane::new(desk, key, uid, &settings.limits);
     let (leave, left) = mpsc::unbounded_channel();
     let listeners = Listeners { plane, access: ApiAccess::new(reload::rules(&settings.api)), published };
     let control = Control { listeners, delivered, settings, wants, address, left, ended, signals };
