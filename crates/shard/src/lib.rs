@@ -30,6 +30,7 @@ mod credentials;
 mod decode;
 mod encode;
 mod excerpt;
+mod flush;
 mod handshake;
 mod heartbeat;
 mod hop;

@@ -318,6 +318,7 @@ impl LimitKeys {
             history_publications: small(within("limits.history_publications", self.history_publications, 0, 1 << 20)?),
             poll_timeout: time("limits.poll_timeout_ms", self.poll_timeout_ms, 1_000, DAY_MS)?,
             history_bytes: bytes("limits.history_bytes", self.history_bytes, MIB, 1 << 42)?,
+            ..Limits::default()
         })
     }
 }

@@ -6,6 +6,7 @@ mod close;
 mod desk;
 mod drain;
 mod event_stream;
+mod flush;
 mod heartbeat;
 mod history;
 mod keys;
