@@ -1,4 +1,5 @@
 //! The command line: parses, hands over, and turns errors into exit codes. No logic of its own.
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use server::settings::{Flags, Settings};
 
+mod config;
 mod token;
 
 // Rows and frames are small and live long: mimalloc keeps them denser than the system's allocator.
@@ -25,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Task {
-    /// Serve.
+    /// Serve. Every setting is an option too: --client.insecure, --http_server.port=9000
     Serve(ServeArgs),
     /// Start a server and a swarm of subscribers, and show what it takes.
     Demo(load::cli::DemoArgs),
@@ -39,6 +41,8 @@ enum Task {
     Gentoken(token::GenArgs),
     /// Say whether a token is valid, and what it says
     Checktoken(token::CheckArgs),
+    /// Look at settings without starting a server
+    Config(config::ConfigArgs),
     /// Check this host: which limit bites first, and the line to type.
     Doctor(doctor::Args),
 }
@@ -54,8 +58,8 @@ struct ServeArgs {
     /// Shards [default: one per core]
     #[arg(long)]
     shards: Option<NonZeroU16>,
-    /// Settings as TOML, YAML or JSON; the environment (RINGCAST_…) wins over it, flags over both
-    #[arg(long, value_name = "FILE", env = "RINGCAST_CONFIG")]
+    /// Settings as TOML, YAML or JSON; the environment (RINGCAST_…, CENTRIFUGO_…) wins over it, flags over both
+    #[arg(long, short = 'c', value_name = "FILE", env = "RINGCAST_CONFIG")]
     config: Option<PathBuf>,
     /// Publish and subscribe without keys, and /echo: for development only
     #[arg(long)]
@@ -69,26 +73,49 @@ struct ServeArgs {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().task {
-        Task::Serve(args) => serve(&args),
+    let (arguments, options) = arguments();
+    match Cli::parse_from(arguments).task {
+        Task::Serve(args) => serve(&args, options),
         Task::Demo(args) => outcome(load::demo(&args, ring::unshare)),
         Task::Bench(args) => outcome(load::bench(&args, ring::unshare)),
         Task::Pub(args) => outcome(load::publish(&args)),
         Task::Sub(args) => outcome(load::subscribe(&args)),
         Task::Gentoken(args) => said(token::generate(&args)),
         Task::Checktoken(args) => said(token::check(&args)),
+        Task::Config(args) => said(config::run(&args)),
         Task::Doctor(args) => examine(&args),
     }
 }
 
-fn serve(args: &ServeArgs) -> ExitCode {
+/// The arguments, without the options that are keys of the settings; those only a server takes. As with Centrifugo, whoever begins with an
+/// option wants to serve.
+fn arguments() -> (Vec<OsString>, Vec<(String, String)>) {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_option = |first: &OsString| first.to_str().is_some_and(|first| first.starts_with('-'));
+    let is_of_all = |first: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|one| first == one);
+    if arguments.get(1).is_some_and(|first| is_option(first) && !is_of_all(first)) {
+        arguments.insert(1, "serve".into());
+    }
+    if arguments.get(1).is_some_and(|task| task == "serve") {
+        return server::settings::take_options(arguments);
+    }
+    (arguments, Vec::new())
+}
+
+fn serve(args: &ServeArgs, options: Vec<(String, String)>) -> ExitCode {
     if args.end_with_parent
         && let Err(error) = load::end_with_parent()
     {
         return refuse(error, 2);
     }
-    let flags =
-        Flags { address: args.address, port: args.port, shards: args.shards, dev: args.dev, history: args.history };
+    let flags = Flags {
+        address: args.address,
+        port: args.port,
+        shards: args.shards,
+        dev: args.dev,
+        history: args.history,
+        options,
+    };
     match Settings::load(args.config.as_deref(), flags) {
         Ok(settings) => server::run(settings).map_or_else(|error| refuse(error, 1), |()| ExitCode::SUCCESS),
         Err(error) => refuse(error, 2),

@@ -24,9 +24,9 @@ fuzz_target!(|message: &[u8]| {
         if let Request::Publish(publish) = command.request
             && !publish.data.is_empty()
         {
-            assert!(is_json(publish.data));
+            assert!(is_json(&publish.data));
             let mut line = Vec::new();
-            let publication = Publication { data: Data::Json(publish.data), offset: 1, info: None };
+            let publication = Publication { data: Data::Json(&publish.data), offset: 1, info: None, tags: &[] };
             push_publication(&mut line, &publish.channel, &publication);
             assert!(is_json(&line) && !line.contains(&b'\n'));
         }

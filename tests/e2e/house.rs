@@ -63,9 +63,13 @@ fn a_wrong_setting_is_refused_with_key_value_and_range() {
     let words = refused(&["--config", path]);
     assert!(words.contains("shards") && words.contains("4000") && words.contains("128"), "{words}");
     std::fs::write(&file, "[server]\nprot = 9\n").unwrap();
-    let words = refused(&["--config", path]);
+    let check = Command::new(env!("CARGO_BIN_EXE_ringcast")).args(["config", "check", path]).output().unwrap();
+    assert_eq!(check.status.code(), Some(1), "a part has no effect");
+    let words = String::from_utf8_lossy(&check.stderr);
     assert!(words.contains("prot") && words.contains("port"), "{words}");
     std::fs::remove_file(file).unwrap();
+    let words = refused(&["--http_server.prot=9"]);
+    assert!(words.contains("--http_server.port"), "{words}");
 }
 
 #[test]

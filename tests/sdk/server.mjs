@@ -21,8 +21,9 @@ export async function freePort() {
 
 // One server process on a port of its own; the port outlives a restart.
 export class Server {
-  static async start({ config = "", args = ["--dev"] } = {}) {
+  static async start({ config = "", args = ["--dev"], env = {} } = {}) {
     const server = new Server();
+    server.env = env;
     server.port = await freePort();
     server.args = ["serve", "--address", "127.0.0.1", "--port", String(server.port), "--shards", "2", ...args];
     if (config) {
@@ -41,7 +42,7 @@ export class Server {
 
   async spawn() {
     this.log = "";
-    this.child = spawn(binary, this.args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(binary, this.args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "pipe"] });
     const keep = (bytes) => (this.log = (this.log + bytes).slice(-20_000));
     this.child.stdout.on("data", keep);
     this.child.stderr.on("data", keep);

@@ -1,4 +1,5 @@
 //! What the control plane asks of a subject's history, and gets.
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Kept {
     pub kind: PayloadKind,
     /// Its offset.
     pub offset: u64,
+    /// What it is about.
+    pub tags: BTreeMap<String, String>,
     /// User and client that published it, if a client did.
     pub publisher: Option<(String, String)>,
 }

@@ -26,7 +26,7 @@ mod settings;
 mod subjects;
 
 pub use history::{History, HistoryError, HistoryWanted, Kept};
-pub use plane::{Accepted, DataPlane, PayloadKind, Publish, PublishError, State};
+pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};
 pub use serve::{Handed, serve};
 pub use settings::ControlSettings;
 pub use subjects::{Subjects, SubjectsError};

@@ -1,4 +1,5 @@
 //! What the control plane asks of the data plane: the border to the shards.
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
@@ -48,8 +49,23 @@ pub struct Publish {
     pub payload: Vec<u8>,
     /// What the payload is.
     pub kind: PayloadKind,
+    /// What few publications have.
+    pub extra: Extra,
+}
+
+/// What few publications have.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Extra {
     /// A second publication to the subject under the same key is answered with the first one's position and goes nowhere.
     pub idempotency_key: Option<String>,
+    /// What the publication is about.
+    pub tags: BTreeMap<String, String>,
+    /// Unless 0, one whose version is not above the newest kept one's goes nowhere.
+    pub version: u64,
+    /// Within another epoch versions begin anew; empty: whatever epoch there is.
+    pub version_epoch: String,
+    /// Sent to those who listen, and not kept.
+    pub skip_history: bool,
 }
 
 /// What a payload is. Decides the opcode with which plain WebSocket subscribers get it.

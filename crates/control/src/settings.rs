@@ -13,6 +13,12 @@ pub struct ControlSettings {
     pub uid: String,
     /// Keys of the HTTP API. Empty: nobody gets in, unless `dev`.
     pub api_keys: Vec<String>,
+    /// Whether the API wants no key.
+    pub open_api: bool,
+    /// Whether an error of the API is an HTTP status too; a request can ask for it by itself.
+    pub errors_as_status: bool,
+    /// The node's name in the API; empty: its host and port.
+    pub node_name: String,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
     pub data_address: SocketAddr,
     /// Most connections at a time; one more is answered with 503.
@@ -33,6 +39,9 @@ impl Default for ControlSettings {
             dev: false,
             uid: String::new(),
             api_keys: Vec::new(),
+            open_api: false,
+            errors_as_status: false,
+            node_name: String::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             connections_max: 1_024,
             body_bytes_max: 4 * MIB,

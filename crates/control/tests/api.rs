@@ -21,7 +21,7 @@ fn publish_answers_with_the_position() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let published = server.last_published();
     assert_eq!((published.subject.as_str(), published.payload.as_slice()), ("news", br#"{"a": 1}"#.as_slice()));
-    assert_eq!((published.kind, published.idempotency_key.as_deref()), (PayloadKind::Text, Some("k")));
+    assert_eq!((published.kind, published.extra.idempotency_key.as_deref()), (PayloadKind::Text, Some("k")));
 }
 
 #[test]
@@ -65,6 +65,27 @@ fn a_thousand_subjects_each_get_it_once() {
 }
 
 #[test]
+fn what_a_publication_may_have_goes_to_the_data_plane() {
+    let server = server();
+    let body =
+        r#"{"channel":"a","data":1,"tags":{"b":"2","a":"1"},"version":7,"version_epoch":"e","skip_history":true}"#;
+    assert_eq!(server.post("/api/publish", KEY, body).body, r#"{"result":{}}"#, "what is not kept has no place");
+    let body = r#"{"channels":["a"],"data":1,"tags":null,"version":1}"#;
+    assert_eq!(server.post("/api/broadcast", KEY, body).status, 200);
+    let published = server.recorder.published.lock().unwrap().clone();
+    let tags = [("a", "1"), ("b", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let wanted = control::Extra {
+        idempotency_key: None,
+        tags: tags.into(),
+        version: 7,
+        version_epoch: "e".into(),
+        skip_history: true,
+    };
+    assert_eq!(published[0].extra, wanted);
+    assert_eq!(published[1].extra, control::Extra { version: 1, ..control::Extra::default() });
+}
+
+#[test]
 fn errors_have_centrifugos_codes_and_statuses() {
     let server = server();
     let long_key = serde_json::json!({"channel": "a", "data": 1, "idempotency_key": "k".repeat(256)}).to_string();
@@ -75,8 +96,6 @@ fn errors_have_centrifugos_codes_and_statuses() {
         (r#"{"channel":"bad","data":1}"#, 107, 400),
         (r#"{"channel":"large","data":1}"#, 107, 400),
         (r#"{"channel":"away","data":1}"#, 100, 500),
-        (r#"{"channel":"a","data":1,"version":3}"#, 108, 400),
-        (r#"{"channel":"a","data":1,"tags":{"a":"b"}}"#, 108, 400),
         ("null", 107, 400),
         (long_key.as_str(), 107, 400),
     ] {

@@ -1,10 +1,11 @@
 //! The history of one subject: its newest publications, bounded in count, bytes and age.
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use base::{Instant, NONE};
 
-use crate::Publication;
+use crate::{Extra, Publication, Version};
 
 /// How much of a subject is kept. All three bounds hold at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct History {
     bytes: usize,
     /// When the subject was last published to, whether or not that publication is still here.
     pub(crate) last_at: Instant,
+    /// The newest publication's, if it has a version, whether or not that publication is still here.
+    versioned: Option<Arc<Extra>>,
     pub(crate) subject: u32,
     pub(crate) newer: u32,
     pub(crate) older: u32,
@@ -38,7 +41,15 @@ pub(crate) struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, last_at: Instant::ORIGIN, subject: NONE, newer: NONE, older: NONE }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            last_at: Instant::ORIGIN,
+            versioned: None,
+            subject: NONE,
+            newer: NONE,
+            older: NONE,
+        }
     }
 }
 
@@ -60,8 +71,9 @@ impl History {
     }
 
     pub(crate) fn push(&mut self, publication: Publication, at: Instant) {
-        self.bytes += publication.payload.len() + ENTRY_BYTES;
+        self.bytes += publication.bytes() + ENTRY_BYTES;
         self.last_at = at;
+        self.versioned = publication.extra.clone().filter(|extra| extra.version.is_some());
         self.entries.push_back(Entry { at, publication });
     }
 
@@ -74,7 +86,7 @@ impl History {
             if !over {
                 break;
             }
-            self.bytes -= oldest.publication.payload.len() + ENTRY_BYTES;
+            self.bytes -= oldest.publication.bytes() + ENTRY_BYTES;
             self.entries.pop_front();
         }
         if self.entries.capacity() > 16 && self.entries.len() * 4 < self.entries.capacity() {
@@ -85,6 +97,11 @@ impl History {
     /// Offset of the oldest entry.
     pub(crate) fn first_offset(&self) -> Option<u64> {
         self.entries.front().map(|entry| entry.publication.position.offset)
+    }
+
+    /// The version of the newest publication, if it has one.
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.versioned.as_ref()?.version.as_ref()
     }
 
     /// Drops all publications.

@@ -1,9 +1,10 @@
 //! Namespaces: options for the subjects that a pattern names.
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
-use crate::HistoryBounds;
+use crate::{HistoryBounds, Naming};
 
 /// What happens when a subscriber reads too slowly and its outbox is at its bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,31 +22,115 @@ pub enum OutboxPolicy {
 pub struct Namespace {
     /// Which subjects.
     pub pattern: Pattern,
-    /// Whether clients may subscribe.
-    pub subscribe: bool,
-    /// Whether clients may publish without an API key.
-    pub publish: bool,
+    /// Which clients may subscribe without a token. Nobody is a subscriber yet: that field does not count.
+    pub subscribe: Access,
+    /// Which clients may publish without an API key.
+    pub publish: Access,
+    /// Whether a channel whose name ends in a list of users is for them, without a token.
+    pub user_limited: bool,
+    /// Which names clients may use.
+    pub names: Names,
+    /// What a publication has to be.
+    pub format: DataFormat,
     /// How much is kept for recovery; `None`: nothing.
     pub history: Option<HistoryBounds>,
     /// Which clients may read the history.
     pub history_access: Access,
+    /// Whether subscriptions have a position.
+    pub positioning: Offer,
+    /// Whether subscriptions recover; one that does has a position.
+    pub recovery: Offer,
     /// Overrides the server's outbox policy.
     pub outbox: Option<OutboxPolicy>,
 }
 
 impl Namespace {
-    /// A namespace in which clients may do nothing and nothing is kept.
+    /// A namespace in which clients may do nothing and nothing is kept. With a history, subscriptions recover.
     #[must_use]
     pub fn closed(pattern: Pattern) -> Self {
         Self {
             pattern,
-            subscribe: false,
-            publish: false,
+            subscribe: Access::default(),
+            publish: Access::default(),
+            user_limited: false,
+            names: Names::Any,
+            format: DataFormat::default(),
             history: None,
             history_access: Access::default(),
+            positioning: Offer::Withheld,
+            recovery: Offer::Always,
             outbox: None,
         }
     }
+}
+
+/// Whether subscriptions get something that costs the server.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Offer {
+    /// Only those that may read the history, if they ask for it.
+    #[default]
+    Withheld,
+    /// Those that ask for it.
+    OnRequest,
+    /// All of them.
+    Always,
+}
+
+impl Offer {
+    /// Whether a subscription gets it.
+    #[must_use]
+    pub fn grants(self, is_requested: bool, may_read_history: bool) -> bool {
+        match self {
+            Self::Withheld => is_requested && may_read_history,
+            Self::OnRequest => is_requested,
+            Self::Always => true,
+        }
+    }
+}
+
+/// Which names of channels clients may use; each is a subject's name besides.
+#[derive(Clone, Default, Debug)]
+pub enum Names {
+    /// All.
+    #[default]
+    Any,
+    /// Those of ASCII characters.
+    Ascii,
+    /// Those that fit; it is asked about the part behind the namespace's name.
+    Fitting(Arc<dyn NameRule>),
+}
+
+impl Names {
+    /// Whether a client may use the name. `rest` is the part of `channel` behind the namespace's name.
+    #[must_use]
+    pub fn admit(&self, channel: &str, rest: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Ascii => channel.is_ascii(),
+            Self::Fitting(rule) => rule.admits(rest),
+        }
+    }
+}
+
+/// A rule that names have to keep. It is asked on a core's thread, about names of at most [`base::SUBJECT_BYTES_MAX`] bytes: its time has
+/// to be linear in them.
+pub trait NameRule: fmt::Debug + Send + Sync {
+    /// Whether the name fits.
+    fn admits(&self, name: &str) -> bool;
+}
+
+/// What a publication of a client or of the API has to be.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum DataFormat {
+    /// Something.
+    #[default]
+    NotEmpty,
+    /// JSON.
+    Json,
+    /// A JSON object.
+    JsonObject,
+    /// Anything, nothing included.
+    Binary,
 }
 
 /// Which clients may ask something of a subject. Each field is an option of Centrifugo's.
@@ -60,6 +145,9 @@ pub struct Access {
 }
 
 impl Access {
+    /// Everybody may.
+    pub const ALL: Self = Self { client: true, subscriber: true, anonymous: true };
+
     /// Whether a client may.
     #[must_use]
     pub fn admits(self, is_anonymous: bool, is_subscribed: bool) -> bool {
@@ -67,9 +155,17 @@ impl Access {
     }
 }
 
-/// Names subjects by their dot-separated tokens: `*` stands for one token, a last `>` for one or more.
+/// Names subjects: by their dot-separated tokens, where `*` stands for one token and a last `>` for one or more; or by the name of
+/// the namespace that they carry themselves, as Centrifugo does it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Pattern(Box<str>);
+pub struct Pattern(Scope);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Scope {
+    Tokens(Box<str>),
+    /// The channels that carry this name, or none.
+    Carried(Option<Box<str>>, Arc<Naming>),
+}
 
 /// Why a text is not a pattern.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,19 +199,29 @@ impl Pattern {
         if tokens.any(|token| token == ">") {
             return Err(PatternError::TailNotLast);
         }
-        Ok(Self(String::from(text).into()))
+        Ok(Self(Scope::Tokens(String::from(text).into())))
     }
 
     /// The pattern that names every subject.
     #[must_use]
     pub fn everything() -> Self {
-        Self(">".into())
+        Self(Scope::Tokens(">".into()))
+    }
+
+    /// The pattern of the channels whose names carry `namespace`; without one, of those that carry none.
+    #[must_use]
+    pub fn carrying(namespace: Option<&str>, naming: &Arc<Naming>) -> Self {
+        Self(Scope::Carried(namespace.map(Box::from), Arc::clone(naming)))
     }
 
     /// Whether the pattern names `subject`.
     #[must_use]
     pub fn matches(&self, subject: &str) -> bool {
-        let mut wanted = self.0.split('.');
+        let tokens = match &self.0 {
+            Scope::Tokens(tokens) => tokens,
+            Scope::Carried(namespace, naming) => return naming.split(subject).0 == namespace.as_deref(),
+        };
+        let mut wanted = tokens.split('.');
         let mut given = subject.split('.');
         loop {
             match (wanted.next(), given.next()) {
@@ -126,11 +232,24 @@ impl Pattern {
             }
         }
     }
+
+    /// The part of a subject that [`Names`] are asked about.
+    #[must_use]
+    pub fn rest<'a>(&self, subject: &'a str) -> &'a str {
+        match &self.0 {
+            Scope::Tokens(_) => subject,
+            Scope::Carried(_, naming) => naming.split(subject).1,
+        }
+    }
 }
 
 impl fmt::Display for Pattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        match &self.0 {
+            Scope::Tokens(tokens) => out.write_str(tokens),
+            Scope::Carried(Some(namespace), naming) => write!(out, "{namespace}{}…", naming.namespace_boundary),
+            Scope::Carried(None, _) => out.write_str("channels without a namespace"),
+        }
     }
 }
 
@@ -145,6 +264,38 @@ mod tests {
         assert!(access(true, false, true).admits(true, false));
         assert!(access(false, true, false).admits(false, true) && !access(false, true, true).admits(true, false));
         assert!(access(false, true, true).admits(true, true) && !access(false, false, true).admits(true, true));
+    }
+
+    #[test]
+    fn channels_carry_their_namespace() {
+        let naming = Arc::new(Naming::default());
+        let chat = Pattern::carrying(Some("chat"), &naming);
+        assert!(chat.matches("chat:room") && chat.matches("$chat:room") && !chat.matches("chatter:room"));
+        assert!(!chat.matches("chat") && !chat.matches("chat.room"));
+        let bare = Pattern::carrying(None, &naming);
+        assert!(bare.matches("chat") && bare.matches("$chat") && !bare.matches("chat:room"));
+        assert_eq!((chat.rest("chat:a:b"), Pattern::everything().rest("a.b")), ("a:b", "a.b"));
+    }
+
+    #[test]
+    fn what_is_withheld_is_for_those_who_may_read_the_history() {
+        assert!(Offer::Withheld.grants(true, true) && !Offer::Withheld.grants(true, false));
+        assert!(!Offer::Withheld.grants(false, true) && !Offer::OnRequest.grants(false, true));
+        assert!(Offer::OnRequest.grants(true, false) && Offer::Always.grants(false, false));
+    }
+
+    #[test]
+    fn names_are_of_ascii_unless_a_rule_says_otherwise() {
+        #[derive(Debug)]
+        struct Short;
+        impl NameRule for Short {
+            fn admits(&self, name: &str) -> bool {
+                name.len() < 4
+            }
+        }
+        assert!(Names::Any.admit("n:köln", "köln") && !Names::Ascii.admit("n:köln", "köln"));
+        let short = Names::Fitting(Arc::new(Short));
+        assert!(short.admit("long:ö", "ö") && !short.admit("n:long", "long"));
     }
 
     #[test]

@@ -29,6 +29,32 @@ pub struct Extra {
     pub publisher: Option<Publisher>,
     /// A second publication to the same subject under this key within [`crate::KEY_AGE`] is the first one.
     pub idempotency_key: Option<Box<str>>,
+    /// What the publication is about, for those who choose by it: key and value, each key once.
+    pub tags: Tags,
+    /// Which state of something the payload is: an older state than the newest that was kept goes nowhere.
+    pub version: Option<Version>,
+    /// Sent to those who listen, and not kept.
+    pub skip_history: bool,
+}
+
+/// Keys and values.
+pub type Tags = Box<[(Box<str>, Box<str>)]>;
+
+/// Which state of something a payload is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Version {
+    /// Counts states, from 1.
+    pub number: u64,
+    /// Names a row of numbers: within another one they begin anew. Empty: whatever row there is.
+    pub epoch: Box<str>,
+}
+
+impl Version {
+    /// True if a payload of this version is not newer than one of version `newest`.
+    #[must_use]
+    pub fn is_outdated(&self, newest: &Self) -> bool {
+        self.number <= newest.number && (self.epoch.is_empty() || self.epoch == newest.epoch)
+    }
 }
 
 /// The client that published.
@@ -74,6 +100,21 @@ pub struct Publication {
     pub position: Position,
     /// What the bytes are.
     pub kind: Kind,
-    /// True if the subject keeps a history: the position can be recovered from.
+    /// True if the subject's history has taken it: the position can be recovered from.
     pub kept: bool,
+}
+
+impl Publication {
+    /// Bytes of the payload and of the tags.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let tags = self.tags().iter().map(|(key, value)| key.len() + value.len() + size_of::<[Box<str>; 2]>());
+        self.payload.len() + tags.sum::<usize>()
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn tags(&self) -> &[(Box<str>, Box<str>)] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.tags)
+    }
 }

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription};
+use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
 
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
@@ -254,11 +254,21 @@ impl Hub {
 
     // ---- publications, on the owner ----
 
-    /// Gives the draft its place and keeps it if the namespace has a history.
+    /// True if the history has already taken a publication that is as new as one of this version.
+    #[must_use]
+    pub fn is_outdated(&self, row: u32, version: &Version) -> bool {
+        self.history(row).and_then(History::version).is_some_and(|newest| version.is_outdated(newest))
+    }
+
+    /// Gives the draft its place and keeps it if the namespace has a history. One that is not to be kept although there is a
+    /// history stands where the subject stands: what is kept is counted without a hole.
     pub fn publish(&mut self, row: u32, draft: Draft, now: Instant) -> Publication {
+        let skips = draft.extra.as_ref().is_some_and(|extra| extra.skip_history);
         let bounds = self.history_bounds(row);
+        let counts = bounds.is_none() || !skips;
+        let bounds = bounds.filter(|_| !skips);
         let subject = &mut self.subjects[row];
-        subject.offset += 1;
+        subject.offset += u64::from(counts);
         let position = Position { epoch: subject.epoch, offset: subject.offset };
         let Draft { payload, kind, extra } = draft;
         let publication = Publication { payload, extra, position, kind, kept: bounds.is_some() };

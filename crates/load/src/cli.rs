@@ -88,6 +88,10 @@ pub struct Flags {
     #[arg(long, env = "RINGCAST_KEY", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Connection token of Centrifugo clients, the same for all
+    #[arg(long, env = "RINGCAST_TOKEN", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// Subscribers
     #[arg(long, short = 'c')]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,9 @@
-//! What the load says to a server and what it understands of the answer: Ringcast's plain transport, or the JSON dialect of Centrifugo.
+//! What the load says to a server and what it understands of the answer: Ringcast's plain transport, or Centrifugo's protocol, in JSON or Protobuf.
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{self, Opcode};
+
+mod protobuf;
 
 /// Bytes of a benchmark subject's name.
 pub const SUBJECT_BYTES: usize = 16;
@@ -15,6 +17,8 @@ pub enum Dialect {
     Plain,
     /// `/connection/websocket`, JSON.
     Centrifugo,
+    /// `/connection/websocket`, Protobuf.
+    Protobuf,
 }
 
 /// How messages are published.
@@ -23,8 +27,10 @@ pub enum Dialect {
 pub enum Via {
     /// The publish stream: `GET /pub` upgraded.
     Stream,
-    /// `publish` commands of a Centrifugo client.
+    /// `publish` commands of a Centrifugo client, JSON.
     Client,
+    /// The same, Protobuf.
+    Protobuf,
     /// `POST /api/publish`, Centrifugo's HTTP API.
     Api,
     /// `POST /pub/<subject>`.
@@ -35,7 +41,7 @@ impl Via {
     /// True if publishing is WebSocket frames, false if it is HTTP requests.
     pub(crate) fn is_websocket(self) -> bool {
         match self {
-            Self::Stream | Self::Client => true,
+            Self::Stream | Self::Client | Self::Protobuf => true,
             Self::Api | Self::Post => false,
         }
     }
@@ -63,6 +69,7 @@ impl Dialect {
         match self {
             Self::Plain => format!("/sub/{}", subject_text(number)),
             Self::Centrifugo => "/connection/websocket".to_owned(),
+            Self::Protobuf => PROTOBUF_PATH.to_owned(),
         }
     }
 
@@ -70,18 +77,33 @@ impl Dialect {
     pub(crate) fn has_greeting(self) -> bool {
         match self {
             Self::Plain => false,
-            Self::Centrifugo => true,
+            Self::Centrifugo | Self::Protobuf => true,
         }
     }
 
     /// Appends the frame that connects and subscribes: both commands in one frame, in order.
-    pub(crate) fn greet(self, out: &mut Vec<u8>, number: u32, key: u32) {
-        if self.has_greeting() {
-            let text = format!(
-                "{{\"id\":1,\"connect\":{{}}}}\n{{\"id\":2,\"subscribe\":{{\"channel\":\"{}\"}}}}",
-                subject_text(number)
-            );
-            frame::write(out, Opcode::Text, key, text.len(), |out| out.extend_from_slice(text.as_bytes()));
+    pub(crate) fn greet(self, out: &mut Vec<u8>, token: &str, number: u32, key: u32) {
+        match self {
+            Self::Plain => {}
+            Self::Centrifugo => {
+                let connect = json_connect(token);
+                let text =
+                    format!("{connect}\n{{\"id\":2,\"subscribe\":{{\"channel\":\"{}\"}}}}", subject_text(number));
+                write_frame(out, Opcode::Text, key, text.as_bytes());
+            }
+            Self::Protobuf => {
+                let commands = [protobuf::connect(token), protobuf::subscribe(&subject(number))].concat();
+                write_frame(out, Opcode::Binary, key, &commands);
+            }
+        }
+    }
+
+    /// Appends the frame that answers the dialect's own ping.
+    pub(crate) fn pong(self, out: &mut Vec<u8>, key: u32) {
+        match self {
+            Self::Plain => {}
+            Self::Centrifugo => write_frame(out, Opcode::Text, key, JSON_PONG),
+            Self::Protobuf => write_frame(out, Opcode::Binary, key, protobuf::PONG),
         }
     }
 
@@ -92,9 +114,10 @@ impl Dialect {
             Self::Plain => each(Heard::Message(payload)),
             Self::Centrifugo => {
                 for line in payload.split(|byte| *byte == b'\n') {
-                    each(hear_centrifugo(line));
+                    each(hear_json(line));
                 }
             }
+            Self::Protobuf => protobuf::read(payload, each),
         }
     }
 }
@@ -104,20 +127,38 @@ impl Dialect {
 pub(crate) enum Heard<'a> {
     /// A publication's payload.
     Message(&'a [u8]),
-    /// The dialect's own ping, to be answered by [`CENTRIFUGO_PONG`].
+    /// The dialect's own ping, to be answered by [`Dialect::pong`].
     Ping,
     /// The subscription is active.
     Subscribed,
+    /// A publication is accepted.
+    Published,
     /// A command was refused.
     Refused,
     /// Another reply, of no interest here.
     Other,
 }
 
-/// What answers Centrifugo's ping.
-pub(crate) const CENTRIFUGO_PONG: &[u8] = b"{}";
+/// What asks for Protobuf.
+const PROTOBUF_PATH: &str = "/connection/websocket?format=protobuf";
 
-fn hear_centrifugo(line: &[u8]) -> Heard<'_> {
+/// An empty command, which answers a ping.
+const JSON_PONG: &[u8] = b"{}";
+
+/// The command that connects, with a token unless it is empty. A token has no character that JSON would escape.
+fn json_connect(token: &str) -> String {
+    if token.is_empty() {
+        "{\"id\":1,\"connect\":{}}".to_owned()
+    } else {
+        format!("{{\"id\":1,\"connect\":{{\"token\":\"{token}\"}}}}")
+    }
+}
+
+fn write_frame(out: &mut Vec<u8>, opcode: Opcode, key: u32, payload: &[u8]) {
+    frame::write(out, opcode, key, payload.len(), |out| out.extend_from_slice(payload));
+}
+
+fn hear_json(line: &[u8]) -> Heard<'_> {
     if line == b"{}" {
         return Heard::Ping;
     }
@@ -137,6 +178,9 @@ fn hear_centrifugo(line: &[u8]) -> Heard<'_> {
     if find(line, b"\"id\":2").is_some() && find(line, b"\"subscribe\":").is_some() {
         return Heard::Subscribed;
     }
+    if find(line, b"\"publish\":").is_some() {
+        return Heard::Published;
+    }
     Heard::Other
 }
 
@@ -146,6 +190,35 @@ fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 impl Via {
+    /// The path of the connection that is published over, if it is a WebSocket.
+    pub(crate) fn path(self, ack: bool) -> Option<&'static str> {
+        match self {
+            Self::Stream if ack => Some("/pub?ack=1"),
+            Self::Stream => Some("/pub"),
+            Self::Client => Some("/connection/websocket"),
+            Self::Protobuf => Some(PROTOBUF_PATH),
+            Self::Api | Self::Post => None,
+        }
+    }
+
+    /// The dialect that commands are in, if publishing is by commands.
+    pub(crate) fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Client => Some(Dialect::Centrifugo),
+            Self::Protobuf => Some(Dialect::Protobuf),
+            Self::Stream | Self::Api | Self::Post => None,
+        }
+    }
+
+    /// Appends what has to be said before anything can be published.
+    pub(crate) fn greet(self, out: &mut Vec<u8>, token: &str) {
+        match self {
+            Self::Client => write_frame(out, Opcode::Text, 1, json_connect(token).as_bytes()),
+            Self::Protobuf => write_frame(out, Opcode::Binary, 1, &protobuf::connect(token)),
+            Self::Stream | Self::Api | Self::Post => {}
+        }
+    }
+
     /// Appends one publication. `id` numbers commands, `key` masks.
     pub(crate) fn publish(
         self,
@@ -169,6 +242,9 @@ impl Via {
                         out.extend_from_slice(piece);
                     }
                 });
+            }
+            Self::Protobuf => {
+                write_frame(out, Opcode::Binary, mark.key, &protobuf::publish(mark.id, subject, payload));
             }
             Self::Api => {
                 let length = API_START.len() + SUBJECT_BYTES + JSON_MIDDLE.len() + payload.len() + API_END.len();

@@ -15,7 +15,6 @@ use crate::LoadError;
 use crate::address::Addresses;
 use crate::board::{Board, Desk, histogram};
 use crate::dialect::{Host, Mark, SUBJECT_BYTES, Via, subject};
-use crate::frame::{self, Opcode};
 use crate::handshake::{self, Key};
 use crate::schedule::{Arrivals, Schedule};
 use crate::stamp::{Filler, STAMP_BYTES, Stamp};
@@ -54,6 +53,8 @@ pub(crate) struct PublishPlan {
     pub(crate) subjects: u32,
     /// Messages due within a tick leave in one write.
     pub(crate) tick_nanos: u64,
+    /// Connection token of a publisher that is a Centrifugo client; empty: none.
+    pub(crate) token: String,
     pub(crate) via: Via,
 }
 
@@ -256,12 +257,7 @@ fn open(plan: &PublishPlan, number: u16) -> Result<(TcpStream, Vec<u8>), LoadErr
     let failed = |error: std::io::Error| refused(error.to_string());
     let mut stream = TcpStream::connect_timeout(&target, HANDSHAKE_TIMEOUT).map_err(failed)?;
     stream.set_nodelay(true).map_err(LoadError::io("TCP_NODELAY"))?;
-    let path = match plan.via {
-        Via::Stream if plan.ack => "/pub?ack=1",
-        Via::Stream => "/pub",
-        Via::Client => "/connection/websocket",
-        Via::Api | Via::Post => return Ok((stream, Vec::new())),
-    };
+    let Some(path) = plan.via.path(plan.ack) else { return Ok((stream, Vec::new())) };
     stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(LoadError::io("SO_RCVTIMEO"))?;
     let key = Key::new(plan.seed, 1 << 63 | u64::from(number));
     let host = Host { name: &plan.addresses.host, api_key: &plan.api_key };
@@ -280,12 +276,9 @@ fn open(plan: &PublishPlan, number: u16) -> Result<(TcpStream, Vec<u8>), LoadErr
             break head;
         }
     };
-    if plan.via == Via::Client {
-        out.clear();
-        let text = b"{\"id\":1,\"connect\":{}}";
-        frame::write(&mut out, Opcode::Text, 1, text.len(), |out| out.extend_from_slice(text));
-        stream.write_all(&out).map_err(failed)?;
-    }
+    out.clear();
+    plan.via.greet(&mut out, &plan.token);
+    stream.write_all(&out).map_err(failed)?;
     Ok((stream, answer.split_off(head)))
 }
 

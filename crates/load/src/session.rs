@@ -110,6 +110,7 @@ impl<'s> Session<'s> {
             size_bytes: settings.size,
             subjects: settings.subjects(),
             threads,
+            token: settings.token.clone(),
         };
         Ok(Self {
             settings,

@@ -48,6 +48,8 @@ pub struct Settings {
     pub via: Option<Via>,
     /// API key; empty: none.
     pub key: String,
+    /// Connection token that Centrifugo clients give; empty: none.
+    pub token: String,
     /// Subscribers.
     pub clients: u32,
     /// Subjects; by default one a client, or one in all for `fanout`.
@@ -130,6 +132,7 @@ impl Settings {
             dialect: Dialect::Plain,
             via: None,
             key: String::new(),
+            token: String::new(),
             clients,
             subjects: None,
             rate,
@@ -222,6 +225,7 @@ impl Settings {
         self.via.unwrap_or(match self.dialect {
             Dialect::Plain => Via::Stream,
             Dialect::Centrifugo => Via::Client,
+            Dialect::Protobuf => Via::Protobuf,
         })
     }
 

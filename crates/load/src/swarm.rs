@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     /// Client `n` subscribes to subject `n % subjects`.
     pub(crate) subjects: u32,
     pub(crate) threads: u32,
+    /// Connection token of all subscribers; empty: none.
+    pub(crate) token: String,
 }
 
 /// One subscriber.

@@ -1,4 +1,5 @@
 //! JSON text: checked once, and written straight into the buffer it leaves in.
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::de::IgnoredAny;
@@ -92,6 +93,24 @@ impl<'o> Object<'o> {
         if number != 0 {
             self.number(key, number);
         }
+    }
+
+    /// An object of texts, whose keys are escaped too; left out if empty.
+    pub(crate) fn texts_unless_empty(&mut self, key: &'static str, texts: &[(Box<str>, Box<str>)]) {
+        if texts.is_empty() {
+            return;
+        }
+        let out = self.key(key);
+        out.push(b'{');
+        for (at, (key, text)) in texts.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_text(out, key);
+            out.push(b':');
+            write_text(out, text);
+        }
+        out.push(b'}');
     }
 
     /// Left out if false.

@@ -52,6 +52,7 @@ fn kept(publication: Publication) -> Kept {
             Kind::Binary => PayloadKind::Binary,
         },
         offset: publication.position.offset,
+        tags: publication.tags().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         payload: publication.payload,
     }
 }

@@ -10,7 +10,7 @@ use control::{
     Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State, Subjects,
     SubjectsError,
 };
-use hub::{Draft, Extra, Kind, Position};
+use hub::{Draft, Extra, Kind, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
 use shard::{Answer, Command, Refusal, Report, Transport};
@@ -40,7 +40,8 @@ impl Plane {
     async fn publish_checked(&self, request: Publish) -> Result<Accepted, PublishError> {
         let name = hub::subject_name(request.subject.as_bytes())
             .map_err(|error| PublishError::BadSubject(error.to_string()))?;
-        if request.payload.len() > self.payload_bytes_max {
+        let tag_bytes: usize = request.extra.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if request.payload.len() + tag_bytes > self.payload_bytes_max {
             return Err(PublishError::TooLarge { bytes_max: self.payload_bytes_max });
         }
         let subject = SubjectName::from(name);
@@ -50,9 +51,7 @@ impl Plane {
                 PayloadKind::Text => Kind::Text,
                 PayloadKind::Binary => Kind::Binary,
             },
-            extra: request
-                .idempotency_key
-                .map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key.into()) })),
+            extra: extra(request.extra),
         };
         // Straight to the owner: a hop less.
         let answer = self.ask_owner(&subject, Command::Publish { subject: subject.clone(), draft }).await;
@@ -108,6 +107,16 @@ impl DataPlane for Plane {
     }
 }
 
+fn extra(told: control::Extra) -> Option<Arc<Extra>> {
+    (told != control::Extra::default()).then(|| {
+        let control::Extra { idempotency_key, tags, version, version_epoch, skip_history } = told;
+        let version = (version > 0).then(|| Version { number: version, epoch: version_epoch.into() });
+        let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let idempotency_key = idempotency_key.map(Into::into);
+        Arc::new(Extra { publisher: None, idempotency_key, tags, version, skip_history })
+    })
+}
+
 fn accepted(subject: &str, Position { epoch, offset }: Position) -> Accepted {
     let mut position = Vec::new();
     write_position(&mut position, &[Mark { subject_tag: subject_tag(subject), epoch, offset }]);
@@ -132,6 +141,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_DROPPED, report.outbox_dropped),
         (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
+        (&metric::OUTDATED, report.outdated),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),

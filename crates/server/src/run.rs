@@ -20,7 +20,7 @@ use crate::error::StartError;
 use crate::host::{self, Guests};
 use crate::mesh::{Beds, Mesh, meshes};
 use crate::plane::Plane;
-use crate::settings::Settings;
+use crate::settings::{LogLevel, Settings};
 use crate::tokens::tokens;
 use crate::turn::Core;
 use crate::world::{Parts, World};
@@ -207,7 +207,8 @@ fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key
         dev: settings.dev,
         anonymous: settings.anonymous,
         tokens: tokens(&settings.tokens),
-        api_keys: settings.api_keys.clone(),
+        api_keys: settings.api.keys.clone(),
+        admission: settings.admission.clone(),
         namespaces: settings.namespaces.clone(),
         limits,
         heartbeat: settings.heartbeat,
@@ -216,6 +217,15 @@ fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key
 }
 
 fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usize], features: Features) {
+    for warning in settings.warnings.iter().filter(|_| settings.log_level >= LogLevel::Warn) {
+        eprintln!("ringcast: warning: {warning}");
+    }
+    if settings.admission.insecure && settings.log_level >= LogLevel::Warn {
+        eprintln!("client.insecure: every client may subscribe and publish to every channel that has a namespace");
+    }
+    if settings.log_level < LogLevel::Info {
+        return;
+    }
     let kernel = rustix::system::uname();
     eprintln!(
         "ringcast {} serves on http://{address}: {shards} {} on {} {}",
@@ -318,7 +328,10 @@ impl Control {
         let settings = ControlSettings {
             dev: self.settings.dev,
             uid: format!("{:016x}", self.plane.uid),
-            api_keys: self.settings.api_keys.clone(),
+            api_keys: self.settings.api.keys.clone(),
+            open_api: self.settings.api.open,
+            errors_as_status: self.settings.api.errors_as_status,
+            node_name: self.settings.node_name.clone(),
             data_address: reachable(self.address),
             head_timeout: self.settings.limits.head_timeout,
             drain_timeout: self.settings.drain_deadline,

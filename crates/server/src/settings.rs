@@ -1,19 +1,37 @@
-//! What a server is told at its start: the defaults, a file, the environment, the command line, in this order.
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+//! What a server is told at its start: the defaults, a file, the environment, the command line, in this order. The keys are in tables
+//! ([`keys`]): Centrifugo's names, and Ringcast's own where Centrifugo has none.
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
-use hub::{HistoryBounds, Namespace, Pattern};
-use shard::{Heartbeat, Limits, Outbox};
+use figment::Figment;
+use figment::providers::{Format, Json, Toml, Yaml};
+use figment::value::Dict;
+use hub::{Access, HistoryBounds, Namespace, Pattern};
+use shard::{Admission, Heartbeat, Limits, Outbox};
 
-mod client;
-mod file;
-mod unknown;
+mod build;
+mod duration;
+mod environment;
+mod flags;
+mod key;
+mod keys;
+mod namespaces;
+mod page;
+mod reading;
+mod tokens;
+mod value;
+mod values;
+mod warning;
 
-pub use client::TokenSettings;
-pub use unknown::ENVIRONMENT_PREFIX;
+pub use environment::ENVIRONMENT_PREFIX;
+pub use flags::{Flags, take_options};
+pub use page::page;
+pub use tokens::TokenSettings;
+pub use warning::{SettingsError, Warning};
+
+use reading::Reading;
 
 /// Everything a server is told, checked.
 #[derive(Clone, Debug)]
@@ -40,10 +58,16 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// When the server ends at the latest after it was told to leave.
     pub drain_deadline: Duration,
-    /// Keys of the HTTP API and of publishers.
-    pub api_keys: Vec<String>,
+    /// The node's name for the API; empty: its host and port.
+    pub node_name: String,
+    /// What is worth a line on standard error.
+    pub log_level: LogLevel,
+    /// The HTTP API and publishers.
+    pub api: Api,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// What is permitted to clients whatever their namespaces say.
+    pub admission: Admission,
     /// How the tokens of Centrifugo clients are verified.
     pub tokens: TokenSettings,
     /// Options by subject; the first pattern that fits holds.
@@ -54,58 +78,30 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// What waits for slow readers.
     pub outbox: Outbox,
+    /// What was said and has no effect.
+    pub warnings: Vec<Warning>,
 }
 
-/// What the command line may say. It wins over file and environment.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Flags {
-    /// `--address`.
-    pub address: Option<IpAddr>,
-    /// `--port`.
-    pub port: Option<u16>,
-    /// `--shards`.
-    pub shards: Option<NonZeroU16>,
-    /// `--dev`.
-    pub dev: bool,
-    /// `--history`, only with `--dev`: publications kept of each subject.
-    pub history: Option<u32>,
+/// Who may use the HTTP API, and how it answers.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Keys of the HTTP API and of publishers.
+    pub keys: Vec<String>,
+    /// Whether no key is wanted.
+    pub open: bool,
+    /// Whether errors are HTTP statuses too.
+    pub errors_as_status: bool,
 }
 
-/// Why settings are refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SettingsError {
-    /// The file can't be read, or its ending is none of `.toml`, `.yaml`, `.yml` and `.json`.
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A key that does not exist.
-    Unknown {
-        /// The key, with its section.
-        key: String,
-        /// The key that it resembles most.
-        nearest: Option<String>,
-    },
-    /// A value of a key, or the file's text, that can't be understood.
-    Malformed {
-        /// The key, with its section; empty if the text as a whole is meant.
-        key: String,
-        /// Why.
-        reason: String,
-    },
-    /// A number outside its range.
-    OutOfRange {
-        /// The key, with its section.
-        key: &'static str,
-        /// The value.
-        value: u64,
-        /// The smallest that is permitted.
-        min: u64,
-        /// The largest that is permitted.
-        max: u64,
-    },
+/// What is written to standard error.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LogLevel {
+    /// Why the server can't go on.
+    Error,
+    /// What has no effect or looks wrong, too.
+    Warn,
+    /// Where and how it serves, too.
+    Info,
 }
 
 impl Settings {
@@ -114,7 +110,21 @@ impl Settings {
     /// # Errors
     /// The first thing that is wrong, with its key.
     pub fn load(path: Option<&Path>, flags: Flags) -> Result<Self, SettingsError> {
-        let mut settings = file::read(path)?.check(flags.dev)?;
+        Self::load_with(path, &environment::variables(), flags)
+    }
+
+    fn load_with(
+        path: Option<&Path>,
+        variables: &[environment::Variable],
+        flags: Flags,
+    ) -> Result<Self, SettingsError> {
+        let mut reading = Reading::new();
+        if let Some(path) = path {
+            reading.file(&file(path)?)?;
+        }
+        environment::read(&mut reading, variables)?;
+        flags::read(&mut reading, &flags.options)?;
+        let mut settings = build::build(reading, flags.dev)?;
         settings.apply(flags);
         Ok(settings)
     }
@@ -127,8 +137,8 @@ impl Settings {
                 age: DEV_HISTORY_AGE,
             });
             self.namespaces.push(Namespace {
-                subscribe: true,
-                publish: true,
+                subscribe: Access::ALL,
+                publish: Access::ALL,
                 history,
                 ..Namespace::closed(Pattern::everything())
             });
@@ -147,24 +157,18 @@ impl Settings {
 const DEV_HISTORY_BYTES: usize = 16 << 20;
 const DEV_HISTORY_AGE: Duration = Duration::from_secs(3_600);
 
-impl fmt::Display for SettingsError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, reason } => write!(out, "{path}: {reason}"),
-            Self::Unknown { key, nearest: Some(nearest) } => {
-                write!(out, "there is no setting '{key}'; did you mean '{nearest}'?")
-            }
-            Self::Unknown { key, nearest: None } => write!(out, "there is no setting '{key}'"),
-            Self::Malformed { key, reason } if key.is_empty() => write!(out, "the settings can't be read: {reason}"),
-            Self::Malformed { key, reason } => write!(out, "{key}: {reason}"),
-            Self::OutOfRange { key, value, min, max } => {
-                write!(out, "{key} = {value} is out of range: from {min} to {max}")
-            }
-        }
-    }
+/// Reads a settings file; its ending says in which notation it is.
+fn file(path: &Path) -> Result<Dict, SettingsError> {
+    let named = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+    let figment = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("toml") => Figment::from(Toml::string(&text)),
+        Some("yaml" | "yml") => Figment::from(Yaml::string(&text)),
+        Some("json") => Figment::from(Json::string(&text)),
+        Some(_) | None => return Err(named("a settings file ends in .toml, .yaml, .yml or .json".into())),
+    };
+    figment.extract().map_err(|error| named(format!("it can't be read: {}", error.kind)))
 }
-
-impl std::error::Error for SettingsError {}
 
 #[cfg(test)]
 mod tests;

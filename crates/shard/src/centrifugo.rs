@@ -6,19 +6,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Kind, Position, subject_name};
+use hub::{Draft, Extra, Kind, Position};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
-use protocol::{centrifugo_json as json, epoch, is_json};
-use wire::frame::Opcode;
+use protocol::{Encoding, epoch, is_json};
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
-use crate::encode::{message, push};
+use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
+use crate::permission::{self, Features};
 use crate::report::Refusal;
 use crate::shard::Shard;
 
@@ -32,7 +32,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// `subscribe`.
-    Subscribe { id: u32, row: u32, recover: Option<Since> },
+    Subscribe { id: u32, row: u32, recover: Option<Since>, features: Features },
     /// `publish`.
     Publish { id: u32 },
     /// `history`.
@@ -67,8 +67,15 @@ fn client_id(client: u128) -> String {
 
 impl Shard {
     /// The commands of one message, or those of it that had to wait.
-    pub(crate) fn on_commands(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
-        let mut commands = json::commands(message);
+    pub(crate) fn on_commands(
+        &mut self,
+        conn: ConnId,
+        encoding: Encoding,
+        message: &[u8],
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let mut commands = encoding.commands(message);
         loop {
             // Replies may be many times longer than their commands: who doesn't read them is not served.
             self.stall_if_full(conn, world);
@@ -128,7 +135,7 @@ impl Shard {
     /// A pong that no ping asked for ends the connection, as in the reference (section 1.3).
     fn on_pong(&mut self, conn: ConnId) -> Next {
         let flags = &mut self.conns.rows[conn.0].flags;
-        if !flags.has(Flags::PINGED) {
+        if !flags.has(Flags::PINGED) || flags.has(Flags::FRAME_PINGS) {
             return Next::Disconnect(Disconnect::BadRequest);
         }
         flags.set(Flags::PINGED, false);
@@ -146,17 +153,17 @@ impl Shard {
         let client = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
         let left = token.and_then(|token| self.identify(conn, token, now));
-        let heartbeat = self.config.heartbeat;
+        let (ping_s, pong) = self.ping_terms(conn);
         let result = ConnectResult {
             client: &client_id(client),
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
-            ping_s: u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0),
-            pong: !heartbeat.ping_interval.is_zero() && !heartbeat.pong_timeout.is_zero(),
+            ping_s,
+            pong,
             ..ConnectResult::default()
         };
-        self.reply(conn, |out| json::reply_connect(out, id, &result));
+        self.tell(conn, |encoding, out| encoding.reply_connect(out, id, &result));
         self.arm_first_heartbeat(conn, now);
         Next::Command
     }
@@ -184,10 +191,10 @@ impl Shard {
         if let Some(token) = token {
             self.grant(conn, row, token, now);
         }
-        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
-        let recover = (subscribe.recover && keeps).then_some(Since { offset: subscribe.offset });
+        let features = self.features(conn, row, subscribe);
+        let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover });
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features });
         self.join(row, since, waiter, now, world);
         self.next_by_phase(conn)
     }
@@ -195,7 +202,9 @@ impl Shard {
     /// The checks of sections 2.4 and 4.3, in their order.
     fn may_subscribe(&self, conn: ConnId, subscribe: &Subscribe<'_>) -> Result<(), ErrorCode> {
         let channel: &str = &subscribe.channel;
-        subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
+        if channel.len() > self.config.admission.channel_bytes_max {
+            return Err(ErrorCode::BadRequest);
+        }
         let row = &self.conns.rows[conn.0];
         if self.subscription_of(conn, channel).is_some() {
             return Err(ErrorCode::AlreadySubscribed);
@@ -203,6 +212,7 @@ impl Shard {
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
             return Err(ErrorCode::LimitExceeded);
         }
+        self.known_namespace(channel)?;
         match subscribe.kind {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
@@ -211,35 +221,37 @@ impl Shard {
         if self.config.dev {
             return Ok(());
         }
+        let user = self.identities.user(conn);
+        // A token is looked at next.
+        let admits = |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, user);
         match self.hub.namespace_of(channel) {
-            None => Err(ErrorCode::UnknownChannel),
-            // A token is looked at next.
-            Some(namespace) if namespace.subscribe || !subscribe.token.is_empty() => Ok(()),
-            Some(_) => Err(ErrorCode::PermissionDenied),
+            Some(namespace) if !subscribe.token.is_empty() || admits(namespace) => Ok(()),
+            Some(_) | None => Err(ErrorCode::PermissionDenied),
         }
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
     pub(crate) fn command_joined(&mut self, conn: ConnId, row: u32, recovery: &Recovery, now: Instant) {
-        let State::Command(Waiting::Subscribe { id, row: waited, recover }) = self.conns.take_state(conn) else {
+        let State::Command(Waiting::Subscribe { id, row: waited, recover, features }) = self.conns.take_state(conn)
+        else {
             return;
         };
         debug_assert_eq!(row, waited, "a session asks one owner at a time");
-        let keeps = self.hub.namespace(row).is_some_and(|namespace| namespace.history.is_some());
         let recovered = recover.is_some() && recovery.gapless;
         let missed = if recovered { &*recovery.missed } else { &[] };
         // A recovered list that can't be told whole is not told at all.
-        let pushes: Option<Vec<_>> = missed.iter().map(push).collect();
+        let encoding = self.encoding(conn);
+        let pushes: Option<Vec<_>> = missed.iter().map(|one| push(one, encoding)).collect();
         let recovered = recovered && pushes.is_some();
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
         let result = SubscribeResult {
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
-            recoverable: keeps,
-            positioned: keeps,
-            epoch: if keeps { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
-            offset: match (keeps, recover) {
+            recoverable: features.recoverable,
+            positioned: features.positioned,
+            epoch: if features.positioned { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
+            offset: match (features.positioned, recover) {
                 (false, _) => 0,
                 // Publications bring the client from its own offset to the top.
                 (true, Some(since)) if recovered => since.offset,
@@ -249,7 +261,8 @@ impl Shard {
             was_recovering: recover.is_some(),
             ..SubscribeResult::default()
         };
-        self.reply(conn, |out| json::reply_subscribe(out, id, &result, pushes.unwrap_or_default()));
+        let recovered = pushes.unwrap_or_default();
+        self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
         self.answered(conn, now);
     }
 
@@ -260,7 +273,7 @@ impl Shard {
         if let Some(subscription) = self.subscription_of(conn, channel) {
             self.unsubscribe(conn, subscription, world);
         }
-        self.reply(conn, |out| json::reply_unsubscribe(out, id));
+        self.tell(conn, |encoding, out| encoding.reply_unsubscribe(out, id));
         Next::Command
     }
 
@@ -276,25 +289,35 @@ impl Shard {
         if channel.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
-        if let Err(code) = self.may_publish(publish) {
+        if let Err(code) = self.may_publish(conn, publish) {
             return self.reply_error(conn, id, code);
         }
-        debug_assert!(is_json(publish.data), "a member of a JSON object is JSON");
+        // Bytes of a client that does not speak JSON are not taken for text unless they are JSON: to clients that do, only that
+        // can be said (section 2.0).
+        let kind = match self.encoding(conn) {
+            Encoding::Json => Kind::Text,
+            Encoding::Protobuf if is_json(&publish.data) => Kind::Text,
+            Encoding::Protobuf => Kind::Binary,
+        };
         let client = client_id(self.conns.sessions[self.conns.rows[conn.0].session].client);
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, channel, &client);
-        let extra = Some(Arc::new(Extra { publisher: Some(publisher), idempotency_key: None }));
-        let draft = Draft { payload: publish.data.into(), kind: Kind::Text, extra };
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
+        let draft = Draft { payload: (&*publish.data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
     }
 
-    fn may_publish(&self, publish: &Publish<'_>) -> Result<(), ErrorCode> {
+    fn may_publish(&self, conn: ConnId, publish: &Publish<'_>) -> Result<(), ErrorCode> {
         let namespace = self.known_namespace(&publish.channel)?;
-        if publish.data.is_empty() || publish.data.len() > self.config.limits.payload_bytes {
+        let format = namespace.map_or_else(Default::default, |namespace| namespace.format);
+        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
             return Err(ErrorCode::BadRequest);
         }
-        if !self.config.dev && !namespace.is_some_and(|namespace| namespace.publish) {
+        let (is_anonymous, is_subscribed) =
+            (self.identities.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
+        let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
+        if !self.config.dev && !namespace.is_some_and(admits) {
             return Err(ErrorCode::PermissionDenied);
         }
         Ok(())
@@ -305,7 +328,7 @@ impl Shard {
         let State::Command(Waiting::Publish { id }) = self.conns.take_state(conn) else {
             return;
         };
-        self.reply(conn, |out| json::reply_publish(out, id));
+        self.tell(conn, |encoding, out| encoding.reply_publish(out, id));
         self.answered(conn, now);
     }
 
@@ -342,15 +365,8 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
-        self.reply(conn, |out| json::reply_error(out, id, code));
+        self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));
         Next::Command
-    }
-
-    pub(crate) fn reply(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut text = self.take_scratch();
-        write(&mut text);
-        self.queue_own(conn, message(Opcode::Text, &text));
-        self.scratch = text;
     }
 }
 

@@ -182,7 +182,7 @@ impl Shard {
                 continue;
             }
             match row.transport {
-                Transport::CentrifugoJson => self.disconnect(conn, why, now),
+                Transport::Centrifugo(_) => self.disconnect(conn, why, now),
                 Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
                     self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now);
                 }
@@ -238,7 +238,7 @@ impl Shard {
         self.give_back(conn);
         self.outboxes.clear(&mut self.conns.rows[conn.0].outbox);
         self.set_transport(conn, Transport::Http);
-        self.report.connections[Transport::Http as usize] -= 1;
+        self.report.connections[Transport::Http.index()] -= 1;
         self.report.closed += 1;
         self.conns.open -= 1;
         let generation = self.conns.rows[conn.0].generation;
@@ -324,7 +324,7 @@ impl Shard {
                 let retry_ms = 1_000 + u32::try_from(self.random.below(4_000)).unwrap_or(0);
                 self.end_stream(conn, retry_ms, now);
             }
-            (Phase::Open, Transport::CentrifugoJson) => self.disconnect(conn, Disconnect::Shutdown, now),
+            (Phase::Open, Transport::Centrifugo(_)) => self.disconnect(conn, Disconnect::Shutdown, now),
             (Phase::Open, _) => {
                 self.report_acks(conn);
                 self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now);

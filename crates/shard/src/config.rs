@@ -1,11 +1,12 @@
 //! What a shard is told at its start. Plain data, checked by who reads it; the ranges are in docs/OPERATING.md.
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::units::{GIB, KIB, MIB};
 use base::{ShardId, SubjectKey};
-use hub::{Namespace, OutboxPolicy};
+use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::token::Tokens;
 
@@ -24,6 +25,8 @@ pub struct ShardConfig {
     pub dev: bool,
     /// Whether a Centrifugo client may connect without a token.
     pub anonymous: bool,
+    /// What else is permitted to clients, whatever their namespaces say.
+    pub admission: Admission,
     /// Who verifies the tokens of Centrifugo clients.
     pub tokens: Tokens,
     /// Keys that may publish.
@@ -39,6 +42,22 @@ pub struct ShardConfig {
     pub outbox: Outbox,
 }
 
+/// What is permitted to clients whatever their namespaces say, and how the names of channels are read.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Connecting without a token, and subscribing, publishing and reading in every namespace that there is; private channels still want
+    /// their token. For development.
+    pub insecure: bool,
+    /// Whether a connection token may be without a user.
+    pub anonymous_tokens: bool,
+    /// Publishing over HTTP wants no key.
+    pub open_api: bool,
+    /// Longest name of a channel that a client may subscribe to, in bytes; [`base::SUBJECT_BYTES_MAX`] at most.
+    pub channel_bytes_max: usize,
+    /// The marks in names of channels.
+    pub naming: Arc<Naming>,
+}
+
 /// Bounds on what one peer may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -46,11 +65,15 @@ pub struct Limits {
     pub head_bytes: usize,
     /// How long a request's head, or its body, may take to arrive.
     pub head_timeout: Duration,
+    /// How long a Centrifugo client may take from its handshake to the end of its `connect`.
+    pub connect_timeout: Duration,
     /// How long a kept-alive HTTP connection may be quiet.
     pub keep_alive: Duration,
-    /// Largest WebSocket frame in bytes.
+    /// Largest message of a Centrifugo client in bytes; its frames are bounded by it too.
+    pub command_bytes: usize,
+    /// Largest WebSocket frame of anybody else in bytes.
     pub frame_bytes: usize,
-    /// Largest WebSocket message in bytes.
+    /// Largest WebSocket message of anybody else in bytes.
     pub message_bytes: usize,
     /// Largest published payload in bytes, by whatever transport.
     pub payload_bytes: usize,
@@ -89,12 +112,26 @@ pub struct Outbox {
     pub policy: OutboxPolicy,
 }
 
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            anonymous_tokens: true,
+            open_api: false,
+            channel_bytes_max: base::SUBJECT_BYTES_MAX,
+            naming: Arc::default(),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             head_bytes: 16 * KIB,
             head_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            command_bytes: 64 * KIB,
             frame_bytes: MIB,
             message_bytes: MIB,
             payload_bytes: MIB,

@@ -68,6 +68,9 @@ impl Flags {
     /// A request has been answered, and the connection was kept alive for the next one.
     pub(crate) const SERVED: Self = Self(1 << 11);
 
+    /// A Centrifugo session that is pinged by WebSocket frames, not by empty replies.
+    pub(crate) const FRAME_PINGS: Self = Self(1 << 12);
+
     /// Whatever is queued waits: the socket is full, or the response has not begun.
     pub(crate) const BLOCKED: Self = Self(Self::FULL.0 | Self::HELD.0);
 

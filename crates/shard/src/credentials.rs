@@ -1,18 +1,14 @@
 //! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
 //! sections 4.1 to 4.3.
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
 use hub::Publisher;
 use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Subscribe, UnsubscribeCode};
-use protocol::centrifugo_json as json;
-use wire::frame::Opcode;
 
 use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::Phase;
-use crate::encode::message;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
 
@@ -48,13 +44,18 @@ impl Shard {
     /// Who wants to connect; `None`: anybody.
     pub(crate) fn authenticate(&self, token: &str) -> Result<Option<Token>, Refused> {
         if token.is_empty() {
-            let open = self.config.anonymous || self.config.dev;
+            let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
             return if open { Ok(None) } else { Err(Refused::Disconnect(Disconnect::BadRequest)) };
         }
         if self.trusts_everybody() {
             return Ok(None);
         }
+        let admission = &self.config.admission;
         match self.config.tokens.verify(TokenKind::Connection, token) {
+            Ok(token) if token.user.is_empty() && !admission.anonymous_tokens => {
+                Err(Refused::Disconnect(Disconnect::PermissionDenied))
+            }
+            Ok(token) if admission.insecure => Ok(Some(Token { left: None, ..token })),
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
@@ -119,7 +120,7 @@ impl Shard {
             Ok(token) => {
                 let left = self.identify(conn, token, now);
                 let result = refreshed(left);
-                self.reply(conn, |out| json::reply_refresh(out, id, &result));
+                self.tell(conn, |encoding, out| encoding.reply_refresh(out, id, &result));
                 Next::Command
             }
         }
@@ -148,7 +149,7 @@ impl Shard {
                 let left = token.left;
                 self.grant(conn, subject, token, now);
                 let result = refreshed(left);
-                self.reply(conn, |out| json::reply_sub_refresh(out, id, &result));
+                self.tell(conn, |encoding, out| encoding.reply_sub_refresh(out, id, &result));
                 Next::Command
             }
         }
@@ -165,9 +166,9 @@ impl Shard {
                 Phase::Asked => self.identities.defer(conn, subject, now + BUSY_DELAY),
                 Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
                     if let Some(subscription) = self.hub.subscription_to(row.subscriptions, subject) {
-                        let mut text = Vec::new();
-                        json::push_unsubscribe(&mut text, self.hub.name(subject), UnsubscribeCode::Expired);
-                        self.queue_own(conn, message(Opcode::Text, &text));
+                        let channel = self.hub.name(subject).clone();
+                        let code = UnsubscribeCode::Expired;
+                        self.tell(conn, |encoding, out| encoding.push_unsubscribe(out, &channel, code));
                         self.unsubscribe(conn, subscription, world);
                     }
                 }

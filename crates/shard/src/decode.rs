@@ -59,8 +59,10 @@ impl Shard {
             return;
         }
         let commands = self.conns.lent(conn).map(|lent| core::mem::take(&mut lent.commands)).unwrap_or_default();
-        if !commands.is_empty() {
-            self.on_commands(conn, &commands, now, world);
+        if !commands.is_empty()
+            && let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
+        {
+            self.on_commands(conn, dialect.encoding(), &commands, now, world);
         }
         if self.can_read(conn) {
             let mut unread = self.conns.take_unread(conn);
@@ -87,7 +89,7 @@ impl Shard {
         let limits = &self.config.limits;
         let (frame_bytes_max, message_bytes_max) = match transport {
             Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
-            Transport::CentrifugoJson => (limits.frame_bytes, limits.message_bytes),
+            Transport::Centrifugo(_) => (limits.command_bytes, limits.command_bytes),
             // One publication a message: the payload's bound, and the subject before it.
             Transport::PublishStream => {
                 let most = limits.payload_bytes + 1 + base::SUBJECT_BYTES_MAX;
@@ -103,7 +105,7 @@ impl Shard {
 
     fn on_frames(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
         let transport = self.conns.rows[conn.0].transport;
-        if transport != Transport::CentrifugoJson {
+        if transport.dialect().is_none() {
             // Any byte is a sign of life; in Centrifugo's dialect only its pong is.
             self.conns.rows[conn.0].flags.set(Flags::PINGED, false);
         }
@@ -146,7 +148,7 @@ impl Shard {
                 self.queue_own(conn, message(Opcode::Pong, payload));
                 self.stall_if_full(conn, world);
             }
-            Event::Pong(_) => {}
+            Event::Pong(_) => self.on_pong_frame(conn),
             Event::Close { code, reason } => self.on_close_frame(conn, code, reason, now),
         }
     }
@@ -156,7 +158,7 @@ impl Shard {
         row.active_s = crate::heartbeat::second(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
-            Transport::CentrifugoJson => self.on_commands(conn, payload, now, world),
+            Transport::Centrifugo(dialect) => self.on_commands(conn, dialect.encoding(), payload, now, world),
             Transport::Echo => {
                 self.queue_own(conn, message(kind.opcode(), payload));
                 self.stall_if_full(conn, world);

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use base::SubjectName;
 use hub::{Kind, Publication};
-use protocol::centrifugo::{ClientInfo, Data, Publication as Push};
-use protocol::centrifugo_json;
-use protocol::is_json;
+use protocol::Encoding;
+use protocol::centrifugo::{ClientInfo, Publication as Push};
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::dialect::{Dialect, PerDialect};
 use crate::send::Frame;
 
 /// A publication and what it has been encoded to so far.
@@ -20,12 +20,12 @@ pub(crate) struct Encoded<'p> {
     raw: Option<Frame>,
     event: Option<Frame>,
     bare_event: Option<Frame>,
-    centrifugo_json: Option<Option<Frame>>,
+    centrifugo: PerDialect<Option<Frame>>,
 }
 
 impl<'p> Encoded<'p> {
     pub(crate) fn new(publication: &'p Publication) -> Self {
-        Self { publication, raw: None, event: None, bare_event: None, centrifugo_json: None }
+        Self { publication, raw: None, event: None, bare_event: None, centrifugo: PerDialect::default() }
     }
 
     pub(crate) fn publication(&self) -> &'p Publication {
@@ -60,15 +60,15 @@ impl<'p> Encoded<'p> {
         Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication)))
     }
 
-    /// A Centrifugo push in JSON, as one WebSocket frame; `None` if the payload can't be JSON.
-    pub(crate) fn centrifugo_json(&mut self, subject: &SubjectName) -> Option<Frame> {
+    /// A Centrifugo push; `None` if the dialect can't say it: JSON can't say just any payload.
+    pub(crate) fn centrifugo(&mut self, dialect: Dialect, subject: &SubjectName) -> Option<Frame> {
         let publication = self.publication;
-        self.centrifugo_json
-            .get_or_insert_with(|| {
-                let push = push(publication)?;
-                let mut text = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
-                centrifugo_json::push_publication(&mut text, subject, &push);
-                Some(message(Opcode::Text, &text))
+        self.centrifugo
+            .get_or_insert_with(dialect, || {
+                let push = push(publication, dialect.encoding())?;
+                let mut written = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
+                dialect.encoding().push_publication(&mut written, subject, &push);
+                Some(dialect.frame(&written))
             })
             .clone()
     }
@@ -103,17 +103,9 @@ fn event(id: Option<&str>, publication: &Publication) -> Frame {
     bytes.into()
 }
 
-/// What a Centrifugo client gets of a publication. JSON goes as it is, whoever published it and however; other
-/// text becomes a JSON string; other bytes can't be told to a client of the JSON encoding.
-pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
-    let payload = &publication.payload;
-    let data = if is_json(payload) {
-        Data::Json(payload)
-    } else if publication.kind == Kind::Text {
-        Data::Text(core::str::from_utf8(payload).ok()?)
-    } else {
-        return None;
-    };
+/// What a Centrifugo client gets of a publication, whoever published it and however; `None` if its encoding can't say it.
+pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push<'_>> {
+    let data = encoding.data(&publication.payload, publication.kind == Kind::Text)?;
     let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
     let info = publisher.map(|publisher| ClientInfo {
         user: &publisher.user,
@@ -123,5 +115,5 @@ pub(crate) fn push(publication: &Publication) -> Option<Push<'_>> {
     });
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info })
+    Some(Push { data, offset, info, tags: publication.tags() })
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, SubjectName};
 use hub::{Excerpt, ExcerptError, ExcerptQuery, Namespace, Position, RecoveryBounds, subject_name};
 use protocol::centrifugo::{Disconnect, ErrorCode, History, HistoryResult};
-use protocol::{centrifugo_json as json, epoch};
+use protocol::epoch;
 
 use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
@@ -12,6 +12,7 @@ use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::push;
 use crate::parcel::{Parcel, Waiter};
+use crate::permission;
 use crate::report::Refusal;
 use crate::shard::Shard;
 
@@ -85,7 +86,7 @@ impl Shard {
         }
     }
 
-    /// Replies; false if what was read can't be told in JSON, which ends a session as a live publication does (section 2.0).
+    /// Replies; false if the encoding can't say what was read, which ends a session as a live publication does (section 2.0).
     fn reply_excerpt(&mut self, conn: ConnId, id: u32, excerpt: Result<Excerpt, ExcerptError>) -> bool {
         let excerpt = match excerpt {
             Ok(excerpt) => excerpt,
@@ -94,14 +95,15 @@ impl Shard {
                 return true;
             }
         };
-        let pushes: Option<Vec<_>> = excerpt.publications.iter().map(push).collect();
+        let encoding = self.encoding(conn);
+        let pushes: Option<Vec<_>> = excerpt.publications.iter().map(|one| push(one, encoding)).collect();
         let Some(pushes) = pushes else {
             return false;
         };
         let epoch = epoch::text(excerpt.top.epoch);
         let result =
             HistoryResult { epoch: core::str::from_utf8(&epoch).unwrap_or_default(), offset: excerpt.top.offset };
-        self.reply(conn, |out| json::reply_history(out, id, &result, pushes));
+        self.tell(conn, |encoding, out| encoding.reply_history(out, id, &result, &pushes));
         true
     }
 
@@ -147,7 +149,8 @@ impl Shard {
             return Err(ErrorCode::NotAvailable);
         };
         let is_anonymous = self.identities.user(conn).is_empty();
-        if !self.config.dev && !namespace.history_access.admits(is_anonymous, self.is_subscribed(conn, channel)) {
+        let is_subscribed = self.is_subscribed(conn, channel);
+        if !self.config.dev && !permission::to_read(&self.config.admission, namespace, is_anonymous, is_subscribed) {
             return Err(ErrorCode::PermissionDenied);
         }
         if history.reverse && history.since.as_ref().is_some_and(|since| since.offset == 0) {
@@ -163,6 +166,9 @@ impl Shard {
             return Err(ErrorCode::UnknownChannel);
         }
         subject_name(channel.as_bytes()).map_err(|_| ErrorCode::BadRequest)?;
+        if namespace.is_some_and(|namespace| !permission::to_name(namespace, channel)) {
+            return Err(ErrorCode::BadRequest);
+        }
         Ok(namespace)
     }
 

@@ -26,6 +26,10 @@ pub(crate) struct Response<'r> {
     pub(crate) body: &'r [u8],
 }
 
+/// What a browser may send to the data plane from another origin.
+const ALLOWED_FIELDS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Ringcast-Delta, \
+     Ringcast-Skip-History, Ringcast-Tags, Ringcast-Version, Ringcast-Version-Epoch, X-API-Key";
+
 impl Shard {
     /// Bytes of a request's head, with those that came before in front. Says how many it used.
     pub(crate) fn on_head(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) -> usize {
@@ -73,8 +77,9 @@ impl Shard {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
-            Request::Centrifugo { key, protocol } => {
-                self.upgraded(conn, &key, protocol, Transport::CentrifugoJson, now);
+            Request::Centrifugo { key, protocol, dialect, frame_pings } => {
+                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
+                self.upgraded(conn, &key, protocol, Transport::Centrifugo(dialect), now);
             }
             Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
@@ -175,7 +180,7 @@ impl Shard {
     fn preflight(&mut self, conn: ConnId, keep_alive: bool, now: Instant, world: &mut impl Effects) {
         let open: &[(&str, &str)] = &[
             ("Access-Control-Allow-Methods", "GET, POST, PUT, OPTIONS"),
-            ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key"),
+            ("Access-Control-Allow-Headers", ALLOWED_FIELDS),
             ("Access-Control-Max-Age", "300"),
         ];
         let fields = if self.config.dev { open } else { &[("Allow", "GET, POST, PUT, OPTIONS")] };

@@ -2,7 +2,6 @@
 use base::{ConnId, Instant};
 use core::time::Duration;
 use protocol::centrifugo::Disconnect;
-use protocol::centrifugo_json::PING;
 use wire::frame::Opcode;
 use wire::sse;
 
@@ -12,9 +11,6 @@ use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::request::Denied;
 use crate::shard::Shard;
-
-/// How long a Centrifugo client may take to say `connect` (`client.stale_close_delay`, protocol section 3.3).
-const STALE_DELAY: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to read the last bytes and close.
 pub(crate) const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,8 +33,8 @@ impl Shard {
     /// interval: clients that came together are not pinged together for ever.
     pub(crate) fn arm_first_heartbeat(&mut self, conn: ConnId, now: Instant) {
         let row = &self.conns.rows[conn.0];
-        if row.transport == Transport::CentrifugoJson && row.session == base::NONE {
-            self.arm(conn, now + STALE_DELAY);
+        if row.transport.dialect().is_some() && row.session == base::NONE {
+            self.arm(conn, now + self.config.limits.connect_timeout);
             return;
         }
         let interval = self.config.heartbeat.ping_interval;
@@ -81,7 +77,7 @@ impl Shard {
                 let how = if row.outbox.is_empty() { Close::Graceful } else { Close::Abort };
                 self.close(conn, how, world);
             }
-            Phase::Open if row.transport == Transport::CentrifugoJson && row.session == base::NONE => {
+            Phase::Open if row.transport.dialect().is_some() && row.session == base::NONE => {
                 self.report.refuse(Refusal::HeadTooSlow);
                 self.disconnect(conn, Disconnect::Stale, now);
             }
@@ -130,6 +126,24 @@ impl Shard {
         }
     }
 
+    /// What a session is told of pings: their interval in seconds (0: none come that it would see), and whether it must answer.
+    pub(crate) fn ping_terms(&self, conn: ConnId) -> (u32, bool) {
+        let heartbeat = self.config.heartbeat;
+        if heartbeat.ping_interval.is_zero() || self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) {
+            return (0, false);
+        }
+        let ping_s = u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0);
+        (ping_s, !heartbeat.pong_timeout.is_zero())
+    }
+
+    /// A pong frame: of a session that is pinged by frames it is the sign of life, and the only one.
+    pub(crate) fn on_pong_frame(&mut self, conn: ConnId) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if flags.has(Flags::FRAME_PINGS) {
+            flags.set(Flags::PINGED, false);
+        }
+    }
+
     fn ping(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
         let frame = match self.conns.rows[conn.0].transport {
@@ -145,14 +159,16 @@ impl Shard {
                 self.arm(conn, now + heartbeat.ping_interval);
                 return;
             }
-            Transport::CentrifugoJson => {
-                self.constant.centrifugo_ping.get_or_insert_with(|| message(Opcode::Text, PING))
+            Transport::Centrifugo(dialect) if !self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) => {
+                let ping = || dialect.frame(dialect.encoding().ping());
+                self.constant.centrifugo_ping.get_or_insert_with(dialect, ping)
             }
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo
             | Transport::Http
-            | Transport::LongPoll => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
+            | Transport::LongPoll
+            | Transport::Centrifugo(_) => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
         };
         let frame = alloc::rc::Rc::clone(frame);
         self.queue_own(conn, frame);
@@ -168,7 +184,7 @@ impl Shard {
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant) {
         self.report.refuse(Refusal::NoPong);
-        if self.conns.rows[conn.0].transport == Transport::CentrifugoJson {
+        if self.conns.rows[conn.0].transport.dialect().is_some() {
             self.disconnect(conn, Disconnect::NoPong, now);
         } else {
             self.close_websocket(conn, 1001, "no answer to a ping", now);
@@ -178,7 +194,7 @@ impl Shard {
     fn close_idle(&mut self, conn: ConnId, now: Instant) {
         match self.conns.rows[conn.0].transport {
             Transport::EventStream => self.begin_closing(conn, now),
-            Transport::CentrifugoJson => self.disconnect(conn, Disconnect::ForceReconnect, now),
+            Transport::Centrifugo(_) => self.disconnect(conn, Disconnect::ForceReconnect, now),
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo

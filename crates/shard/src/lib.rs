@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, and who they are: `credentials`, `identity`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, and who they are: `credentials`, `identity`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -28,8 +28,10 @@ mod config;
 mod conn;
 mod credentials;
 mod decode;
+mod dialect;
 mod encode;
 mod excerpt;
+mod fields;
 mod flush;
 mod handshake;
 mod heartbeat;
@@ -38,6 +40,7 @@ mod identity;
 pub mod limits;
 mod listen;
 mod parcel;
+mod permission;
 mod publisher;
 mod report;
 mod request;
@@ -49,7 +52,8 @@ mod token;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
+pub use dialect::Dialect;
 pub use excerpt::epoch_of;
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use report::{Holdings, Refusal, Report, Transport};

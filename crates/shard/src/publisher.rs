@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, ShardId};
-use hub::{Draft, Extra, Kind, Position, subject_name};
+use hub::{Draft, Kind, Position, subject_name};
 use protocol::plain::{self, Mark};
 use wire::frame::Opcode;
 use wire::head::HeadError;
@@ -152,8 +152,7 @@ impl Shard {
         self.disarm(conn);
         let subject_tag = plain::subject_tag(&body.subject);
         self.conns.lend(conn).state = State::Publishing { keep_alive: body.keep_alive, subject_tag };
-        let extra = body.idempotency_key.map(|key| Arc::new(Extra { publisher: None, idempotency_key: Some(key) }));
-        let draft = Draft { payload: body.bytes.into(), kind, extra };
+        let draft = Draft { payload: body.bytes.into(), kind, extra: body.extra.map(Arc::from) };
         self.publish(&body.subject, draft, Receipt::Position(waiter), now, world);
     }
 

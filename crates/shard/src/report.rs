@@ -1,4 +1,5 @@
 //! What a shard counts. Plain numbers: the shard adds, the control plane reads them in a [`Report`].
+use crate::dialect::Dialect;
 
 /// Kinds of connection, by what they speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,22 +14,23 @@ pub enum Transport {
     LongPoll,
     /// `GET /pub` upgraded.
     PublishStream,
-    /// `/connection/websocket` in JSON.
-    CentrifugoJson,
     /// `/echo`.
     Echo,
+    /// A Centrifugo session.
+    Centrifugo(Dialect),
 }
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
         Self::LongPoll,
         Self::PublishStream,
-        Self::CentrifugoJson,
         Self::Echo,
+        Self::Centrifugo(Dialect::Json),
+        Self::Centrifugo(Dialect::Protobuf),
     ];
 
     /// The name in metrics.
@@ -40,8 +42,21 @@ impl Transport {
             Self::EventStream => "sse",
             Self::LongPoll => "long_poll",
             Self::PublishStream => "publish_stream",
-            Self::CentrifugoJson => "centrifugo_json",
             Self::Echo => "echo",
+            Self::Centrifugo(dialect) => dialect.name(),
+        }
+    }
+
+    /// Its place in [`Transport::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Http => 0,
+            Self::PlainWebSocket => 1,
+            Self::EventStream => 2,
+            Self::LongPoll => 3,
+            Self::PublishStream => 4,
+            Self::Echo => 5,
+            Self::Centrifugo(dialect) => 6 + dialect as usize,
         }
     }
 }
@@ -164,6 +179,8 @@ pub struct Report {
     pub outbox_conflated: u64,
     /// Connections closed under the policy `close`.
     pub outbox_closed: u64,
+    /// Publications that went nowhere, since one of their version or a later one had been kept.
+    pub outdated: u64,
     /// Bytes waiting in outboxes now.
     pub outbox_bytes: u64,
     /// Parcels sent to other shards.
@@ -215,5 +232,21 @@ impl Report {
     /// Counts a refusal.
     pub fn refuse(&mut self, refusal: Refusal) {
         self.refusals[refusal as usize] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_counted_in_their_places() {
+        for (at, transport) in Transport::ALL.into_iter().enumerate() {
+            assert_eq!(transport.index(), at);
+        }
+        for (at, dialect) in Dialect::ALL.into_iter().enumerate() {
+            assert_eq!((dialect as usize, Transport::ALL[6 + at]), (at, Transport::Centrifugo(dialect)));
+        }
+        assert_eq!(Transport::ALL.len(), 6 + Dialect::ALL.len());
     }
 }

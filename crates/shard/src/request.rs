@@ -6,14 +6,17 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Kind, Namespace, Position, subject_name};
+use hub::{Extra, Kind, Namespace, Position, subject_name};
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
 use wire::head::{self, ChunkedDecoder, Head};
 use wire::upgrade::{self, Upgrade};
 
 use crate::config::ShardConfig;
+use crate::dialect::Dialect;
+use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
+use crate::permission;
 use crate::report::Refusal;
 
 /// The 24 characters of a `Sec-WebSocket-Key`.
@@ -29,7 +32,7 @@ pub(crate) enum Request {
     /// `GET /pub`, upgraded.
     PublishStream { key: WebSocketKey, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { key: WebSocketKey, protocol: Option<&'static str> },
+    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool },
     /// `GET /echo`, upgraded.
     Echo { key: WebSocketKey },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
@@ -66,7 +69,7 @@ pub(crate) struct Body {
     pub(crate) subject: SubjectName,
     /// What the Content-Type says; `None` if there is none: then the bytes decide.
     pub(crate) kind: Option<Kind>,
-    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) extra: Option<Box<Extra>>,
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) bytes: Vec<u8>,
@@ -94,9 +97,6 @@ impl Denied {
     }
 }
 
-/// Longest `Idempotency-Key` in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
-
 /// Reads what the request wants.
 ///
 /// # Errors
@@ -121,18 +121,28 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
         }
         "/connection/websocket" => {
             let (upgrade, key) = must_upgrade(head)?;
-            if head.param("format").is_some_and(|format| format == "protobuf")
-                || head.param("cf_protocol").is_some_and(|format| format == "protobuf")
-            {
-                let reason = "the Protobuf dialect is not served: leave format and cf_protocol out for JSON";
-                return Err(Denied::new(501, Refusal::BadRequest, reason));
-            }
-            let protocol = upgrade.protocols().any(|name| name == b"centrifuge-json").then_some("centrifuge-json");
-            Ok(Request::Centrifugo { key, protocol })
+            let protocol = upgrade.protocols().find_map(known_protocol);
+            let dialect =
+                if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
+            let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
+            Ok(Request::Centrifugo { key, protocol, dialect, frame_pings })
         }
         "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
         _ => Ok(Request::Elsewhere),
     }
+}
+
+/// Centrifugo's subprotocols.
+const JSON: &str = "centrifuge-json";
+const PROTOBUF: &str = "centrifuge-protobuf";
+
+fn known_protocol(name: &[u8]) -> Option<&'static str> {
+    [JSON, PROTOBUF].into_iter().find(|known| known.as_bytes() == name)
+}
+
+/// Clients that can't name a subprotocol say it in the query (protocol page, section 1.2).
+fn asks_for_protobuf(head: &Head<'_>) -> bool {
+    ["format", "cf_protocol"].into_iter().any(|name| head.param(name).is_some_and(|value| value == "protobuf"))
 }
 
 fn upgrade_of<'h>(head: &'h Head<'h>) -> Result<Option<(Upgrade<'h>, WebSocketKey)>, Denied> {
@@ -197,7 +207,7 @@ fn wanted(list: &str, marks: Option<&[Mark]>, config: &ShardConfig) -> Result<Ve
     let mut subjects: Vec<Wanted> = Vec::with_capacity(1);
     for name in list.split(',') {
         let subject = subject(name)?;
-        let allowed = |namespace: &Namespace| namespace.subscribe;
+        let allowed = |namespace: &Namespace| permission::to_subscribe(&config.admission, namespace, &subject, "");
         if !config.dev && !namespace_of(config, &subject).is_some_and(allowed) {
             let reason = alloc::format!("no namespace of the configuration lets clients subscribe to {subject:?}");
             return Err(Denied::new(403, Refusal::Forbidden, reason));
@@ -238,8 +248,8 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
         return Err(Denied::new(405, Refusal::NotFound, "publish with POST or PUT"));
     }
     let subject = subject(name)?;
-    let open = namespace_of(config, &subject).is_some_and(|namespace| namespace.publish);
-    if !open {
+    let open = |namespace: &Namespace| permission::to_publish(&config.admission, namespace, true, false);
+    if !namespace_of(config, &subject).is_some_and(open) {
         authorize(head, config)?;
     }
     let bytes_max = config.limits.payload_bytes;
@@ -252,17 +262,10 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
         }
         head::Body::Chunked => Framing::Chunked(ChunkedDecoder::new(bytes_max)),
     };
-    let idempotency_key = match head.field("idempotency-key").map(core::str::from_utf8) {
-        None => None,
-        Some(Ok(key)) if key.len() <= IDEMPOTENCY_KEY_BYTES_MAX && !key.is_empty() => Some(Box::from(key)),
-        Some(_) => {
-            return Err(Denied::new(400, Refusal::BadRequest, "an Idempotency-Key has 1 to 255 bytes of UTF-8"));
-        }
-    };
     Ok(Request::Publish(Box::new(Body {
         subject,
         kind: head.field("content-type").and_then(kind_of),
-        idempotency_key,
+        extra: fields::extra(head)?,
         keep_alive: head.keep_alive(),
         expects_continue: head.expects_continue(),
         bytes: Vec::new(),
@@ -298,7 +301,7 @@ fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namesp
 /// Whether the request has a key that may publish: `X-API-Key: KEY` or `Authorization: apikey KEY`. Compared in
 /// constant time, so that a wrong key's answer doesn't tell how much of it was right.
 fn authorize(head: &Head<'_>, config: &ShardConfig) -> Result<(), Denied> {
-    if config.dev {
+    if config.dev || config.admission.open_api {
         return Ok(());
     }
     let given = head.field("x-api-key").or_else(|| {

@@ -52,6 +52,15 @@ impl Shard {
             return;
         }
         let row = self.hub.enter(subject);
+        if let Some(version) = draft.extra.as_ref().and_then(|extra| extra.version.as_ref())
+            && self.hub.is_outdated(row, version)
+        {
+            self.report.outdated += 1;
+            let top = self.hub.top(row);
+            self.hub.release(row);
+            self.receipt(from, receipt, top, now, world);
+            return;
+        }
         let publication = self.hub.publish(row, draft, now);
         let position = publication.position;
         if let Some(key) = &key {
@@ -87,7 +96,7 @@ impl Shard {
         let transport = self.conns.rows[conn.0].transport;
         let frame = match transport {
             Transport::PlainWebSocket => encoded.raw(),
-            Transport::CentrifugoJson => match encoded.centrifugo_json(self.hub.name(row)) {
+            Transport::Centrifugo(dialect) => match encoded.centrifugo(dialect, self.hub.name(row)) {
                 Some(frame) => frame,
                 None => {
                     self.doom(conn, protocol::centrifugo::Disconnect::InappropriateProtocol);

@@ -12,6 +12,7 @@ use hub::Publication;
 use crate::border::{Effects, End, Frame, Input};
 use crate::command::Command;
 use crate::conn::{Flags, Phase};
+use crate::dialect::PerDialect;
 use crate::encode::Encoded;
 use crate::limits::RUN_BYTES_MAX;
 use crate::parcel::Parcel;
@@ -40,7 +41,7 @@ impl Run {
 struct Joined {
     raw: Option<Frame>,
     event: Option<Frame>,
-    centrifugo_json: Option<Option<Frame>>,
+    centrifugo: PerDialect<Option<Frame>>,
 }
 
 impl Joined {
@@ -53,9 +54,10 @@ impl Joined {
             Transport::EventStream => {
                 self.event.get_or_insert_with(|| concatenated(encoded.iter_mut().map(|one| one.event(subject))))
             }
-            Transport::CentrifugoJson => {
-                let made = self.centrifugo_json.get_or_insert_with(|| {
-                    let frames: Option<Vec<_>> = encoded.iter_mut().map(|one| one.centrifugo_json(subject)).collect();
+            Transport::Centrifugo(dialect) => {
+                let made = self.centrifugo.get_or_insert_with(dialect, || {
+                    let frames: Option<Vec<_>> =
+                        encoded.iter_mut().map(|one| one.centrifugo(dialect, subject)).collect();
                     frames.map(|frames| concatenated(frames.into_iter()))
                 });
                 made.as_ref()?

@@ -10,6 +10,7 @@ use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
+use crate::dialect::PerDialect;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
@@ -58,7 +59,7 @@ pub struct Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Constant {
     pub(crate) ping: Option<Frame>,
-    pub(crate) centrifugo_ping: Option<Frame>,
+    pub(crate) centrifugo_ping: PerDialect<Frame>,
     pub(crate) comment: Option<Frame>,
 }
 
@@ -232,7 +233,7 @@ impl Shard {
         *row = Conn { generation: row.generation.wrapping_add(1), phase: Phase::Head, flags, ..Conn::default() };
         self.conns.open += 1;
         self.report.accepted += 1;
-        self.report.connections[Transport::Http as usize] += 1;
+        self.report.connections[Transport::Http.index()] += 1;
         self.arm(conn, now + self.config.limits.head_timeout);
     }
 
@@ -326,8 +327,8 @@ impl Shard {
     /// Counts the connection under another transport.
     pub(crate) fn set_transport(&mut self, conn: ConnId, transport: Transport) {
         let row = &mut self.conns.rows[conn.0];
-        self.report.connections[row.transport as usize] -= 1;
-        self.report.connections[transport as usize] += 1;
+        self.report.connections[row.transport.index()] -= 1;
+        self.report.connections[transport.index()] += 1;
         row.transport = transport;
     }
 

@@ -2,8 +2,8 @@
 use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
-use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Heartbeat, Limits, Outbox, ShardConfig, Tokens};
+use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
+use shard::{Admission, Heartbeat, Limits, Outbox, ShardConfig, Tokens};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -98,8 +98,8 @@ impl Plan {
     /// What shard `shard` is told.
     pub(crate) fn config(&self, shard: ShardId) -> ShardConfig {
         let everything = Namespace {
-            subscribe: true,
-            publish: true,
+            subscribe: Access::ALL,
+            publish: Access::ALL,
             history: self.history,
             ..Namespace::closed(Pattern::everything())
         };
@@ -110,6 +110,7 @@ impl Plan {
             key: self.key,
             dev: true,
             anonymous: true,
+            admission: Admission::default(),
             tokens: Tokens::default(),
             api_keys: Vec::new(),
             namespaces: vec![everything],

@@ -1,4 +1,6 @@
 //! `history` and `history_remove`.
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,8 @@ struct Publication {
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<Info>,
     offset: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,7 +103,7 @@ impl HistoryRemove {
 
 /// JSON goes as it is, whoever published it; other text becomes a JSON string, as subscribers of the JSON encoding get it.
 fn told(kept: Kept) -> Result<Publication, ApiError> {
-    let Kept { payload, kind, offset, publisher } = kept;
+    let Kept { payload, kind, offset, tags, publisher } = kept;
     let (mut data, mut b64data) = (None, None);
     if let Ok(json) = serde_json::from_slice::<&RawValue>(&payload) {
         data = Some(json.to_owned());
@@ -110,5 +114,5 @@ fn told(kept: Kept) -> Result<Publication, ApiError> {
         b64data = Some(STANDARD.encode(&payload));
     }
     let info = publisher.map(|(user, client)| Info { user, client });
-    Ok(Publication { data, b64data, info, offset })
+    Ok(Publication { data, b64data, info, offset, tags })
 }

@@ -37,7 +37,10 @@ impl Info {
         };
         let node = Node {
             uid: app.settings.uid.clone(),
-            name: format!("{}_{}", app.host, app.settings.data_address.port()),
+            name: match app.settings.node_name.as_str() {
+                "" => format!("{}_{}", app.host, app.settings.data_address.port()),
+                name => name.to_owned(),
+            },
             version: crate::VERSION,
             num_clients: sum(&metric::CONNECTIONS),
             num_subs: sum(&metric::SUBSCRIPTIONS),

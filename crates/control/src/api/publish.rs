@@ -1,23 +1,23 @@
 //! `publish` and `broadcast`.
+use std::collections::BTreeMap;
 use std::mem;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Accepted, DataPlane, PayloadKind};
+use crate::{Accepted, DataPlane, Extra, PayloadKind};
 
 use super::error::ApiError;
 
 /// Publications of one broadcast that are on their way at a time.
 const BROADCAST_AHEAD: usize = 64;
 
-/// Longest idempotency key in bytes, as in the `Idempotency-Key` of `POST /pub`: shards remember keys.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Longest idempotency key, and longest epoch of versions, in bytes, as in the fields of `POST /pub`: shards remember them.
+const KEY_BYTES_MAX: usize = 255;
 
 /// Publishes to one subject.
 #[derive(Debug, Deserialize)]
@@ -42,10 +42,13 @@ struct Params {
     b64data: String,
     #[serde(default)]
     idempotency_key: String,
-    /// `delta` is a wish that needs not be granted; these change what subscribers get, so they aren't passed over.
-    tags: Option<IgnoredAny>,
-    version: Option<u64>,
-    skip_history: Option<bool>,
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    version: u64,
+    #[serde(default)]
+    version_epoch: String,
+    #[serde(default)]
+    skip_history: bool,
 }
 
 /// Where the publication stands; empty if its subject keeps no positions.
@@ -98,19 +101,18 @@ impl Broadcast {
 
 impl Params {
     fn check(self) -> Result<Ready, ApiError> {
-        if self.tags.is_some() {
-            return Err(ApiError::not_available("'tags'"));
+        for (key, text) in [("idempotency_key", &self.idempotency_key), ("version_epoch", &self.version_epoch)] {
+            if text.len() > KEY_BYTES_MAX {
+                return Err(ApiError::bad_request(&format!("'{key}' is longer than {KEY_BYTES_MAX} bytes")));
+            }
         }
-        if self.version.is_some_and(|version| version > 0) {
-            return Err(ApiError::not_available("'version'"));
-        }
-        if self.skip_history == Some(true) {
-            return Err(ApiError::not_available("'skip_history'"));
-        }
-        if self.idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            return Err(ApiError::bad_request("'idempotency_key' is longer than 255 bytes"));
-        }
-        let idempotency_key = Some(self.idempotency_key).filter(|key| !key.is_empty());
+        let extra = Extra {
+            idempotency_key: Some(self.idempotency_key).filter(|key| !key.is_empty()),
+            tags: self.tags.unwrap_or_default(),
+            version: self.version,
+            version_epoch: self.version_epoch,
+            skip_history: self.skip_history,
+        };
         let bytes = if self.b64data.is_empty() {
             let data = self.data.ok_or_else(|| ApiError::missing("data"))?;
             String::from(Box::<str>::from(data)).into_bytes()
@@ -119,7 +121,7 @@ impl Params {
         };
         let is_text = str::from_utf8(&bytes).is_ok();
         let kind = if is_text { PayloadKind::Text } else { PayloadKind::Binary };
-        Ok(Ready { bytes, kind, idempotency_key })
+        Ok(Ready { bytes, kind, extra })
     }
 }
 
@@ -127,7 +129,7 @@ impl Params {
 struct Ready {
     bytes: Vec<u8>,
     kind: PayloadKind,
-    idempotency_key: Option<String>,
+    extra: Extra,
 }
 
 impl Ready {
@@ -139,9 +141,13 @@ impl Ready {
             subject: channel,
             payload: self.bytes.clone(),
             kind: self.kind,
-            idempotency_key: self.idempotency_key.clone(),
+            extra: self.extra.clone(),
         };
         let Accepted { offset, epoch, position: _ } = plane.publish(request).await?;
+        // What is not kept has no place: none is told, as in Centrifugo.
+        if self.extra.skip_history {
+            return Ok(Published { offset: 0, epoch: String::new() });
+        }
         Ok(Published { offset, epoch })
     }
 }

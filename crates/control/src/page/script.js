@@ -74,6 +74,7 @@ const TRANSPORTS = {
   long_poll: "long poll",
   publish_stream: "publish stream",
   centrifugo_json: "Centrifugo",
+  centrifugo_protobuf: "Centrifugo, Protobuf",
   echo: "echo",
   http: "HTTP",
 };

@@ -44,6 +44,7 @@ impl DataPlane for Recorder {
             payload: payload.into(),
             kind,
             offset,
+            tags: client.map(|_| ("k".into(), "v".into())).into_iter().collect(),
             publisher: client.map(|client| (String::new(), client.into())),
         };
         let publications = if wanted.subject == "empty" {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Kind, Pattern};
+use crate::{Access, Kind, Pattern};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -7,7 +7,8 @@ use base::Prng;
 use core::time::Duration;
 
 fn hub(history: Option<HistoryBounds>, bytes_max: usize) -> Hub {
-    let namespace = Namespace { subscribe: true, publish: true, history, ..Namespace::closed(Pattern::everything()) };
+    let namespace =
+        Namespace { subscribe: Access::ALL, publish: Access::ALL, history, ..Namespace::closed(Pattern::everything()) };
     Hub::new(SubjectKey([7, 9]), alloc::vec![namespace], bytes_max, 100)
 }
 

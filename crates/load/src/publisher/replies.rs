@@ -1,5 +1,5 @@
 //! What a server answers to publishers: confirmations are counted, refusals end the run.
-use crate::dialect::{CENTRIFUGO_PONG, Via};
+use crate::dialect::{Heard, Via};
 use crate::frame::{self, Frame, Opcode};
 
 /// Largest reply that is read.
@@ -49,16 +49,11 @@ impl Replies {
     fn read_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         let payload = frame.payload;
         match frame.opcode {
-            Opcode::Binary => {
-                if let (Via::Stream, Some(count)) = (self.via, payload.first_chunk()) {
-                    self.confirmed = u64::from_le_bytes(*count);
-                }
-            }
-            Opcode::Text => {
-                for line in payload.split(|byte| *byte == b'\n') {
-                    self.read_command_reply(line, out)?;
-                }
-            }
+            Opcode::Text | Opcode::Binary => match (self.via, payload.first_chunk()) {
+                (Via::Stream, Some(count)) => self.confirmed = u64::from_le_bytes(*count),
+                (Via::Stream, None) => {}
+                _ => self.read_command_replies(payload, out)?,
+            },
             Opcode::Ping => frame::write(out, Opcode::Pong, 1, payload.len(), |out| out.extend_from_slice(payload)),
             Opcode::Pong => {}
             Opcode::Close => {
@@ -69,14 +64,17 @@ impl Replies {
         Ok(())
     }
 
-    fn read_command_reply(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        let has = |needle: &[u8]| line.windows(needle.len()).any(|window| window == needle);
-        if line == b"{}" {
-            frame::write(out, Opcode::Text, 1, CENTRIFUGO_PONG.len(), |out| out.extend_from_slice(CENTRIFUGO_PONG));
-        } else if has(b"\"error\":") {
-            return Err(format!("the server refused to publish: {}", String::from_utf8_lossy(line)));
-        } else if has(b"\"publish\":") {
-            self.confirmed += 1;
+    fn read_command_replies(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let Some(dialect) = self.via.dialect() else { return Ok(()) };
+        let (confirmed, mut refused) = (&mut self.confirmed, false);
+        dialect.read(payload, |heard| match heard {
+            Heard::Ping => dialect.pong(out, 1),
+            Heard::Published => *confirmed += 1,
+            Heard::Refused => refused = true,
+            Heard::Message(_) | Heard::Subscribed | Heard::Other => {}
+        });
+        if refused {
+            return Err(format!("the server refused to publish: {}", String::from_utf8_lossy(payload)));
         }
         Ok(())
     }

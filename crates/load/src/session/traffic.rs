@@ -98,6 +98,7 @@ impl Session<'_> {
             spin_nanos: settings.spin_us * 1_000,
             subjects: settings.subjects(),
             tick_nanos: settings.tick_us * 1_000,
+            token: settings.token.clone(),
             via: settings.via(),
         }
     }
@@ -144,7 +145,7 @@ impl Session<'_> {
     fn is_confirming(&self) -> bool {
         match self.settings.via() {
             Via::Stream => self.settings.ack,
-            Via::Api | Via::Client | Via::Post => true,
+            Via::Api | Via::Client | Via::Protobuf | Via::Post => true,
         }
     }
 

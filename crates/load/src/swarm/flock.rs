@@ -286,7 +286,7 @@ impl Flock {
         if self.plan.dialect.has_greeting() {
             self.rows[row as usize].phase = Phase::Greeting;
             let subject = (self.first + row) % self.plan.subjects;
-            self.plan.dialect.greet(&mut self.intake.answer, subject, row);
+            self.plan.dialect.greet(&mut self.intake.answer, &self.plan.token, subject, row);
         } else {
             self.rows[row as usize].phase = Phase::Open;
             self.on_open(row, now_nanos);

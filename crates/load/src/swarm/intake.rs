@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use super::{Phase, Plan, Row};
 use crate::board::histogram;
 use crate::check::Checker;
-use crate::dialect::{CENTRIFUGO_PONG, Dialect, Heard};
+use crate::dialect::{Dialect, Heard};
 use crate::frame::{self, FrameError, Opcode};
 use crate::stamp::Filler;
 
@@ -80,12 +80,10 @@ impl Intake {
         let mut ending = None;
         dialect.read(payload, |heard| match heard {
             Heard::Message(payload) => self.take(row, client, payload, now_nanos),
-            Heard::Ping => frame::write(&mut self.answer, Opcode::Text, client, CENTRIFUGO_PONG.len(), |out| {
-                out.extend_from_slice(CENTRIFUGO_PONG);
-            }),
+            Heard::Ping => dialect.pong(&mut self.answer, client),
             Heard::Subscribed => row.phase = Phase::Open,
             Heard::Refused => ending = Some(Ending::Refused),
-            Heard::Other => {}
+            Heard::Published | Heard::Other => {}
         });
         ending.map_or(Ok(()), Err)
     }

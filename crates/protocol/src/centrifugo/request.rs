@@ -50,7 +50,7 @@ pub struct Connect<'a> {
     /// Connection token; empty without one.
     pub token: Cow<'a, str>,
     /// For the backend: encoded as the connection's encoding has it (JSON: JSON text); empty without any.
-    pub data: &'a [u8],
+    pub data: Cow<'a, [u8]>,
     /// The client's name, such as `js`.
     pub name: Cow<'a, str>,
     /// The client's version.
@@ -71,7 +71,7 @@ pub struct Subscribe<'a> {
     /// The last offset the client has seen.
     pub offset: u64,
     /// For the backend; empty without any.
-    pub data: &'a [u8],
+    pub data: Cow<'a, [u8]>,
     /// Asks for gap detection.
     pub positioned: bool,
     /// Asks to be allowed to recover.
@@ -99,7 +99,7 @@ pub struct Publish<'a> {
     /// The channel; empty is a bad request.
     pub channel: Cow<'a, str>,
     /// The payload, encoded as the connection's encoding has it (JSON: JSON text); empty if there was none or `null`.
-    pub data: &'a [u8],
+    pub data: Cow<'a, [u8]>,
 }
 
 /// `presence`.
@@ -144,14 +144,14 @@ pub struct Rpc<'a> {
     /// The method; may be empty.
     pub method: Cow<'a, str>,
     /// The argument; empty without any.
-    pub data: &'a [u8],
+    pub data: Cow<'a, [u8]>,
 }
 
 /// `send`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Send<'a> {
     /// The message; empty without any.
-    pub data: &'a [u8],
+    pub data: Cow<'a, [u8]>,
 }
 
 /// `refresh`.

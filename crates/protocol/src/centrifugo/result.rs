@@ -1,12 +1,15 @@
 //! What the server answers and pushes. The encoders leave out what is zero, empty or false.
+use alloc::boxed::Box;
 
-/// A payload for a client of the JSON encoding.
+/// A payload, as the client's encoding can say it: [`crate::Encoding::data`] finds out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Data<'a> {
     /// JSON text, checked by [`crate::is_json`]: embedded as it is.
     Json(&'a [u8]),
     /// Any text: becomes a JSON string.
     Text(&'a str),
+    /// Any bytes: not for clients of the JSON encoding, which can't say them.
+    Bytes(&'a [u8]),
 }
 
 /// Who published.
@@ -31,6 +34,8 @@ pub struct Publication<'a> {
     pub offset: u64,
     /// Who published it, if a client did.
     pub info: Option<ClientInfo<'a>>,
+    /// What it is about: key and value.
+    pub tags: &'a [(Box<str>, Box<str>)],
 }
 
 /// To `connect`.

@@ -72,8 +72,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-fn raw(data: Option<&RawValue>) -> &[u8] {
-    data.map_or(&[], |json| json.get().as_bytes())
+fn raw(data: Option<&RawValue>) -> Cow<'_, [u8]> {
+    Cow::Borrowed(data.map_or(&[], |json| json.get().as_bytes()))
 }
 
 #[derive(Deserialize)]

@@ -9,35 +9,38 @@ pub const PING: &[u8] = b"{}";
 
 /// Appends a publication of `channel`. The same bytes for every subscriber: written once, sent to all.
 pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publication<'_>) {
-    let mut reply = Object::open(out);
-    let mut push = reply.object("push");
-    push.text("channel", channel);
-    write_publication(push.key("pub"), publication);
-    push.close();
-    reply.close();
+    push(out, |push| {
+        push.text("channel", channel);
+        write_publication(push.key("pub"), publication);
+    });
 }
 
 /// Appends the end of the subscription to `channel`.
 pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
-    let mut reply = Object::open(out);
-    let mut push = reply.object("push");
-    push.text("channel", channel);
-    let mut unsubscribe = push.object("unsubscribe");
-    unsubscribe.number("code", code.code().into());
-    unsubscribe.text("reason", code.reason());
-    unsubscribe.close();
-    push.close();
-    reply.close();
+    push(out, |push| {
+        push.text("channel", channel);
+        let mut unsubscribe = push.object("unsubscribe");
+        unsubscribe.number("code", code.code().into());
+        unsubscribe.text("reason", code.reason());
+        unsubscribe.close();
+    });
 }
 
 /// Appends a disconnect, for transports without a close frame; on a WebSocket code and reason go into that instead.
 pub fn push_disconnect(out: &mut Vec<u8>, disconnect: Disconnect) {
+    push(out, |push| {
+        let mut body = push.object("disconnect");
+        body.number("code", disconnect.code().into());
+        body.text("reason", disconnect.reason());
+        body.close();
+    });
+}
+
+/// A push in its reply.
+fn push(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
     let mut reply = Object::open(out);
     let mut push = reply.object("push");
-    let mut body = push.object("disconnect");
-    body.number("code", disconnect.code().into());
-    body.text("reason", disconnect.reason());
-    body.close();
+    write(&mut push);
     push.close();
     reply.close();
 }
@@ -47,11 +50,13 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     match publication.data {
         Data::Json(json) => body.raw("data", json),
         Data::Text(text) => body.text("data", text),
+        Data::Bytes(_) => debug_assert!(false, "JSON can't say any bytes"),
     }
     if let Some(info) = &publication.info {
         write_info(body.object("info"), info);
     }
     body.number_unless_zero("offset", publication.offset);
+    body.texts_unless_empty("tags", publication.tags);
     body.close();
 }
 

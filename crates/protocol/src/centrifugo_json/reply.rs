@@ -21,20 +21,14 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
 }
 
 /// Appends the reply to `subscribe`, with what was recovered, oldest first.
-pub fn reply_subscribe<'a>(
-    out: &mut Vec<u8>,
-    id: u32,
-    result: &SubscribeResult<'_>,
-    recovered: impl IntoIterator<Item = Publication<'a>>,
-) {
+pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]) {
     let mut reply = open(out, id);
     let mut subscribe = reply.object("subscribe");
     subscribe.flag_if_set("expires", result.expires);
     subscribe.number_unless_zero("ttl", result.ttl_s.into());
     subscribe.flag_if_set("recoverable", result.recoverable);
     subscribe.text_unless_empty("epoch", result.epoch);
-    let mut recovered = recovered.into_iter().peekable();
-    if recovered.peek().is_some() {
+    if !recovered.is_empty() {
         write_publications(subscribe.key("publications"), recovered);
     }
     subscribe.flag_if_set("recovered", result.recovered);
@@ -47,12 +41,7 @@ pub fn reply_subscribe<'a>(
 }
 
 /// Appends the reply to `history`. All members are there even if nothing is.
-pub fn reply_history<'a>(
-    out: &mut Vec<u8>,
-    id: u32,
-    result: &HistoryResult<'_>,
-    publications: impl IntoIterator<Item = Publication<'a>>,
-) {
+pub fn reply_history(out: &mut Vec<u8>, id: u32, result: &HistoryResult<'_>, publications: &[Publication<'_>]) {
     let mut reply = open(out, id);
     let mut history = reply.object("history");
     write_publications(history.key("publications"), publications);
@@ -62,13 +51,13 @@ pub fn reply_history<'a>(
     reply.close();
 }
 
-fn write_publications<'a>(out: &mut Vec<u8>, publications: impl IntoIterator<Item = Publication<'a>>) {
+fn write_publications(out: &mut Vec<u8>, publications: &[Publication<'_>]) {
     out.push(b'[');
-    for (at, publication) in publications.into_iter().enumerate() {
+    for (at, publication) in publications.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        write_publication(out, &publication);
+        write_publication(out, publication);
     }
     out.push(b']');
 }

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::{ConnId, Instant, ShardId, SubjectKey};
-use hub::{HistoryBounds, Namespace, OutboxPolicy, Pattern};
+use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Answer, Close, Command, Effects, End, Heartbeat, Input, Limits, Outbox, Parcel, Refusal, Report, Sent, Shard,
-    ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Effects, End, Heartbeat, Input, Limits, Outbox, Parcel, Refusal, Report, Sent,
+    Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -88,6 +88,7 @@ pub(crate) fn dev() -> ShardConfig {
         key: KEY,
         dev: true,
         anonymous: false,
+        admission: Admission::default(),
         tokens: Tokens::default(),
         api_keys: Vec::new(),
         namespaces: Vec::new(),
@@ -101,7 +102,7 @@ pub(crate) fn dev() -> ShardConfig {
 pub(crate) fn namespace(pattern: &str, history: u32) -> Namespace {
     let bounds = HistoryBounds { count: history, bytes: 1 << 20, age: Duration::from_secs(60) };
     Namespace {
-        subscribe: true,
+        subscribe: Access::ALL,
         history: (history > 0).then_some(bounds),
         ..Namespace::closed(Pattern::parse(pattern).unwrap())
     }

@@ -1,13 +1,13 @@
 //! Who may do what: development, keys, namespaces.
-use hub::Namespace;
+use hub::{Access, Namespace};
 use shard::{Refusal, ShardConfig};
 
 use crate::desk::{Desk, close_of, dev, frame, namespace, text_of, upgrade};
 
 /// A server in earnest: news may be listened to, chat may be published to as well.
 fn earnest() -> ShardConfig {
-    let chat = Namespace { publish: true, ..namespace("chat.>", 0) };
-    let hidden = Namespace { subscribe: false, ..namespace("hidden.>", 0) };
+    let chat = Namespace { publish: Access::ALL, ..namespace("chat.>", 0) };
+    let hidden = Namespace { subscribe: Access::default(), ..namespace("hidden.>", 0) };
     ShardConfig {
         dev: false,
         anonymous: true,

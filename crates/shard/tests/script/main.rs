@@ -3,6 +3,7 @@
 mod acks;
 mod backlog;
 mod close;
+mod delivery;
 mod desk;
 mod drain;
 mod event_stream;
@@ -13,8 +14,10 @@ mod keys;
 mod limits;
 mod listing;
 mod long_poll;
+mod permissions;
 mod pipeline;
 mod policy;
+mod protobuf;
 mod publish;
 mod request;
 mod run;

@@ -194,18 +194,6 @@ fn a_quiet_session_holds_nothing_after_a_fragmented_command_that_had_to_wait() {
 }
 
 #[test]
-fn the_other_encoding_is_not_served() {
-    let mut desk = Desk::new(&dev());
-    for query in ["format=protobuf", "cf_protocol=protobuf"] {
-        let answer = desk.request(upgrade(&format!("/connection/websocket?{query}")));
-        assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("Protobuf"), "{answer}");
-    }
-    let request =
-        upgrade("/connection/websocket").replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: centrifuge-json\r\n\r\n");
-    assert!(desk.request(request).contains("\r\nSec-WebSocket-Protocol: centrifuge-json\r\n"));
-}
-
-#[test]
 fn a_half_closed_session_gets_its_reply_and_ends() {
     let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
     let far = desk.subject_of(1);

@@ -29,8 +29,9 @@ impl TokenVerifier for Plain {
 }
 
 fn earnest() -> ShardConfig {
-    let open = hub::Namespace { publish: true, ..namespace("open.>", 0) };
-    let closed = hub::Namespace { subscribe: false, publish: true, ..namespace("closed.>", 0) };
+    let open = hub::Namespace { publish: hub::Access::ALL, ..namespace("open.>", 0) };
+    let closed =
+        hub::Namespace { subscribe: hub::Access::default(), publish: hub::Access::ALL, ..namespace("closed.>", 0) };
     let tokens = Tokens { verifier: Some(Arc::new(Plain)), ..Tokens::default() };
     ShardConfig { dev: false, tokens, namespaces: vec![open, closed], ..dev() }
 }

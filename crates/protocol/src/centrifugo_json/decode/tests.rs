@@ -50,7 +50,7 @@ fn every_request_is_read_with_its_members() {
         recover: true,
         epoch: "kZbFqt".into(),
         offset: u64::MAX,
-        data: br#"{"a":[1]}"#,
+        data: br#"{"a":[1]}"#.into(),
         positioned: true,
         recoverable: true,
         join_leave: true,
@@ -59,13 +59,13 @@ fn every_request_is_read_with_its_members() {
         kind: 1,
     };
     assert_eq!(subscribe, Request::Subscribe(want));
-    let publish = Publish { channel: "news".into(), data: b"{ \"b\":2 }" };
+    let publish = Publish { channel: "news".into(), data: b"{ \"b\":2 }".into() };
     assert_eq!(one(r#"{"publish":{"data":{ "b":2 },"channel":"news"},"id":4}"#), Request::Publish(publish));
     let history =
         History { channel: "h".into(), limit: -1, since: Some(Since { offset: 7, epoch: "e".into() }), reverse: true };
     let text = r#"{"id":1,"history":{"channel":"h","limit":-1,"since":{"offset":7,"epoch":"e"},"reverse":true}}"#;
     assert_eq!(one(text), Request::History(history));
-    let rpc = Rpc { method: "m".into(), data: b"\"x\"" };
+    let rpc = Rpc { method: "m".into(), data: b"\"x\"".into() };
     assert_eq!(one(r#"{"id":1,"rpc":{"method":"m","data":"x"}}"#), Request::Rpc(rpc));
     let sub_refresh = SubRefresh { channel: "c".into(), token: "t".into() };
     assert_eq!(one(r#"{"id":1,"sub_refresh":{"channel":"c","token":"t"}}"#), Request::SubRefresh(sub_refresh));
@@ -83,7 +83,7 @@ fn id_0_is_a_pong_unless_it_sends() {
     assert_eq!(one("{}"), Request::Pong);
     assert_eq!(one(r#"{"connect":{}}"#), Request::Pong);
     assert_eq!(one(r#"{"id":0,"subscribe":{"channel":"c"}}"#), Request::Pong);
-    assert_eq!(one(r#"{"send":{"data":1}}"#), Request::Send(Send { data: b"1" }));
+    assert_eq!(one(r#"{"send":{"data":1}}"#), Request::Send(Send { data: b"1".into() }));
     assert_eq!(one(r#"{"id":1}"#), Request::Empty);
     assert_eq!(one(r#"{"id":1,"dance":{}}"#), Request::Empty);
 }

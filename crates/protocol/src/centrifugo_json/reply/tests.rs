@@ -15,7 +15,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 fn publication(data: &[u8], offset: u64) -> Publication<'_> {
-    Publication { data: Data::Json(data), offset, info: None }
+    Publication { data: Data::Json(data), offset, info: None, tags: &[] }
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn connect() {
 #[test]
 fn subscribe() {
     let plain = SubscribeResult::default();
-    assert_eq!(written(|out| reply_subscribe(out, 2, &plain, [])), r#"{"id":2,"subscribe":{}}"#);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &plain, &[])), r#"{"id":2,"subscribe":{}}"#);
     let recoverable = SubscribeResult {
         recoverable: true,
         epoch: "kZbFqt",
@@ -40,28 +40,28 @@ fn subscribe() {
         ..SubscribeResult::default()
     };
     let want = r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"kZbFqt","offset":7,"positioned":true}}"#;
-    assert_eq!(written(|out| reply_subscribe(out, 2, &recoverable, [])), want);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &recoverable, &[])), want);
     let recovered = SubscribeResult { recovered: true, offset: 8, was_recovering: true, ..recoverable };
     let missed = [publication(b"{\"a\":1}", 9), publication(b"2", 10)];
     let want = concat!(
         r#"{"id":2,"subscribe":{"recoverable":true,"epoch":"kZbFqt","publications":[{"data":{"a":1},"offset":9},"#,
         r#"{"data":2,"offset":10}],"recovered":true,"offset":8,"positioned":true,"was_recovering":true}}"#
     );
-    assert_eq!(written(|out| reply_subscribe(out, 2, &recovered, missed)), want);
+    assert_eq!(written(|out| reply_subscribe(out, 2, &recovered, &missed)), want);
 }
 
 #[test]
 fn a_history_is_all_there_even_if_empty() {
     let empty = HistoryResult::default();
     let want = r#"{"id":9,"history":{"publications":[],"epoch":"","offset":0}}"#;
-    assert_eq!(written(|out| reply_history(out, 9, &empty, [])), want);
+    assert_eq!(written(|out| reply_history(out, 9, &empty, &[])), want);
     let result = HistoryResult { epoch: "kZbFqt", offset: 7 };
     let kept = [publication(b"1", 6), publication(b"2", 7)];
     let want = concat!(
         r#"{"id":9,"history":{"publications":[{"data":1,"offset":6},{"data":2,"offset":7}],"#,
         r#""epoch":"kZbFqt","offset":7}}"#
     );
-    assert_eq!(written(|out| reply_history(out, 9, &result, kept)), want);
+    assert_eq!(written(|out| reply_history(out, 9, &result, &kept)), want);
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn pushes() {
     let want = r#"{"push":{"channel":"news","pub":{"data":{"a":1}}}}"#;
     assert_eq!(written(|out| push_publication(out, "news", &publication(b"{\"a\":1}", 0))), want);
     let info = ClientInfo { user: "u1", client: "id", ..ClientInfo::default() };
-    let by_client = Publication { data: Data::Text("a\nb"), offset: 8, info: Some(info) };
+    let by_client = Publication { data: Data::Text("a\nb"), offset: 8, info: Some(info), tags: &[] };
     let want = r#"{"push":{"channel":"n\"","pub":{"data":"a\nb","info":{"user":"u1","client":"id"},"offset":8}}}"#;
     assert_eq!(written(|out| push_publication(out, "n\"", &by_client)), want);
     let anonymous = ClientInfo { conn_info: b"1", chan_info: b"[]", ..ClientInfo::default() };
-    let by_nobody = Publication { data: Data::Json(b"0"), offset: 0, info: Some(anonymous) };
+    let by_nobody = Publication { data: Data::Json(b"0"), offset: 0, info: Some(anonymous), tags: &[] };
     let want = concat!(
         r#"{"push":{"channel":"c","pub":{"data":0,"#,
         r#""info":{"user":"","client":"","conn_info":1,"chan_info":[]}}}}"#
@@ -107,7 +107,7 @@ fn what_a_client_chose_is_escaped() {
                 .collect()
         };
         let (channel, data) = (text(), text());
-        let publication = Publication { data: Data::Text(&data), offset: seed, info: None };
+        let publication = Publication { data: Data::Text(&data), offset: seed, info: None, tags: &[] };
         let line = written(|out| push_publication(out, &channel, &publication));
         assert!(!line.contains('\n'), "seed {seed}");
         let push = &serde_json::from_str::<Value>(&line).unwrap()["push"];

@@ -1,0 +1,66 @@
+//! What the server sends unasked.
+use alloc::vec::Vec;
+
+use crate::centrifugo::{ClientInfo, Data, Disconnect, Publication, UnsubscribeCode};
+use crate::centrifugo_protobuf::writer::{Fields, delimited};
+
+/// An empty reply, which is a ping.
+pub const PING: &[u8] = &[0];
+
+/// Appends a publication of `channel`. The same bytes for every subscriber: written once, sent to all.
+pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publication<'_>) {
+    push(out, |push| {
+        push.text(2, channel);
+        push.message(4, |body| write_publication(body, publication));
+    });
+}
+
+/// Appends the end of the subscription to `channel`.
+pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
+    push(out, |push| {
+        push.text(2, channel);
+        push.message(7, |body| {
+            body.number(2, code.code().into());
+            body.text(3, code.reason());
+        });
+    });
+}
+
+/// Appends a disconnect, for transports without a close frame; on a WebSocket code and reason go into that instead.
+pub fn push_disconnect(out: &mut Vec<u8>, disconnect: Disconnect) {
+    push(out, |push| {
+        push.message(11, |body| {
+            body.number(1, disconnect.code().into());
+            body.text(2, disconnect.reason());
+        });
+    });
+}
+
+/// A push in its reply.
+fn push(out: &mut Vec<u8>, write: impl Fn(&mut Fields<'_>)) {
+    delimited(out, |reply| reply.message(4, &write));
+}
+
+pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication<'_>) {
+    match publication.data {
+        Data::Json(data) | Data::Bytes(data) => body.bytes(4, data),
+        Data::Text(text) => body.text(4, text),
+    }
+    if let Some(info) = &publication.info {
+        body.message(5, |body| write_info(body, info));
+    }
+    body.number(6, publication.offset);
+    for (key, value) in publication.tags {
+        body.message(7, |entry| {
+            entry.text(1, key);
+            entry.text(2, value);
+        });
+    }
+}
+
+fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {
+    body.text(1, info.user);
+    body.text(2, info.client);
+    body.bytes(3, info.conn_info);
+    body.bytes(4, info.chan_info);
+}

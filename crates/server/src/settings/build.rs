@@ -1,0 +1,147 @@
+//! From what was said to what a server is told: every value is in its range by now; here they have to go together.
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::{Naming, OutboxPolicy};
+use shard::{Admission, Heartbeat, Limits, Outbox};
+
+use super::keys::server::SOCKET_BYTES_MIN;
+use super::namespaces;
+use super::reading::Reading;
+use super::tokens;
+use super::values::Values;
+use super::{Api, LogLevel, Settings, SettingsError};
+
+/// Puts the settings together.
+pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
+    let naming = Arc::new(naming(&reading.server));
+    let namespaces = namespaces::build(&reading, &naming, dev)?;
+    let values = &reading.server;
+    Ok(Settings {
+        dev,
+        address: address(values, dev),
+        shards: NonZeroU16::new(values.number("server.shards")),
+        huge_pages: values.flag("server.huge_pages"),
+        backlog: values.number("server.backlog"),
+        connections_max: values.number("server.connections_max"),
+        user_timeout: values.time("heartbeat.user_timeout_ms"),
+        send_buffer_bytes: send_buffer(values)?,
+        batch_window: match values.flag("batch_wait.enabled") {
+            true => Duration::from_micros(values.number("batch_wait.window_us")),
+            false => Duration::ZERO,
+        },
+        drain_spread: values.time("drain.spread_ms"),
+        drain_deadline: values.time("shutdown.timeout"),
+        node_name: values.text("node.name"),
+        log_level: log_level(values),
+        api: api(values),
+        anonymous: values.flag("client.allow_anonymous_connect_without_token"),
+        admission: Admission {
+            insecure: values.flag("client.insecure"),
+            anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
+            open_api: values.flag("http_api.insecure"),
+            channel_bytes_max: values.number("channel.max_length"),
+            naming,
+        },
+        tokens: tokens::build(values)?,
+        namespaces,
+        limits: limits(values),
+        heartbeat: heartbeat(values)?,
+        outbox: Outbox {
+            bytes: values.number("client.queue_max_size"),
+            policy: policy(&values.text("outbox.policy")).unwrap_or(OutboxPolicy::Close),
+        },
+        warnings: reading.warnings,
+    })
+}
+
+fn naming(values: &Values) -> Naming {
+    let mark = |name: &str| values.text(name).into();
+    Naming {
+        private_prefix: mark("channel.private_prefix"),
+        namespace_boundary: mark("channel.namespace_boundary"),
+        user_boundary: mark("channel.user_boundary"),
+        user_separator: mark("channel.user_separator"),
+    }
+}
+
+fn address(values: &Values, dev: bool) -> SocketAddr {
+    let home = if dev { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    let ip = values.text("http_server.address").parse().unwrap_or(IpAddr::V4(home));
+    SocketAddr::new(ip, values.number("http_server.port"))
+}
+
+fn send_buffer(values: &Values) -> Result<usize, SettingsError> {
+    let bytes: u64 = values.number("outbox.socket_bytes");
+    if (1..SOCKET_BYTES_MIN).contains(&bytes) {
+        return Err(values.malformed("outbox.socket_bytes", format!("{bytes} is below {SOCKET_BYTES_MIN}, and not 0")));
+    }
+    Ok(values.number("outbox.socket_bytes"))
+}
+
+fn log_level(values: &Values) -> LogLevel {
+    match values.text("log.level").as_str() {
+        "trace" | "debug" | "info" => LogLevel::Info,
+        "warn" => LogLevel::Warn,
+        _ => LogLevel::Error,
+    }
+}
+
+fn api(values: &Values) -> Api {
+    let mut keys = values.words("api.keys");
+    keys.extend(Some(values.text("http_api.key")).filter(|key| !key.is_empty()));
+    Api {
+        keys,
+        open: values.flag("http_api.insecure"),
+        errors_as_status: values.text("http_api.error_mode") == "transport",
+    }
+}
+
+fn limits(values: &Values) -> Limits {
+    Limits {
+        head_bytes: values.number("limits.head_bytes"),
+        head_timeout: values.time("limits.head_timeout_ms"),
+        connect_timeout: values.time("client.stale_close_delay"),
+        keep_alive: values.time("limits.keep_alive_ms"),
+        command_bytes: values.number("websocket.message_size_limit"),
+        frame_bytes: values.number("limits.frame_bytes"),
+        message_bytes: values.number("limits.message_bytes"),
+        payload_bytes: values.number("limits.body_bytes"),
+        subscriptions_per_connection: values.number("client.channel_limit"),
+        recovery_publications: values.number("client.recovery_max_publication_limit"),
+        history_publications: values.number("client.history_max_publication_limit"),
+        poll_timeout: values.time("limits.poll_timeout_ms"),
+        history_bytes: values.number("limits.history_bytes"),
+        ..Limits::default()
+    }
+}
+
+fn heartbeat(values: &Values) -> Result<Heartbeat, SettingsError> {
+    let heartbeat = Heartbeat {
+        ping_interval: values.time("client.ping_interval"),
+        pong_timeout: values.time("client.pong_timeout"),
+        idle_close: values.time("heartbeat.idle_close_ms"),
+    };
+    if !heartbeat.ping_interval.is_zero() && heartbeat.pong_timeout >= heartbeat.ping_interval {
+        let said = if values.has("client.pong_timeout") { "client.pong_timeout" } else { "client.ping_interval" };
+        let reason = format!(
+            "a pong may take {}, and has to come before the next ping, after {}",
+            super::duration::write(heartbeat.pong_timeout),
+            super::duration::write(heartbeat.ping_interval),
+        );
+        return Err(values.malformed(said, reason));
+    }
+    Ok(heartbeat)
+}
+
+/// The policy that a choice means; none for the empty one.
+pub(super) fn policy(choice: &str) -> Option<OutboxPolicy> {
+    match choice {
+        "close" => Some(OutboxPolicy::Close),
+        "drop_oldest" => Some(OutboxPolicy::DropOldest),
+        "conflate" => Some(OutboxPolicy::Conflate),
+        _ => None,
+    }
+}

@@ -1,0 +1,82 @@
+//! The tables of all keys. Every row is Centrifugo's name where Centrifugo has one, and Ringcast's own where it has none; Ringcast's
+//! earlier names for the same things are rows of their own.
+use super::key::{Key, State};
+
+mod client;
+mod namespace;
+mod rest;
+pub(crate) mod server;
+
+/// Keys that are looked up together.
+#[derive(Debug)]
+pub(crate) struct Table {
+    parts: &'static [&'static [Key]],
+}
+
+/// What a server is told.
+pub(crate) static SERVER: Table =
+    Table { parts: &[server::KEYS, client::KEYS, client::TOKEN, client::SUBSCRIPTION_TOKEN, rest::KEYS] };
+
+/// What is said of a namespace: of Centrifugo's (`channel.namespaces`, `channel.without_namespace`) and of Ringcast's (`namespace`).
+pub(crate) static NAMESPACE: Table = Table { parts: &[namespace::KEYS] };
+
+/// Lists and sections of namespaces, which [`NAMESPACE`] describes.
+pub(crate) const NAMESPACES: &str = "channel.namespaces";
+pub(crate) const WITHOUT_NAMESPACE: &str = "channel.without_namespace";
+pub(crate) const PATTERNS: &str = "namespace";
+
+impl Table {
+    /// All rows, in the order of the page.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        self.parts.iter().copied().flatten()
+    }
+
+    /// The row of this name, or of the section that it is in.
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Key> {
+        self.exact(name).or_else(|| self.keys().find(|key| key.is_section() && is_below(name, key.name)))
+    }
+
+    /// The row of this name.
+    pub(crate) fn exact(&self, name: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.name == name)
+    }
+
+    /// The row that a variable's name stands for, the rest of it below a section that nobody looks into.
+    pub(crate) fn of_variable(&self, name: &str) -> Option<&'static Key> {
+        let spelled = |key: &Key| variable(key.name);
+        let exact = self.keys().find(|key| spelled(key) == name);
+        let within =
+            |key: &&Key| key.is_section() && name.strip_prefix(&spelled(key)).is_some_and(|rest| rest.starts_with('_'));
+        exact.or_else(|| self.keys().find(within))
+    }
+
+    /// True if keys of this section exist.
+    pub(crate) fn has_section(&self, name: &str) -> bool {
+        self.keys().any(|key| is_below(key.name, name))
+    }
+
+    /// The key that works and that this row means.
+    pub(crate) fn meant(&self, key: &'static Key) -> &'static Key {
+        match key.state {
+            State::Same(of) | State::SameInMillis(of) => {
+                self.exact(of).unwrap_or_else(|| unreachable!("a test sees that '{of}' is a row"))
+            }
+            State::Works | State::Missing(_) | State::Idle(_) => key,
+        }
+    }
+}
+
+impl Key {
+    fn is_section(&self) -> bool {
+        matches!(self.kind, super::key::Kind::Anything) && matches!(self.state, State::Missing(_) | State::Idle(_))
+    }
+}
+
+fn is_below(name: &str, section: &str) -> bool {
+    name.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// A key's name in the environment, without the prefix.
+pub(crate) fn variable(name: &str) -> String {
+    name.replace(['.', '-'], "_").to_ascii_uppercase()
+}

@@ -1,0 +1,104 @@
+//! What clients are, may do and have to keep to.
+use base::units::{GIB, KIB};
+
+use crate::settings::key::Key;
+
+const RECOVERY: (u64, u64) = (0, 1 << 20);
+
+/// Lists that a backend keeps may be wide: a subscription costs its row.
+const CHANNELS: (u64, u64) = (1, 1 << 20);
+
+pub(super) const KEYS: &[Key] = &[
+    Key::flag(
+        "client.insecure",
+        "for development: no token is wanted to connect, and every namespace lets clients subscribe, publish and read; private channels want their token",
+    ),
+    Key::flag("client.allow_anonymous_connect_without_token", "whether a client may connect without a token"),
+    Key::same("centrifugo.anonymous", "client.allow_anonymous_connect_without_token"),
+    Key::flag(
+        "client.disallow_anonymous_connection_tokens",
+        "whether a connection token without a user is refused (3507)",
+    ),
+    Key::time("client.ping_interval", "25s", "between pings, the first at a random time; 0s: none"),
+    Key::time(
+        "client.pong_timeout",
+        "8s",
+        "a sign of life after a ping; shorter than the interval; 0s: none is waited for",
+    ),
+    Key::time("client.stale_close_delay", "10s", "from the handshake to the end of `connect` (3502)"),
+    Key::time("client.expired_close_delay", "25s", "how long a connection outlasts its token (3005)"),
+    Key::same_in_millis("client.expired_close_delay_ms", "client.expired_close_delay"),
+    Key::time("client.expired_sub_close_delay", "25s", "how long a subscription outlasts its token (2501)"),
+    Key::same_in_millis("client.expired_sub_close_delay_ms", "client.expired_sub_close_delay"),
+    Key::number("client.channel_limit", "128", CHANNELS, "subscriptions of one connection (106)"),
+    Key::number(
+        "client.queue_max_size",
+        "1048576",
+        (4 * KIB as u64, GIB as u64),
+        "bytes that may wait for one slow reader (3008)",
+    ),
+    Key::number(
+        "client.history_max_publication_limit",
+        "300",
+        RECOVERY,
+        "publications that one `history` of a client brings; half of `client.queue_max_size` bounds it too",
+    ),
+    Key::number(
+        "client.recovery_max_publication_limit",
+        "300",
+        RECOVERY,
+        "publications that one recovery brings; more is a gap, and so is more than half of `client.queue_max_size`, and the client is told",
+    ),
+    Key::missing(
+        "client.allowed_origins",
+        "the origin of a handshake is not looked at: keep other sites out at the proxy",
+    ),
+    Key::missing("client.user_connection_limit", "connections are not counted by user"),
+    Key::missing("client.connection_limit", "see server.connections_max, which bounds a shard"),
+    Key::missing("client.connection_rate_limit", "connections are accepted as fast as they come"),
+    Key::missing("client.user_id_http_header", "who a client is is said by its token only"),
+    Key::missing("client.connect_include_server_time", "the answer to connect has no time"),
+    Key::missing("client.subscribe_to_user_personal_channel", "there are no server-side subscriptions"),
+    Key::missing("client.connect_code_to_unidirectional_disconnect", "there are no unidirectional transports"),
+    Key::missing("client.channel_position_max_time_lag", "a publication is delivered however old it is"),
+    Key::missing("client.proxy", "events are not passed on to a backend"),
+    Key::idle(
+        "client.channel_position_check_delay",
+        "a subject's owner sees every gap at once: there is nothing to check for",
+    ),
+    Key::idle(
+        "client.presence_update_interval",
+        "who is there is known by the connections themselves, and does not age",
+    ),
+    Key::idle("client.concurrency", "commands of a connection are run in order, and none of them waits for a backend"),
+];
+
+/// The keys of one kind of token.
+macro_rules! token_keys {
+    ($section:literal) => {
+        &[
+            Key::secret(
+                concat!($section, ".hmac_secret_key"),
+                "verifies tokens by HS256, HS384, HS512: the secret that the backend signs with",
+            ),
+            Key::text(concat!($section, ".rsa_public_key"), "verifies tokens by RS256, RS384, RS512; PEM"),
+            Key::text(
+                concat!($section, ".ecdsa_public_key"),
+                "verifies tokens by ES256 or ES384, as the curve is P-256 or P-384; PEM",
+            ),
+            Key::text(concat!($section, ".audience"), "what `aud` must contain"),
+            Key::text(concat!($section, ".issuer"), "what `iss` must be"),
+            Key::missing(concat!($section, ".hmac_previous_secret_key"), "only the newest secret is tried"),
+            Key::missing(concat!($section, ".hmac_previous_secret_key_valid_until"), "only the newest secret is tried"),
+            Key::missing(concat!($section, ".jwks_public_endpoint"), "keys are not fetched"),
+            Key::missing(concat!($section, ".audience_regex"), "an audience is compared as a whole"),
+            Key::missing(concat!($section, ".issuer_regex"), "an issuer is compared as a whole"),
+            Key::missing(concat!($section, ".user_id_claim"), "the user is the claim `sub`"),
+        ]
+    };
+}
+
+pub(super) const TOKEN: &[Key] = token_keys!("client.token");
+
+pub(super) const SUBSCRIPTION_TOKEN: &[Key] =
+    &[Key::missing("client.subscription_token", "the keys of client.token verify subscription tokens too")];

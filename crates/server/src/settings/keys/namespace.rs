@@ -1,0 +1,102 @@
+//! The options of namespaces.
+use crate::settings::key::{Key, Kind, State, YEAR};
+
+const NO_PROXY: &str = "events are not passed on to a backend";
+const NO_MAP: &str = "channels are streams";
+const NO_PRESENCE: &str = "presence is not kept";
+const NO_JOIN: &str = "joining and leaving are not told";
+const NO_DELTA: &str = "publications are sent whole";
+
+const fn flag_later(name: &'static str, why: &'static str) -> Key {
+    Key { state: State::Missing(why), ..Key::flag(name, "") }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::text("name", "of one of `channel.namespaces`: two characters at least, of a-z A-Z 0-9 - _ ."),
+    Key::text(
+        "pattern",
+        "of one of `namespace`: subjects by their tokens between dots; `*` is one token, a last `>` one or more",
+    ),
+    Key::flag("subscribe", "everybody may subscribe: `allow_subscribe_for_client` and `allow_subscribe_for_anonymous`"),
+    Key::flag(
+        "publish",
+        "everybody may publish without an API key: `allow_publish_for_client` and `allow_publish_for_anonymous`",
+    ),
+    Key::flag("allow_subscribe_for_client", "clients with a user may subscribe without a token"),
+    Key::flag("allow_subscribe_for_anonymous", "with the one before: clients without a user too"),
+    Key::flag(
+        "allow_user_limited_channels",
+        "a channel `name#user1,user2` is for these users, without a token, and for nobody else without one",
+    ),
+    Key::flag("allow_publish_for_client", "clients with a user may publish"),
+    Key::flag("allow_publish_for_subscriber", "clients with a user that are subscribed may publish"),
+    Key::flag("allow_publish_for_anonymous", "with one of the two before: clients without a user too"),
+    Key::flag("allow_history_for_client", "clients with a user may read the history"),
+    Key::flag("allow_history_for_subscriber", "clients with a user that are subscribed may read the history"),
+    Key::flag("allow_history_for_anonymous", "with one of the two before: clients without a user too"),
+    Key::number("history_size", "0", (0, 1 << 24), "publications that are kept of each channel; 0: none"),
+    Key::new(
+        "history_ttl",
+        Kind::Time { max: YEAR },
+        "0s",
+        "how long they are kept; in a `namespace`: an hour unless it is said",
+    ),
+    Key::number("history.bytes", "16777216", (1, 1 << 40), "bytes of payloads that are kept of each channel"),
+    Key::same("history.count", "history_size"),
+    Key::same_in_millis("history.age_ms", "history_ttl"),
+    Key {
+        state: State::Idle("a position is kept as long as the history"),
+        ..Key::new("history_meta_ttl", Kind::Time { max: YEAR }, "0s", "")
+    },
+    Key::flag("force_positioning", "every subscription is told where it stands"),
+    Key::flag("allow_positioning", "subscriptions that ask for it are; so are those that may read the history"),
+    Key::flag(
+        "force_recovery",
+        "every subscription resumes without a gap, if the history reaches back so far; in a `namespace` with a history: true unless it is said",
+    ),
+    Key::flag("allow_recovery", "subscriptions that ask for it do; so do those that may read the history"),
+    Key::new(
+        "channel_regex",
+        Kind::Regex,
+        "",
+        "names that clients may use, compared with the part behind the namespace; empty: of ASCII, in a `namespace`: all",
+    ),
+    Key::new(
+        "publication_data_format",
+        Kind::Choice(&["", "json", "json_object", "binary"]),
+        "",
+        "what publications have to be; empty: as `channel.publication_data_format` says",
+    ),
+    Key::new(
+        "outbox",
+        Kind::Choice(&["", "close", "drop_oldest", "conflate"]),
+        "",
+        "the policy for slow readers; empty: `outbox.policy`",
+    ),
+    flag_later("presence", NO_PRESENCE),
+    flag_later("join_leave", NO_JOIN),
+    flag_later("force_push_join_leave", NO_JOIN),
+    flag_later("allow_presence_for_client", NO_PRESENCE),
+    flag_later("allow_presence_for_subscriber", NO_PRESENCE),
+    flag_later("allow_presence_for_anonymous", NO_PRESENCE),
+    Key {
+        state: State::Missing("recovery brings everything that was missed"),
+        ..Key::new("force_recovery_mode", Kind::Choice(&["", "stream", "cache"]), "", "")
+    },
+    flag_later("auto_cache_recover", "recovery brings everything that was missed"),
+    Key { state: State::Missing(NO_DELTA), ..Key::new("allowed_delta_types", Kind::Words, "", "") },
+    flag_later("delta_publish", NO_DELTA),
+    flag_later("allow_tags_filter", "publications have no tags"),
+    Key::missing("subscribe_proxy_enabled", NO_PROXY),
+    Key::missing("subscribe_proxy_name", NO_PROXY),
+    Key::missing("publish_proxy_enabled", NO_PROXY),
+    Key::missing("publish_proxy_name", NO_PROXY),
+    Key::missing("sub_refresh_proxy_enabled", NO_PROXY),
+    Key::missing("sub_refresh_proxy_name", NO_PROXY),
+    Key::missing("subscribe_stream_proxy_enabled", NO_PROXY),
+    Key::missing("subscribe_stream_proxy_bidirectional", NO_PROXY),
+    Key::missing("subscribe_stream_proxy_name", NO_PROXY),
+    Key { state: State::Missing(NO_MAP), ..Key::new("subscription_type", Kind::Text, "", "") },
+    Key::missing("map", NO_MAP),
+    Key::missing("shared_poll", NO_MAP),
+];

@@ -1,0 +1,127 @@
+//! Channels, the transports, the server's API, and what is around it.
+use base::SUBJECT_BYTES_MAX;
+use base::units::MIB;
+
+use crate::settings::key::{Key, Kind, YEAR};
+
+const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket";
+const NO_PROXY: &str = "events are not passed on to a backend";
+const ONE_NODE: &str = "there is one node, and it keeps everything itself";
+const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
+
+pub(super) const KEYS: &[Key] = &[
+    Key::number(
+        "channel.max_length",
+        "255",
+        (1, SUBJECT_BYTES_MAX as u64),
+        "longest name of a channel that a client may subscribe to, in bytes (107)",
+    ),
+    Key::new(
+        "channel.private_prefix",
+        Kind::Text,
+        "$",
+        "begins the name of a channel that only a token opens; empty: there are none",
+    ),
+    Key::new(
+        "channel.namespace_boundary",
+        Kind::Text,
+        ":",
+        "ends the namespace's name in the name of a channel, where it comes first; empty: no channel has one",
+    ),
+    Key::new(
+        "channel.user_boundary",
+        Kind::Text,
+        "#",
+        "begins the list of users that may subscribe, where it comes last; empty: there are none",
+    ),
+    Key::new("channel.user_separator", Kind::Text, ",", "stands between these users"),
+    Key::new(
+        "channel.publication_data_format",
+        Kind::Choice(&["", "json", "json_object", "binary"]),
+        "",
+        "what publications have to be, for namespaces that don't say it themselves; empty: not empty",
+    ),
+    Key::new(
+        "channel.history_meta_ttl",
+        Kind::Time { max: YEAR },
+        "720h",
+        "how long a namespace remembers where a channel stood, unless it says so itself",
+    )
+    .idle_for_now(),
+    Key::missing("channel.proxy", NO_PROXY),
+    Key::missing("proxies", NO_PROXY),
+    Key::missing("rpc", "there is no backend to call: rpc is answered with error 108"),
+    Key::secret("http_api.key", "one more key as in `api.keys`, of any length"),
+    Key::flag(
+        "http_api.insecure",
+        "whether the API wants no key: for development, and for ports that only backends reach",
+    ),
+    Key::new(
+        "http_api.error_mode",
+        Kind::Choice(&["", "transport"]),
+        "",
+        "\"transport\": an error of the API is an HTTP status too",
+    ),
+    Key::missing("http_api.disabled", "the API is always there; without a key nobody gets in"),
+    Key::missing("http_api.handler_prefix", "the API is at /api"),
+    Key::idle("http_api.external", "there is one port for everything"),
+    Key::missing("grpc_api", "the API is served over HTTP"),
+    Key::number(
+        "websocket.message_size_limit",
+        "65536",
+        (125, 256 * MIB as u64),
+        "a message of a Centrifugo client in bytes (1009)",
+    ),
+    Key::missing("websocket.disabled", "the WebSocket is always there"),
+    Key::missing("websocket.handler_prefix", "Centrifugo's clients connect at /connection/websocket"),
+    Key::missing("websocket.compression", "messages are not compressed"),
+    Key::idle("websocket.compression_level", "messages are not compressed"),
+    Key::idle("websocket.compression_min_size", "messages are not compressed"),
+    Key::idle("websocket.decompressed_message_size_limit", "messages are not compressed"),
+    Key::idle(
+        "websocket.write_timeout",
+        "a slow reader is bounded by client.queue_max_size, a dead one by heartbeat.user_timeout_ms",
+    ),
+    Key::idle("websocket.read_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("websocket.write_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
+    Key::missing("sse", NO_OTHER_TRANSPORT),
+    Key::missing("http_stream", NO_OTHER_TRANSPORT),
+    Key::missing("uni_websocket", NO_OTHER_TRANSPORT),
+    Key::missing("uni_sse", NO_OTHER_TRANSPORT),
+    Key::missing("uni_http_stream", NO_OTHER_TRANSPORT),
+    Key::missing("uni_grpc", NO_OTHER_TRANSPORT),
+    Key::missing("webtransport", NO_OTHER_TRANSPORT),
+    Key::idle("emulation", "it belongs to transports that are not there"),
+    Key::missing("init", "there is no /connection/init"),
+    Key::new("engine.type", Kind::Choice(&["memory"]), "memory", "where channels live"),
+    Key::missing("engine.redis", ONE_NODE),
+    Key::missing("broker", ONE_NODE),
+    Key::missing("presence_manager", ONE_NODE),
+    Key::missing("admin", NO_ADMIN),
+    Key::idle("prometheus", "metrics are always at /metrics, under Ringcast's own names"),
+    Key::idle("health", "health is always at /healthz and /readyz"),
+    Key::missing("debug", "there is no profiler"),
+    Key::missing("swagger", "there is no page for the API"),
+    Key::idle("usage_stats", "nothing is reported to anybody"),
+    Key::missing("opentelemetry", "there are metrics, and no traces"),
+    Key::missing("graphite", "metrics are fetched from /metrics"),
+    Key::missing("consumers", "publications come over the API"),
+    Key::time("shutdown.timeout", "30s", "when the server ends at the latest after it was told to leave"),
+    Key::text("node.name", "the node's name in /api/info; empty: host and port"),
+    Key::new(
+        "log.level",
+        Kind::Choice(&["trace", "debug", "info", "warn", "error", "fatal", "none"]),
+        "info",
+        "what is written to standard error: from \"warn\" on without what is no warning, from \"error\" on without warnings",
+    ),
+    Key::missing("log.file", "what is said goes to standard error"),
+    Key::missing("pid_file", "the service manager knows the process"),
+];
+
+impl Key {
+    /// The value is checked, and nothing follows from it.
+    const fn idle_for_now(self) -> Self {
+        Self { state: crate::settings::key::State::Idle("a position is kept as long as the history"), ..self }
+    }
+}

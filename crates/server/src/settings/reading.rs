@@ -1,0 +1,242 @@
+//! Reading the sources in their order: what each says of each key, what is unknown and what is missing.
+use figment::value::{Dict, Value as Written};
+
+use super::SettingsError;
+use super::key::{Key, Kind, State};
+use super::keys::{NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
+use super::value::is_off;
+use super::values::Values;
+use super::warning::{Warning, nearest};
+
+/// What all sources have said so far.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) server: Values,
+    /// Options of `channel.without_namespace`.
+    pub(crate) bare: Values,
+    /// Whether anything was said of them.
+    pub(crate) has_bare: bool,
+    /// `channel.namespaces`.
+    pub(crate) namespaces: Vec<Section>,
+    /// `namespace`: patterns of subjects.
+    pub(crate) patterns: Vec<Section>,
+    pub(crate) warnings: Vec<Warning>,
+    source: u32,
+}
+
+/// What was said of one namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    /// What it was called: `channel.namespaces[0]`.
+    pub(crate) spelled: String,
+    pub(crate) values: Values,
+}
+
+impl Reading {
+    pub(crate) fn new() -> Self {
+        Self {
+            server: Values::new(&SERVER),
+            bare: Values::new(&NAMESPACE),
+            has_bare: false,
+            namespaces: Vec::new(),
+            patterns: Vec::new(),
+            warnings: Vec::new(),
+            source: 0,
+        }
+    }
+
+    /// The source that comes now says everything anew; it wins over those before it.
+    pub(crate) fn next_source(&mut self) {
+        self.source += 1;
+    }
+
+    /// Takes a file.
+    pub(crate) fn file(&mut self, file: &Dict) -> Result<(), SettingsError> {
+        self.next_source();
+        for (name, written) in file {
+            self.tree(name, written)?;
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, path: &str, written: &Written) -> Result<(), SettingsError> {
+        if let (WITHOUT_NAMESPACE, Written::Dict(_, options)) = (path, written) {
+            self.has_bare = true;
+            return self.options(Target::Bare, "", options);
+        }
+        let is_node = path == WITHOUT_NAMESPACE || SERVER.find(path).is_none() && !is_list(path);
+        if let Written::Dict(_, section) = written
+            && is_node
+            && SERVER.has_section(path)
+        {
+            return section.iter().try_for_each(|(name, written)| self.tree(&format!("{path}.{name}"), written));
+        }
+        self.put(path, written, path.to_owned())
+    }
+
+    /// Takes one value of a key that is written with its sections.
+    pub(crate) fn put(&mut self, path: &str, written: &Written, spelled: String) -> Result<(), SettingsError> {
+        if matches!(written, Written::Empty(..)) {
+            return Ok(());
+        }
+        if is_list(path) {
+            return self.list(path, written, &spelled);
+        }
+        if let Some(option) = path.strip_prefix(WITHOUT_NAMESPACE).and_then(|rest| rest.strip_prefix('.')) {
+            self.has_bare = true;
+            return self.option(Target::Bare, option, written, spelled);
+        }
+        let Some(key) = SERVER.find(path) else {
+            self.unknown(&SERVER, path, spelled);
+            return Ok(());
+        };
+        let is_news = if is_opaque(key) {
+            !is_off(written)
+        } else {
+            self.server.put(key, written, spelled.clone(), self.source)?
+        };
+        self.warn_if_missing(key, is_news, spelled);
+        Ok(())
+    }
+
+    fn unknown(&mut self, table: &Table, path: &str, spelled: String) {
+        let nearest = nearest(table, path).map(str::to_owned);
+        self.warnings.push(Warning::Unknown { key: spelled, nearest });
+    }
+
+    fn warn_if_missing(&mut self, key: &Key, is_news: bool, spelled: String) {
+        if let State::Missing(reason) = key.state
+            && is_news
+        {
+            self.warnings.push(Warning::Missing { key: spelled, reason });
+        }
+    }
+
+    // ---- namespaces ----
+
+    /// A list of namespaces replaces the one of an earlier source.
+    fn list(&mut self, path: &str, written: &Written, spelled: &str) -> Result<(), SettingsError> {
+        let malformed = |reason: &str| SettingsError::Malformed { key: spelled.to_owned(), reason: reason.to_owned() };
+        let list = match written {
+            Written::Array(_, list) => list.clone(),
+            Written::String(_, text) if text.trim_start().starts_with('[') => {
+                list_of_text(text).map_err(|reason| malformed(&reason))?
+            }
+            Written::String(_, names) if path == NAMESPACES => names.split_whitespace().map(named).collect(),
+            Written::String(..)
+            | Written::Char(..)
+            | Written::Bool(..)
+            | Written::Num(..)
+            | Written::Empty(..)
+            | Written::Dict(..) => return Err(malformed("a list is wanted")),
+        };
+        let is_pattern = path == PATTERNS;
+        *self.sections(is_pattern) = Vec::new();
+        for (at, item) in list.iter().enumerate() {
+            let spelled = format!("{spelled}[{at}]");
+            let Written::Dict(_, options) = item else {
+                return Err(SettingsError::Malformed {
+                    key: spelled,
+                    reason: "options in a section are wanted".into(),
+                });
+            };
+            self.sections(is_pattern).push(Section { spelled, values: Values::new(&NAMESPACE) });
+            self.options(if is_pattern { Target::Pattern(at) } else { Target::Namespace(at) }, "", options)?;
+        }
+        Ok(())
+    }
+
+    fn sections(&mut self, is_pattern: bool) -> &mut Vec<Section> {
+        if is_pattern { &mut self.patterns } else { &mut self.namespaces }
+    }
+
+    fn options(&mut self, target: Target, prefix: &str, options: &Dict) -> Result<(), SettingsError> {
+        for (name, written) in options {
+            let option = format!("{prefix}{name}");
+            if let Written::Dict(_, section) = written
+                && NAMESPACE.find(&option).is_none()
+                && NAMESPACE.has_section(&option)
+            {
+                self.options(target, &format!("{option}."), section)?;
+            } else {
+                let spelled = format!("{}.{option}", self.spelled(target));
+                self.option(target, &option, written, spelled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one option of one namespace.
+    pub(crate) fn option(
+        &mut self,
+        target: Target,
+        option: &str,
+        written: &Written,
+        spelled: String,
+    ) -> Result<(), SettingsError> {
+        if matches!(written, Written::Empty(..)) {
+            return Ok(());
+        }
+        let Some(key) = NAMESPACE.find(option) else {
+            self.unknown(&NAMESPACE, option, spelled);
+            return Ok(());
+        };
+        let source = self.source;
+        let values = match target {
+            Target::Bare => &mut self.bare,
+            Target::Namespace(at) => &mut self.namespaces[at].values,
+            Target::Pattern(at) => &mut self.patterns[at].values,
+        };
+        let is_news =
+            if is_opaque(key) { !is_off(written) } else { values.put(key, written, spelled.clone(), source)? };
+        self.warn_if_missing(key, is_news, spelled);
+        Ok(())
+    }
+
+    fn spelled(&self, target: Target) -> &str {
+        match target {
+            Target::Bare => WITHOUT_NAMESPACE,
+            Target::Namespace(at) => &self.namespaces[at].spelled,
+            Target::Pattern(at) => &self.patterns[at].spelled,
+        }
+    }
+}
+
+/// Whose an option is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    Bare,
+    Namespace(usize),
+    Pattern(usize),
+}
+
+fn is_list(path: &str) -> bool {
+    path == NAMESPACES || path == PATTERNS
+}
+
+/// True for what is not looked into: sections that don't work.
+fn is_opaque(key: &Key) -> bool {
+    matches!(key.kind, Kind::Anything) && matches!(key.state, State::Missing(_) | State::Idle(_))
+}
+
+fn named(name: &str) -> Written {
+    Written::from(Dict::from([("name".to_owned(), Written::from(name.to_owned()))]))
+}
+
+/// A list of objects as variables write it: JSON, or figment's notation, `[{name=chat}]`.
+fn list_of_text(text: &str) -> Result<Vec<Written>, String> {
+    use figment::providers::{Format as _, Json};
+    let wrapped = format!("{{\"list\":{text}}}");
+    let json = Json::from_str::<Dict>(&wrapped).map_err(|error| error.to_string());
+    let list = match json {
+        Ok(mut dict) => dict.remove("list"),
+        Err(error) => match text.parse::<Written>() {
+            Ok(list @ Written::Array(..)) => Some(list),
+            Ok(_) | Err(_) => return Err(format!("it is neither names nor JSON: {error}")),
+        },
+    };
+    match list {
+        Some(Written::Array(_, list)) => Ok(list),
+        Some(_) | None => Err("a list is wanted".to_owned()),
+    }
+}

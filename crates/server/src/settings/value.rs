@@ -1,0 +1,235 @@
+//! Values: what a key's kind makes of what was written.
+use std::net::IpAddr;
+use std::time::Duration;
+
+use figment::value::{Num, Value as Written};
+use regex::Regex;
+
+use super::duration;
+use super::key::Kind;
+
+/// A checked value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Flag(bool),
+    Number(u64),
+    Time(Duration),
+    Text(String),
+    Words(Vec<String>),
+}
+
+/// Why a value is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Wrong {
+    /// It is outside of what is permitted; the value as it was written.
+    OutOfRange(String),
+    /// It is something else altogether.
+    Malformed(String),
+}
+
+/// Reads a value. In the environment and on the command line everything is text, and files may write so too.
+pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Value, Wrong> {
+    match *kind {
+        Kind::Flag => flag(written).map(Value::Flag),
+        Kind::Number { min, max } => whole(written, min, max).map(Value::Number),
+        Kind::Millis { min, max } => whole(written, min, max).map(Duration::from_millis).map(Value::Time),
+        Kind::Time { max } => time(written, in_millis, max).map(Value::Time),
+        Kind::Text | Kind::Secret => text(written).map(Value::Text),
+        Kind::Words => words(written).map(Value::Words),
+        Kind::Secrets { length_min } => secrets(written, length_min).map(Value::Words),
+        Kind::Choice(choice) => match text(written)? {
+            chosen if choice.contains(&chosen.as_str()) => Ok(Value::Text(chosen)),
+            other => Err(Wrong::OutOfRange(format!("\"{other}\""))),
+        },
+        Kind::Address => match text(written)? {
+            given if given.is_empty() || given.parse::<IpAddr>().is_ok() => Ok(Value::Text(given)),
+            other => Err(Wrong::Malformed(format!("'{other}' is no IPv4 or IPv6 address"))),
+        },
+        Kind::Regex => {
+            let given = text(written)?;
+            Regex::new(&given)
+                .map_err(|error| Wrong::Malformed(format!("'{given}' is no regular expression: {error}")))?;
+            Ok(Value::Text(given))
+        }
+        Kind::Anything => Ok(Value::Text(String::new())),
+    }
+}
+
+fn other(wanted: &str, written: &Written) -> Wrong {
+    Wrong::Malformed(format!("{wanted} is wanted, not {}", found(written)))
+}
+
+/// What was written, shown shortly.
+fn found(written: &Written) -> String {
+    match written {
+        Written::String(_, text) => format!("'{text}'"),
+        Written::Char(_, one) => format!("'{one}'"),
+        Written::Bool(_, flag) => flag.to_string(),
+        Written::Num(_, number) => shown(number),
+        Written::Empty(..) => "nothing".into(),
+        Written::Dict(..) => "a section".into(),
+        Written::Array(..) => "a list".into(),
+    }
+}
+
+fn shown(number: &Num) -> String {
+    match (number.to_u128(), number.to_i128()) {
+        (Some(whole), _) => whole.to_string(),
+        (None, Some(negative)) => negative.to_string(),
+        (None, None) => number.to_f64().unwrap_or(f64::NAN).to_string(),
+    }
+}
+
+fn flag(written: &Written) -> Result<bool, Wrong> {
+    match written {
+        Written::Bool(_, flag) => Ok(*flag),
+        // As Go's ParseBool.
+        Written::String(_, text) => match text.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" | "" => Ok(false),
+            _ => Err(other("true or false", written)),
+        },
+        Written::Char(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) | Written::Array(..) => {
+            Err(other("true or false", written))
+        }
+    }
+}
+
+/// The number, whatever its range.
+fn number(written: &Written) -> Result<i128, Wrong> {
+    let number = match written {
+        Written::Num(_, number) => {
+            let whole = number.to_i128().or_else(|| number.to_u128().and_then(|number| i128::try_from(number).ok()));
+            whole.or_else(|| number.to_f64().and_then(whole_of))
+        }
+        Written::String(_, text) => text.trim().parse().ok(),
+        Written::Char(_, digit) => digit.to_digit(10).map(i128::from),
+        Written::Bool(..) | Written::Empty(..) | Written::Dict(..) | Written::Array(..) => None,
+    };
+    number.ok_or_else(|| other("a whole number", written))
+}
+
+/// JSON and YAML know no whole numbers: `1e3` is one all the same.
+#[expect(clippy::cast_possible_truncation, reason = "what has no fraction and is below 2^53 is exact")]
+fn whole_of(number: f64) -> Option<i128> {
+    (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i128)
+}
+
+fn whole(written: &Written, min: u64, max: u64) -> Result<u64, Wrong> {
+    let number = number(written)?;
+    let fits = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+    fits.ok_or_else(|| Wrong::OutOfRange(number.to_string()))
+}
+
+fn time(written: &Written, in_millis: bool, max: Duration) -> Result<Duration, Wrong> {
+    let unit = if in_millis { 1_000_000 } else { 1 };
+    let time = if let Written::String(_, text) = written
+        && !in_millis
+        && text.parse::<i128>().is_err()
+    {
+        duration::read(text).ok_or_else(|| other("a duration such as 25s", written))?
+    } else {
+        let number = number(written)?;
+        let nanos = u64::try_from(number).ok().and_then(|number| number.checked_mul(unit));
+        Duration::from_nanos(nanos.ok_or_else(|| Wrong::OutOfRange(number.to_string()))?)
+    };
+    if time <= max { Ok(time) } else { Err(Wrong::OutOfRange(duration::write(time))) }
+}
+
+fn text(written: &Written) -> Result<String, Wrong> {
+    match written {
+        Written::String(_, text) => Ok(text.clone()),
+        Written::Char(_, one) => Ok(one.to_string()),
+        Written::Bool(_, flag) => Ok(flag.to_string()),
+        Written::Num(_, number) => Ok(shown(number)),
+        Written::Empty(..) | Written::Dict(..) | Written::Array(..) => Err(other("a text", written)),
+    }
+}
+
+fn words(written: &Written) -> Result<Vec<String>, Wrong> {
+    match written {
+        Written::Array(_, list) => list.iter().map(text).collect(),
+        Written::String(_, list) if list.trim_start().starts_with('[') => match list.parse::<Written>() {
+            Ok(Written::Array(_, list)) => list.iter().map(text).collect(),
+            Ok(_) | Err(_) => Err(other("a list", written)),
+        },
+        Written::String(_, list) => Ok(list.split_whitespace().map(str::to_owned).collect()),
+        Written::Char(_, one) => Ok(vec![one.to_string()]),
+        Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => Err(other("a list", written)),
+    }
+}
+
+fn secrets(written: &Written, length_min: usize) -> Result<Vec<String>, Wrong> {
+    let secrets = words(written)?;
+    match secrets.iter().find(|secret| secret.len() < length_min) {
+        None => Ok(secrets),
+        Some(short) => {
+            let reason = format!("one of {} characters is too easy to guess: {length_min} at least", short.len());
+            Err(Wrong::Malformed(reason))
+        }
+    }
+}
+
+/// True for what switches nothing on: false, nothing, zero, and sections that have an `enabled` which is off, or only such values.
+pub(crate) fn is_off(written: &Written) -> bool {
+    match written {
+        Written::String(_, text) => matches!(text.as_str(), "" | "0" | "false" | "FALSE" | "False" | "f" | "F"),
+        Written::Char(_, one) => *one == '0',
+        Written::Bool(_, flag) => !flag,
+        Written::Num(_, number) => shown(number) == "0",
+        Written::Empty(..) => true,
+        Written::Array(_, list) => list.is_empty(),
+        Written::Dict(_, section) => match section.get("enabled") {
+            Some(enabled) => is_off(enabled),
+            None => section.values().all(is_off),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(kind: Kind, text: &str) -> Result<Value, Wrong> {
+        read(&kind, false, &Written::from(text.to_owned()))
+    }
+
+    #[test]
+    fn text_is_as_good_as_a_value() {
+        let number = Kind::Number { min: 1, max: 10 };
+        assert_eq!(read_text(number, "7"), Ok(Value::Number(7)));
+        assert_eq!(read_text(number, "11"), Err(Wrong::OutOfRange("11".into())));
+        assert_eq!(read_text(number, "-1"), Err(Wrong::OutOfRange("-1".into())));
+        assert!(matches!(read_text(number, "seven"), Err(Wrong::Malformed(_))));
+        assert_eq!(read_text(Kind::Flag, "true"), Ok(Value::Flag(true)));
+        assert!(matches!(read_text(Kind::Flag, "yes"), Err(Wrong::Malformed(_))));
+        assert_eq!(read_text(Kind::Words, "a b"), Ok(Value::Words(vec!["a".into(), "b".into()])));
+        assert_eq!(read_text(Kind::Words, r#"["a b"]"#), Ok(Value::Words(vec!["a b".into()])));
+        assert_eq!(read_text(Kind::Address, "::1"), Ok(Value::Text("::1".into())));
+        assert!(matches!(read_text(Kind::Address, "here"), Err(Wrong::Malformed(_))));
+        assert!(matches!(read_text(Kind::Regex, "("), Err(Wrong::Malformed(_))));
+        assert_eq!(read_text(Kind::Choice(&["", "json"]), "xml"), Err(Wrong::OutOfRange("\"xml\"".into())));
+    }
+
+    #[test]
+    fn a_bare_number_is_nanoseconds_or_in_our_own_keys_milliseconds() {
+        let kind = Kind::Time { max: Duration::from_secs(60) };
+        let seconds = |text: &str| read_text(kind, text);
+        assert_eq!(seconds("2s"), Ok(Value::Time(Duration::from_secs(2))));
+        assert_eq!(seconds("2000000000"), Ok(Value::Time(Duration::from_secs(2))));
+        assert_eq!(read(&kind, false, &Written::from(2_000_000_000_u64)), Ok(Value::Time(Duration::from_secs(2))));
+        assert_eq!(read(&kind, true, &Written::from(2_000_u64)), Ok(Value::Time(Duration::from_secs(2))));
+        assert!(matches!(read(&kind, true, &Written::from("2s")), Err(Wrong::Malformed(_))));
+        assert_eq!(seconds("61s"), Err(Wrong::OutOfRange("1m1s".into())));
+        assert_eq!(read(&kind, false, &Written::from(-1)), Err(Wrong::OutOfRange("-1".into())));
+        assert!(matches!(seconds("soon"), Err(Wrong::Malformed(_))));
+    }
+
+    #[test]
+    fn a_section_that_is_not_enabled_is_off() {
+        let written = |json: &str| json.parse::<Written>().unwrap();
+        assert!(is_off(&written("{enabled=false,port=1}")) && !is_off(&written("{enabled=true}")));
+        assert!(is_off(&written("{a=\"\",b=0,c=false}")) && !is_off(&written("{a=\"x\"}")));
+        assert!(is_off(&written("[]")) && is_off(&written("false")) && !is_off(&written("1")));
+    }
+}
