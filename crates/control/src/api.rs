@@ -7,6 +7,8 @@ mod history;
 mod info;
 mod key;
 mod method;
+mod order;
+mod presence;
 mod publish;
 
 use std::sync::Arc;

@@ -4,7 +4,10 @@ use std::fmt;
 use std::future::Future;
 
 use crate::metric::Sample;
-use crate::{History, HistoryError, HistoryWanted, Subjects, SubjectsError};
+use crate::{
+    Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present, Subjects,
+    SubjectsError, Whom,
+};
 
 /// The shards, as the control plane sees them. A clone is a handle to the same shards.
 pub trait DataPlane: Clone + Send + Sync + 'static {
@@ -31,6 +34,24 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`SubjectsError`].
     fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send;
+
+    /// Which clients are subscribed to a subject.
+    ///
+    /// # Errors
+    /// See [`PresenceError`].
+    fn presence(&self, subject: String) -> impl Future<Output = Result<Vec<Present>, PresenceError>> + Send;
+
+    /// How many are.
+    ///
+    /// # Errors
+    /// See [`PresenceError`].
+    fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send;
+
+    /// Has something done with clients of a user; says with how many.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send;
 
     /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
     /// process and of the control plane are added here, not there.

@@ -1,7 +1,7 @@
 //! `hub`: what one core knows of subjects.
 //!
 //! Owns: subject names and rows, who on this core is subscribed to what, the offset and history of the subjects that
-//! this core owns, idempotency keys, namespaces.
+//! this core owns, idempotency keys, namespaces, how many are present.
 //! Never touches: bytes of frames, other cores, time, I/O.
 //! Driven by: `shard`, one call at a time. A row exists while somebody needs it: a subscription, a watcher, a
 //! history or a position that may still be asked for; [`Hub::release`] drops it when nobody does.
@@ -10,6 +10,8 @@
 #![warn(clippy::cast_possible_truncation)]
 extern crate alloc;
 
+mod attendance;
+mod epochs;
 mod excerpt;
 mod history;
 mod idempotency;
@@ -21,6 +23,7 @@ mod subject;
 mod subscription;
 mod table;
 
+pub use attendance::Headcount;
 pub use excerpt::{Excerpt, ExcerptError, ExcerptQuery};
 pub use history::HistoryBounds;
 pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
@@ -29,5 +32,5 @@ pub use namespace::{Access, DataFormat, NameRule, Names, Namespace, Offer, Outbo
 pub use naming::Naming;
 pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
 pub use subject::{SubjectError, subject_name};
-pub use subscription::Subscription;
+pub use subscription::{Facts, Subscription};
 pub use table::{Hub, Recovered, RecoveryBounds};

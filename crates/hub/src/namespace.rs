@@ -36,6 +36,14 @@ pub struct Namespace {
     pub history: Option<HistoryBounds>,
     /// Which clients may read the history.
     pub history_access: Access,
+    /// Whether it is known which clients are subscribed.
+    pub presence: bool,
+    /// Which clients may ask who is.
+    pub presence_access: Access,
+    /// Whether subscribers that come and go are told of to those who ask to hear it.
+    pub join_leave: bool,
+    /// Whether every subscriber hears it.
+    pub force_push_join_leave: bool,
     /// Whether subscriptions have a position.
     pub positioning: Offer,
     /// Whether subscriptions recover; one that does has a position.
@@ -57,6 +65,10 @@ impl Namespace {
             format: DataFormat::default(),
             history: None,
             history_access: Access::default(),
+            presence: false,
+            presence_access: Access::default(),
+            join_leave: false,
+            force_push_join_leave: false,
             positioning: Offer::Withheld,
             recovery: Offer::Always,
             outbox: None,

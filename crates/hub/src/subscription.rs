@@ -17,11 +17,47 @@ pub struct Subscription {
     pub(crate) sibling: u32,
     /// False until the owner has answered: what is delivered before the answer is in the answer.
     pub live: bool,
+    /// What else it is.
+    pub facts: Facts,
+}
+
+/// Facts about a subscription, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Facts(u8);
+
+impl Facts {
+    /// The owner counts it in its attendance.
+    pub const PRESENT: Self = Self(1);
+    /// That it comes and goes is told of.
+    pub const ANNOUNCES: Self = Self(1 << 1);
+    /// That it has come was told of.
+    pub const ANNOUNCED: Self = Self(1 << 2);
+    /// Is told who comes and goes.
+    pub const HEARS: Self = Self(1 << 3);
+
+    /// True if one of the facts in `fact` holds.
+    #[must_use]
+    pub const fn has(self, fact: Self) -> bool {
+        self.0 & fact.0 != 0
+    }
+
+    /// Makes the facts in `fact` true or false.
+    pub fn set(&mut self, fact: Self, on: bool) {
+        if on { self.0 |= fact.0 } else { self.0 &= !fact.0 }
+    }
 }
 
 impl Default for Subscription {
     fn default() -> Self {
-        Self { conn: ConnId(NONE), subject: NONE, next: NONE, prev: NONE, sibling: NONE, live: false }
+        Self {
+            conn: ConnId(NONE),
+            subject: NONE,
+            next: NONE,
+            prev: NONE,
+            sibling: NONE,
+            live: false,
+            facts: Facts::default(),
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
 use hashbrown::HashTable;
 
+use crate::attendance::Attendance;
+use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
+use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
 
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ pub struct Hub {
     history_bytes: usize,
     history_bytes_max: usize,
     history_publications: usize,
-    epochs: u32,
+    epochs: Epochs,
+    pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
 }
@@ -65,7 +68,8 @@ impl Hub {
             history_bytes: 0,
             history_bytes_max,
             history_publications: 0,
-            epochs: first_epoch,
+            epochs: Epochs::new(first_epoch),
+            attendance: Attendance::default(),
             subscribed: 0,
         }
     }
@@ -84,19 +88,15 @@ impl Hub {
         if let Some(row) = self.find(name) {
             return row;
         }
-        self.epochs = self.epochs.wrapping_add(1);
-        while matches!(self.epochs, Position::ANY_EPOCH | Position::NO_EPOCH) {
-            self.epochs = self.epochs.wrapping_add(1);
-        }
+        let hash = self.key.hash(name.as_bytes()).0;
         let namespace = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
         let row = self.subjects.insert(Subject {
             name: SubjectName::from(name),
-            epoch: self.epochs,
+            epoch: self.epochs.of(hash),
             namespace: namespace.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX),
             ..Subject::default()
         });
         let (key, subjects) = (self.key, &self.subjects);
-        let hash = key.hash(name.as_bytes()).0;
         self.index.insert_unique(hash, row, |&row| key.hash(subjects[row].name.as_bytes()).0);
         row
     }
@@ -107,7 +107,14 @@ impl Hub {
         if subject.first != NONE || subject.watchers != 0 || subject.history != NONE || subject.joined {
             return false;
         }
+        if self.attendance.holds(row) {
+            return false;
+        }
+        self.attendance.forget(row);
         let hash = self.key.hash(subject.name.as_bytes()).0;
+        if subject.offset > 0 {
+            self.epochs.end(hash);
+        }
         if let Ok(found) = self.index.find_entry(hash, |&other| other == row) {
             found.remove();
         }
@@ -184,7 +191,15 @@ impl Hub {
     /// Subscribes `conn`; the new row is the head of the connection's list, before `sibling`.
     pub fn subscribe(&mut self, conn: ConnId, subject: u32, sibling: u32, live: bool) -> u32 {
         let next = self.subjects[subject].first;
-        let row = self.subscriptions.insert(Subscription { conn, subject, next, prev: NONE, sibling, live });
+        let row = self.subscriptions.insert(Subscription {
+            conn,
+            subject,
+            next,
+            prev: NONE,
+            sibling,
+            live,
+            facts: Facts::default(),
+        });
         if next != NONE {
             self.subscriptions[next].prev = row;
         }
@@ -224,6 +239,11 @@ impl Hub {
     /// Marks a subscription as answered by the owner.
     pub fn set_live(&mut self, row: u32) {
         self.subscriptions[row].live = true;
+    }
+
+    /// What else the subscription is.
+    pub fn facts(&mut self, row: u32) -> &mut Facts {
+        &mut self.subscriptions[row].facts
     }
 
     /// The subject's first subscription on this core, or [`NONE`]; go on with [`Subscription::next`].

@@ -10,4 +10,6 @@ pub use request::{
     Command, Connect, History, Presence, PresenceStats, Publish, Refresh, Request, Rpc, Send, Since, SubRefresh,
     Subscribe, Unsubscribe,
 };
-pub use result::{ClientInfo, ConnectResult, Data, HistoryResult, Publication, RefreshResult, SubscribeResult};
+pub use result::{
+    ClientInfo, ConnectResult, Data, HistoryResult, PresenceStatsResult, Publication, RefreshResult, SubscribeResult,
+};

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::centrifugo::{
-    Command, ConnectResult, Data, Disconnect, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult,
-    UnsubscribeCode,
+    ClientInfo, Command, ConnectResult, Data, Disconnect, ErrorCode, HistoryResult, PresenceStatsResult, Publication,
+    RefreshResult, SubscribeResult, UnsubscribeCode,
 };
 use crate::centrifugo_json as json;
 use crate::centrifugo_protobuf as protobuf;
@@ -42,6 +42,10 @@ writers! {
     fn reply_subscribe(id: u32, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]);
     /// Appends the reply to `history`.
     fn reply_history(id: u32, result: &HistoryResult<'_>, publications: &[Publication<'_>]);
+    /// Appends the reply to `presence`.
+    fn reply_presence(id: u32, clients: &[ClientInfo<'_>]);
+    /// Appends the reply to `presence_stats`.
+    fn reply_presence_stats(id: u32, result: &PresenceStatsResult);
     /// Appends the reply to `unsubscribe`.
     fn reply_unsubscribe(id: u32);
     /// Appends the reply to `publish`.
@@ -54,6 +58,10 @@ writers! {
     fn reply_error(id: u32, code: ErrorCode);
     /// Appends a publication of `channel`.
     fn push_publication(channel: &str, publication: &Publication<'_>);
+    /// Appends that `client` has subscribed to `channel`.
+    fn push_join(channel: &str, client: &ClientInfo<'_>);
+    /// Appends that it has left.
+    fn push_leave(channel: &str, client: &ClientInfo<'_>);
     /// Appends the end of the subscription to `channel`.
     fn push_unsubscribe(channel: &str, code: UnsubscribeCode);
     /// Appends a disconnect, for transports without a close frame.

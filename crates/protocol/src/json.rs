@@ -81,6 +81,16 @@ impl<'o> Object<'o> {
         Object::open(self.key(key))
     }
 
+    /// A member whose key is not ours.
+    pub(crate) fn object_of(&mut self, key: &str) -> Object<'_> {
+        if !core::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        write_text(self.out, key);
+        self.out.push(b':');
+        Object::open(self.out)
+    }
+
     /// Left out if empty.
     pub(crate) fn text_unless_empty(&mut self, key: &'static str, text: &str) {
         if !text.is_empty() {

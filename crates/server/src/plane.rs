@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
 use control::{
-    Accepted, DataPlane, History, HistoryError, HistoryWanted, PayloadKind, Publish, PublishError, State, Subjects,
-    SubjectsError,
+    Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
+    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use hub::{Draft, Extra, Kind, Position, Version};
 use protocol::epoch;
@@ -29,6 +29,7 @@ pub(crate) struct Plane {
     /// Names this run of the server.
     pub(crate) uid: u64,
     pub(crate) payload_bytes_max: usize,
+    pub(crate) presence_clients_max: usize,
 }
 
 impl Plane {
@@ -67,6 +68,18 @@ impl Plane {
         self.ask(owner, command).await.map(|reply| reply.answer)
     }
 
+    /// Sends a command to every shard, to all at once; `None` unless all of them answer.
+    pub(crate) async fn ask_all(&self, command: impl Fn() -> Command) -> Option<Vec<Answer>> {
+        let asked: Vec<_> =
+            (0..self.desk.shards()).map(|shard| self.desk.ask(ShardId(shard), command())).collect::<Option<_>>()?;
+        let mut answers = Vec::with_capacity(asked.len());
+        let until = tokio::time::Instant::now() + ANSWER_TIMEOUT;
+        for pending in asked {
+            answers.push(tokio::time::timeout_at(until, pending.reply()).await.ok()??.answer);
+        }
+        Some(answers)
+    }
+
     async fn all_samples(&self) -> Vec<Sample> {
         let asked: Vec<_> =
             (0..self.desk.shards()).filter_map(|shard| self.desk.ask(ShardId(shard), Command::Report)).collect();
@@ -96,6 +109,18 @@ impl DataPlane for Plane {
 
     fn subjects(&self, glob: String) -> impl Future<Output = Result<Subjects, SubjectsError>> + Send {
         self.list_subjects(glob)
+    }
+
+    fn presence(&self, subject: String) -> impl Future<Output = Result<Vec<Present>, PresenceError>> + Send {
+        self.who_is_present(subject)
+    }
+
+    fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send {
+        self.count_present(subject)
+    }
+
+    fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send {
+        self.have_done(whom, order)
     }
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {

@@ -175,7 +175,13 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane { desk, key, uid, payload_bytes_max: settings.limits.payload_bytes };
+    let plane = Plane {
+        desk,
+        key,
+        uid,
+        payload_bytes_max: settings.limits.payload_bytes,
+        presence_clients_max: settings.limits.presence_clients,
+    };
     let (leave, left) = mpsc::unbounded_channel();
     let control = Control { plane, delivered, settings, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());

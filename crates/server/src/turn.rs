@@ -239,13 +239,8 @@ impl Core {
     fn obey(&mut self, now: Instant) -> u64 {
         let mut handled = 0;
         for (ticket, command) in self.commands.try_iter().take(COMMANDS_PER_TURN) {
-            match command {
-                Command::Drain { .. } => self.world.leave(),
-                Command::Publish { .. }
-                | Command::History { .. }
-                | Command::RemoveHistory { .. }
-                | Command::Subjects { .. }
-                | Command::Report => {}
+            if matches!(command, Command::Drain { .. }) {
+                self.world.leave();
             }
             self.shard.handle(Input::Command { ticket, command }, now, &mut self.world);
             handled += 1;

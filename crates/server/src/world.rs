@@ -391,10 +391,7 @@ impl Effects for World {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
-        let tally = match &answer {
-            Answer::Published(_) | Answer::History(_) | Answer::HistoryRemoved(_) | Answer::Subjects(_) => None,
-            Answer::Report(_) => Some(self.tally()),
-        };
+        let tally = matches!(answer, Answer::Report(_)).then(|| self.tally());
         self.desk.answered(ticket, self.me, answer, tally);
     }
 }

@@ -1,7 +1,6 @@
 //! A Centrifugo session: commands in, replies and pushes out. The rules are those of `client.go` and `handler.go` as the
 //! protocol page tells them; section numbers are that page's.
-use alloc::format;
-use alloc::string::String;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -19,14 +18,9 @@ use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
+use crate::presence::RollCall;
 use crate::report::Refusal;
 use crate::shard::Shard;
-
-/// What a connected client is to the server: 16 bytes a session.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Session {
-    client: u128,
-}
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
 #[derive(Debug)]
@@ -37,6 +31,10 @@ pub(crate) enum Waiting {
     Publish { id: u32 },
     /// `history`.
     History { id: u32 },
+    /// `presence`, of all shards.
+    Presence(Box<RollCall>),
+    /// `presence_stats`.
+    PresenceStats { id: u32 },
 }
 
 /// From where a client wants to recover.
@@ -56,13 +54,6 @@ pub(crate) enum Next {
     Wait,
     /// Close the connection.
     Disconnect(Disconnect),
-}
-
-/// A version 4 UUID (RFC 9562 section 5.4).
-fn client_id(client: u128) -> String {
-    let id = client & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let (a, b, c) = (id >> 96, (id >> 80) & 0xffff, (id >> 64) & 0xffff);
-    format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", (id >> 48) & 0xffff, id & 0xffff_ffff_ffff)
 }
 
 impl Shard {
@@ -122,9 +113,9 @@ impl Shard {
             Request::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, id, &unsubscribe.channel, world),
             Request::Publish(publish) => self.on_publish(conn, id, &publish, now, world),
             Request::History(history) => self.on_history(conn, id, &history, now, world),
-            Request::Presence(_) | Request::PresenceStats(_) | Request::Rpc(_) => {
-                self.reply_error(conn, id, ErrorCode::NotAvailable)
-            }
+            Request::Presence(presence) => self.on_presence(conn, id, &presence.channel, now, world),
+            Request::PresenceStats(stats) => self.on_presence_stats(conn, id, &stats.channel, now, world),
+            Request::Rpc(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
             Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
             Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
@@ -150,12 +141,12 @@ impl Shard {
                 return if next == Next::Command { Next::Nothing } else { next };
             }
         };
-        let client = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
-        self.conns.rows[conn.0].session = self.conns.sessions.insert(Session { client });
+        let user = token.as_ref().map_or("", |token| &token.user);
+        self.conns.rows[conn.0].session = self.sessions.begin(conn, user);
         let left = token.and_then(|token| self.identify(conn, token, now));
         let (ping_s, pong) = self.ping_terms(conn);
         let result = ConnectResult {
-            client: &client_id(client),
+            client: &self.client(conn),
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
@@ -188,6 +179,7 @@ impl Shard {
             Err(refused) => return self.refused(conn, id, refused),
         };
         let row = self.subscribe(conn, channel);
+        self.begin_presence(conn, row, subscribe.join_leave, world);
         if let Some(token) = token {
             self.grant(conn, row, token, now);
         }
@@ -221,7 +213,7 @@ impl Shard {
         if self.config.dev {
             return Ok(());
         }
-        let user = self.identities.user(conn);
+        let user = self.user(conn);
         // A token is looked at next.
         let admits = |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, user);
         match self.hub.namespace_of(channel) {
@@ -299,9 +291,8 @@ impl Shard {
             Encoding::Protobuf if is_json(&publish.data) => Kind::Text,
             Encoding::Protobuf => Kind::Binary,
         };
-        let client = client_id(self.conns.sessions[self.conns.rows[conn.0].session].client);
         let waiter = self.wait(conn, Waiting::Publish { id });
-        let publisher = self.publisher(conn, channel, &client);
+        let publisher = self.publisher(conn, self.hub.find(channel));
         let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
         let draft = Draft { payload: (&*publish.data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
@@ -314,8 +305,7 @@ impl Shard {
         if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
             return Err(ErrorCode::BadRequest);
         }
-        let (is_anonymous, is_subscribed) =
-            (self.identities.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
+        let (is_anonymous, is_subscribed) = (self.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
         let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
         if !self.config.dev && !namespace.is_some_and(admits) {
             return Err(ErrorCode::PermissionDenied);
@@ -367,16 +357,5 @@ impl Shard {
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
         self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));
         Next::Command
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_id_is_a_version_4_uuid() {
-        assert_eq!(client_id(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(client_id(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

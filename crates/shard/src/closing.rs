@@ -115,7 +115,12 @@ impl Shard {
 
     /// Closes a Centrifugo session with one of its codes.
     pub(crate) fn disconnect(&mut self, conn: ConnId, why: Disconnect, now: Instant) {
-        self.close_websocket(conn, why.code(), why.reason(), now);
+        self.disconnect_with(conn, why.code(), why.reason(), now);
+    }
+
+    /// Closes it with any code and a reason, which is neither empty nor JSON: the SDKs would not look at the code.
+    pub(crate) fn disconnect_with(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
+        self.close_websocket(conn, code, reason, now);
     }
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
@@ -257,12 +262,7 @@ impl Shard {
             row.lent = NONE;
             debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
         }
-        let row = &mut self.conns.rows[conn.0];
-        if row.session != NONE {
-            self.conns.sessions.remove(row.session);
-            row.session = NONE;
-            self.identities.forget(conn);
-        }
+        self.end_session(conn);
     }
 
     // ---- drain ----

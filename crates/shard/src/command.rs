@@ -3,8 +3,10 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Listing, Position};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
+use crate::order::{Order, Whom};
+use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
 
 /// Names a command, so that its answer finds back. Chosen by the control plane.
@@ -40,6 +42,23 @@ pub enum Command {
         /// Where the piece begins: 0, or what the last one said.
         from: u32,
     },
+    /// Count who is present in a subject; answered by [`Answer::Headcount`]. For the subject's owner.
+    Census {
+        /// The subject: valid.
+        subject: SubjectName,
+    },
+    /// Tell which clients of this shard are present in a subject; answered by [`Answer::Roll`].
+    RollCall {
+        /// The subject: valid.
+        subject: SubjectName,
+    },
+    /// Do something with the clients of a user; answered by [`Answer::Obeyed`].
+    Order {
+        /// With which.
+        whom: Box<Whom>,
+        /// What.
+        order: Box<Order>,
+    },
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over
@@ -61,6 +80,12 @@ pub enum Answer {
     HistoryRemoved(Result<(), ExcerptError>),
     /// To [`Command::Subjects`].
     Subjects(Listing),
+    /// To [`Command::Census`].
+    Headcount(Result<Headcount, PresenceError>),
+    /// To [`Command::RollCall`].
+    Roll(Result<Roll, PresenceError>),
+    /// To [`Command::Order`]: how many clients of this shard it was done with.
+    Obeyed(usize),
     /// To [`Command::Report`].
     Report(Box<Report>),
 }

@@ -83,6 +83,10 @@ pub struct Limits {
     pub recovery_publications: u32,
     /// Most publications that one `history` of a client brings.
     pub history_publications: u32,
+    /// Most subscriptions on one shard, and most clients in all, that one answer about a subject's presence is made of.
+    pub presence_clients: usize,
+    /// Comings and goings that subscribers of one subject are told of in a second; the others are not told.
+    pub join_leave_per_second: u32,
     /// Longest time a long poll may ask to wait.
     pub poll_timeout: Duration,
     /// Most bytes of all histories of this shard.
@@ -138,6 +142,8 @@ impl Default for Limits {
             subscriptions_per_connection: 128,
             recovery_publications: 300,
             history_publications: 300,
+            presence_clients: 32_768,
+            join_leave_per_second: 100,
             poll_timeout: Duration::from_secs(120),
             history_bytes: GIB,
             flushes_per_turn: 2_048,

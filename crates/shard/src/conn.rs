@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
 use wire::frame::Partial;
 
-use crate::centrifugo::Session;
 use crate::listen::Listener;
 use crate::publisher::Publisher;
 use crate::report::Transport;
@@ -182,7 +181,6 @@ impl Lent {
 pub(crate) struct Conns {
     pub(crate) rows: Table<Conn>,
     pub(crate) lents: Slab<Lent>,
-    pub(crate) sessions: Slab<Session>,
     pub(crate) open: usize,
 }
 

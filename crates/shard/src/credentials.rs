@@ -1,5 +1,6 @@
 //! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
 //! sections 4.1 to 4.3.
+use alloc::string::String;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
@@ -9,6 +10,7 @@ use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Sub
 use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::Phase;
+use crate::heartbeat::second;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
 
@@ -30,6 +32,11 @@ const TTL_MAX_S: u32 = 365 * 86_400;
 /// Whole seconds, as a client is told.
 pub(crate) fn ttl_s(left: Duration) -> u32 {
     u32::try_from(left.as_secs()).unwrap_or(u32::MAX).min(TTL_MAX_S)
+}
+
+/// The instant of a session's end; `None` for `NONE`.
+fn due(second: u32) -> Option<Instant> {
+    (second != NONE).then(|| Instant::ORIGIN + Duration::from_secs(second.into()))
 }
 
 fn refreshed(left: Option<Duration>) -> RefreshResult {
@@ -70,14 +77,28 @@ impl Shard {
 
     /// Whether a subscription token is this client's and for this channel.
     fn is_for(&self, token: &Token, conn: ConnId, channel: &str) -> bool {
-        *token.channel == *channel && *token.user == *self.identities.user(conn)
+        *token.channel == *channel && *token.user == *self.user(conn)
     }
 
-    /// Makes the session who its token says it is; how long that lasts.
+    /// The user of a connection's session; empty without one.
+    pub(crate) fn user(&self, conn: ConnId) -> &str {
+        self.sessions.user(self.conns.rows[conn.0].session)
+    }
+
+    /// Takes over what a connection token says of its session, the first one or a later one; how long that lasts.
     pub(crate) fn identify(&mut self, conn: ConnId, token: Token, now: Instant) -> Option<Duration> {
-        let left = token.left;
-        self.identities.set(conn, token, self.config.tokens.connection_grace, now);
-        left
+        self.set_end(conn, token.left, now);
+        self.identities.set_info(conn, token.info);
+        token.left
+    }
+
+    /// Has the session end once `left` and the time to refresh are over; `None`: never.
+    pub(crate) fn set_end(&mut self, conn: ConnId, left: Option<Duration>, now: Instant) {
+        let end = left.map(|left| now + left + self.config.tokens.connection_grace);
+        // Ends are kept in seconds; no session ends too early.
+        let due_s = end.map_or(NONE, |at| second(at + Duration::from_nanos(999_999_999)));
+        let old = self.sessions.set_due(self.conns.rows[conn.0].session, due_s);
+        self.identities.set_due(conn, due(old), due(due_s));
     }
 
     /// What the token of a `subscribe` says; `None`: it has none, and needs none.
@@ -101,10 +122,29 @@ impl Shard {
         self.identities.grant(conn, subject, token, self.config.tokens.subscription_grace, now);
     }
 
-    /// Who publishes to `channel`, as subscribers are told.
-    pub(crate) fn publisher(&self, conn: ConnId, channel: &str, client: &str) -> Publisher {
-        let (user, conn_info, chan_info) = self.identities.told(conn, self.hub.find(channel));
-        Publisher { user: user.into(), client: client.into(), conn_info: conn_info.into(), chan_info: chan_info.into() }
+    /// The client, as others are told who have to do with a subject.
+    pub(crate) fn publisher(&self, conn: ConnId, subject: Option<u32>) -> Publisher {
+        let (conn_info, chan_info) = self.identities.told(conn, subject);
+        Publisher {
+            user: self.user(conn).into(),
+            client: self.client(conn).into(),
+            conn_info: conn_info.into(),
+            chan_info: chan_info.into(),
+        }
+    }
+
+    /// The id of the connection's client.
+    pub(crate) fn client(&self, conn: ConnId) -> String {
+        self.sessions.client_id(self.config.shard, conn, self.conns.rows[conn.0].generation)
+    }
+
+    /// Ends a session.
+    pub(crate) fn end_session(&mut self, conn: ConnId) {
+        let session = core::mem::replace(&mut self.conns.rows[conn.0].session, NONE);
+        if session != NONE {
+            let gone = self.sessions.end(session);
+            self.identities.forget(conn, due(gone.due_s));
+        }
     }
 
     /// `refresh`: the same user, for longer.
@@ -115,7 +155,7 @@ impl Shard {
         match self.config.tokens.verify(TokenKind::Connection, token) {
             Err(TokenError::Expired) => Next::Disconnect(Disconnect::ConnectionExpired),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
-            Ok(token) if *token.user != *self.identities.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
+            Ok(token) if *token.user != *self.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
             Ok(token) => {
                 let left = self.identify(conn, token, now);

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use base::SubjectName;
 use hub::{Kind, Publication};
 use protocol::Encoding;
-use protocol::centrifugo::{ClientInfo, Publication as Push};
+use protocol::centrifugo::Publication as Push;
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
 use crate::dialect::{Dialect, PerDialect};
+use crate::presence::told;
 use crate::send::Frame;
 
 /// A publication and what it has been encoded to so far.
@@ -107,12 +108,7 @@ fn event(id: Option<&str>, publication: &Publication) -> Frame {
 pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push<'_>> {
     let data = encoding.data(&publication.payload, publication.kind == Kind::Text)?;
     let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
-    let info = publisher.map(|publisher| ClientInfo {
-        user: &publisher.user,
-        client: &publisher.client,
-        conn_info: &publisher.conn_info,
-        chan_info: &publisher.chan_info,
-    });
+    let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
     Some(Push { data, offset, info, tags: publication.tags() })

@@ -148,7 +148,7 @@ impl Shard {
         let Some(namespace) = namespace.filter(|namespace| namespace.history.is_some()) else {
             return Err(ErrorCode::NotAvailable);
         };
-        let is_anonymous = self.identities.user(conn).is_empty();
+        let is_anonymous = self.user(conn).is_empty();
         let is_subscribed = self.is_subscribed(conn, channel);
         if !self.config.dev && !permission::to_read(&self.config.admission, namespace, is_anonymous, is_subscribed) {
             return Err(ErrorCode::PermissionDenied);

@@ -1,4 +1,5 @@
-//! Who sessions are by their tokens, and until when. Sessions without a token have no row here.
+//! What tokens tell of sessions beyond their user, and until when they are good. Sessions and subscriptions without an info or
+//! an end have no row here.
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -11,10 +12,7 @@ use crate::token::Token;
 /// What is known of a session by its tokens.
 #[derive(Debug, Default)]
 struct Identity {
-    user: Box<str>,
     info: Box<[u8]>,
-    /// When it is disconnected.
-    due: Option<Instant>,
     /// Subscriptions whose tokens have an end or an info.
     grants: Vec<Grant>,
 }
@@ -43,27 +41,32 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// The user; empty without one.
-    pub(crate) fn user(&self, conn: ConnId) -> &str {
-        self.by_conn.get(&conn).map_or("", |identity| &identity.user)
-    }
-
-    /// The user, what is told of the connection, and what is told of its subscription to `subject`.
-    pub(crate) fn told(&self, conn: ConnId, subject: Option<u32>) -> (&str, &[u8], &[u8]) {
+    /// What is told of the connection, and what is told of its subscription to `subject`.
+    pub(crate) fn told(&self, conn: ConnId, subject: Option<u32>) -> (&[u8], &[u8]) {
         let Some(identity) = self.by_conn.get(&conn) else {
-            return ("", &[], &[]);
+            return (&[], &[]);
         };
         let grant = identity.grants.iter().find(|grant| Some(grant.subject) == subject);
-        (&identity.user, &identity.info, grant.map_or(&[], |grant| &grant.info))
+        (&identity.info, grant.map_or(&[], |grant| &grant.info))
     }
 
-    /// Takes over what a connection token says, the first one or a later one.
-    pub(crate) fn set(&mut self, conn: ConnId, token: Token, grace: Duration, now: Instant) {
-        let identity = self.by_conn.entry(conn).or_default();
-        let due = token.left.map(|left| now + left + grace);
-        rearm(&mut self.dues, conn, NONE, core::mem::replace(&mut identity.due, due), due);
-        identity.user = token.user;
-        identity.info = token.info;
+    /// Takes over what is told of a connection.
+    pub(crate) fn set_info(&mut self, conn: ConnId, info: Box<[u8]>) {
+        if !info.is_empty() || self.by_conn.contains_key(&conn) {
+            self.by_conn.entry(conn).or_default().info = info;
+            self.drop_if_empty(conn);
+        }
+    }
+
+    /// Takes over when a connection ends, instead of when it was to end.
+    pub(crate) fn set_due(&mut self, conn: ConnId, old: Option<Instant>, new: Option<Instant>) {
+        rearm(&mut self.dues, conn, NONE, old, new);
+    }
+
+    fn drop_if_empty(&mut self, conn: ConnId) {
+        if self.by_conn.get(&conn).is_some_and(|identity| identity.info.is_empty() && identity.grants.is_empty()) {
+            self.by_conn.remove(&conn);
+        }
     }
 
     /// Takes over what a subscription token says, the first one or a later one.
@@ -87,6 +90,7 @@ impl Identities {
         {
             let grant = identity.grants.swap_remove(at);
             rearm(&mut self.dues, conn, subject, grant.due, None);
+            self.drop_if_empty(conn);
         }
     }
 
@@ -96,10 +100,10 @@ impl Identities {
         grants.iter().find(|grant| grant.subject == subject)?.expires.map(|at| at.since(now))
     }
 
-    /// Forgets a session.
-    pub(crate) fn forget(&mut self, conn: ConnId) {
+    /// Forgets a session, which was to end at `due`.
+    pub(crate) fn forget(&mut self, conn: ConnId, due: Option<Instant>) {
+        rearm(&mut self.dues, conn, NONE, due, None);
         if let Some(identity) = self.by_conn.remove(&conn) {
-            rearm(&mut self.dues, conn, NONE, identity.due, None);
             for grant in identity.grants {
                 rearm(&mut self.dues, conn, grant.subject, grant.due, None);
             }
@@ -126,9 +130,9 @@ impl Identities {
         }
     }
 
-    /// Sessions that have one.
+    /// Sessions that something is known of.
     pub(crate) fn len(&self) -> usize {
-        self.by_conn.len()
+        self.by_conn.len() + self.dues.len()
     }
 
     /// About the bytes that they take, without the texts in them.

@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, and who they are: `credentials`, `identity`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -39,14 +39,17 @@ mod hop;
 mod identity;
 pub mod limits;
 mod listen;
+mod order;
 mod parcel;
 mod permission;
+mod presence;
 mod publisher;
 mod report;
 mod request;
 mod route;
 mod run;
 mod send;
+mod session;
 mod shard;
 mod token;
 
@@ -55,7 +58,9 @@ pub use command::{Answer, Command, Ticket};
 pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
 pub use dialect::Dialect;
 pub use excerpt::epoch_of;
+pub use order::{Order, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
+pub use presence::{PresenceError, Roll};
 pub use report::{Holdings, Refusal, Report, Transport};
 pub use shard::Shard;
 pub use token::{Token, TokenError, TokenKind, TokenVerifier, Tokens};

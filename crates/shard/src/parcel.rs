@@ -3,9 +3,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, SubjectName};
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Position, Publication, RecoveryBounds};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, RecoveryBounds};
 
 use crate::command::Ticket;
+use crate::presence::Roll;
 
 /// A mailbox has two lanes, each a queue of its own and each in order.
 ///
@@ -87,6 +88,29 @@ pub enum Parcel {
         /// Who asked.
         waiter: Waiter,
     },
+    /// Request: a client of this shard is present in the subject, or no more.
+    Attend {
+        /// The subject.
+        subject: SubjectName,
+        /// The hash of the client's user.
+        user: u64,
+        /// True if it comes.
+        comes: bool,
+    },
+    /// Request: how many are present?
+    Census {
+        /// The subject.
+        subject: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
+    /// Request, to every shard: which of its clients are present?
+    RollCall {
+        /// The subject.
+        subject: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
     /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
     /// `recovered`; every later one comes after it.
     Joined {
@@ -120,6 +144,20 @@ pub enum Parcel {
         /// Where the publication stands.
         position: Position,
     },
+    /// Delivery: the answer to [`Parcel::Census`].
+    Headcount {
+        /// Who asked.
+        waiter: Waiter,
+        /// How many.
+        headcount: Headcount,
+    },
+    /// Delivery: the answer to [`Parcel::RollCall`].
+    Roll {
+        /// Who asked.
+        waiter: Waiter,
+        /// Which.
+        roll: Roll,
+    },
     /// Delivery: the answer to [`Parcel::Excerpt`].
     Excerpted {
         /// Who asked.
@@ -145,11 +183,19 @@ impl Parcel {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Publish { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Excerpt { .. } => Lane::Request,
+            Self::Publish { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Attend { .. }
+            | Self::Census { .. }
+            | Self::RollCall { .. }
+            | Self::Excerpt { .. } => Lane::Request,
             Self::Joined { .. }
             | Self::Deliver { .. }
             | Self::Counted { .. }
             | Self::Published { .. }
+            | Self::Headcount { .. }
+            | Self::Roll { .. }
             | Self::Excerpted { .. } => Lane::Delivery,
         }
     }

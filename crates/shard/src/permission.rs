@@ -49,6 +49,11 @@ pub(crate) fn to_read(admission: &Admission, namespace: &Namespace, is_anonymous
     namespace.history_access.admits(is_anonymous, is_subscribed) || admission.insecure
 }
 
+/// Whether a client may see who is subscribed.
+pub(crate) fn to_see(admission: &Admission, namespace: &Namespace, is_anonymous: bool, is_subscribed: bool) -> bool {
+    namespace.presence_access.admits(is_anonymous, is_subscribed) || admission.insecure
+}
+
 /// Whether a publication may be these bytes.
 pub(crate) fn to_carry(format: DataFormat, data: &[u8]) -> bool {
     match format {
@@ -65,7 +70,7 @@ impl Shard {
         let Some(namespace) = self.hub.namespace(subject).filter(|namespace| namespace.history.is_some()) else {
             return Features::default();
         };
-        let is_anonymous = self.identities.user(conn).is_empty();
+        let is_anonymous = self.user(conn).is_empty();
         // It is subscribing, so that it is as good as a subscriber.
         let may_read = self.config.dev || to_read(&self.config.admission, namespace, is_anonymous, true);
         // Whoever asks to recover asks for a subscription that can.

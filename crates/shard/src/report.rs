@@ -218,8 +218,12 @@ pub struct Holdings {
     pub lent: usize,
     /// Centrifugo sessions.
     pub sessions: usize,
-    /// Sessions that are known by a token.
+    /// Users that they belong to.
+    pub users: usize,
+    /// Sessions of which tokens tell more than the user, and ends of sessions and subscriptions.
     pub identities: usize,
+    /// Rows of subjects and users in the attendance.
+    pub attendance: usize,
     /// Frames in outboxes.
     pub frames: usize,
     /// Armed timers of connections.

@@ -241,6 +241,17 @@ impl Shard {
                 let excerpt = Box::new(self.excerpt(&subject, &query, now));
                 self.mail.send(from, Parcel::Excerpted { waiter, excerpt }, world);
             }
+            Parcel::Attend { subject, user, comes } => self.count_in(&subject, user, comes),
+            Parcel::Census { subject, waiter } => {
+                let headcount = self.census(&subject);
+                self.mail.send(from, Parcel::Headcount { waiter, headcount }, world);
+            }
+            Parcel::RollCall { subject, waiter } => {
+                let roll = self.roll(&subject);
+                self.mail.send(from, Parcel::Roll { waiter, roll }, world);
+            }
+            Parcel::Headcount { waiter, headcount } => self.counted_heads(waiter, headcount, now),
+            Parcel::Roll { waiter, roll } => self.called(waiter, roll, now),
             Parcel::Excerpted { waiter, excerpt } => self.excerpted(waiter, *excerpt, now, world),
         }
     }
@@ -255,6 +266,7 @@ impl Shard {
     /// Ends one subscription.
     pub(crate) fn unsubscribe(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
         let row = self.hub.subscription(subscription).subject;
+        self.end_presence(conn, subscription, world);
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
         self.identities.revoke(conn, row);

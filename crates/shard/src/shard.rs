@@ -19,6 +19,7 @@ use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
 use crate::run::Run;
 use crate::send::{Frame, Outboxes};
+use crate::session::Sessions;
 
 /// Most histories that one turn expires, so that a million of them don't hold up a message.
 const EXPIRED_PER_TURN_MAX: usize = 256;
@@ -30,6 +31,7 @@ pub struct Shard {
     pub(crate) conns: Conns,
     pub(crate) hub: Hub,
     pub(crate) idempotency: Idempotency,
+    pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
     pub(crate) outboxes: Outboxes,
     pub(crate) run: Run,
@@ -73,11 +75,13 @@ impl Shard {
         );
         let mut random = Prng::new(config.seed, "shard");
         let epoch = u32::try_from(random.next_u64() >> 32).unwrap_or(1);
+        let sessions = Sessions::new(config.key, &mut random);
         let hub = Hub::new(config.key, config.namespaces.clone(), config.limits.history_bytes, epoch);
         Self {
             conns: Conns::default(),
             hub,
             idempotency: Idempotency::default(),
+            sessions,
             identities: Identities::default(),
             outboxes: Outboxes::default(),
             run: Run::default(),
@@ -215,8 +219,10 @@ impl Shard {
     pub fn holdings(&self) -> Holdings {
         Holdings {
             lent: self.conns.lents.len(),
-            sessions: self.conns.sessions.len(),
+            sessions: self.sessions.len(),
+            users: self.sessions.users(),
             identities: self.identities.len(),
+            attendance: self.hub.attendance_rows(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
             acks: self.acks.len(),
@@ -289,6 +295,18 @@ impl Shard {
                 let listing = self.hub.subscribed(&glob, from, crate::limits::LISTED_ROWS_MAX);
                 world.answer(ticket, Answer::Subjects(listing));
             }
+            Command::Census { subject } => {
+                let headcount = self.present_at_all(&subject).map(|()| self.census(&subject));
+                world.answer(ticket, Answer::Headcount(headcount));
+            }
+            Command::RollCall { subject } => {
+                let roll = self.present_at_all(&subject).map(|()| self.roll(&subject));
+                world.answer(ticket, Answer::Roll(roll));
+            }
+            Command::Order { whom, order } => {
+                let obeyed = self.obey(&whom, &order, now);
+                world.answer(ticket, Answer::Obeyed(obeyed));
+            }
             Command::Report => {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));
@@ -335,7 +353,7 @@ impl Shard {
     fn full_report(&self) -> Report {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
-        let sessions = self.conns.sessions.bytes() + self.identities.bytes();
+        let sessions = self.sessions.bytes() + self.identities.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory();
         Report {

@@ -100,6 +100,7 @@ impl Plan {
         let everything = Namespace {
             subscribe: Access::ALL,
             publish: Access::ALL,
+            presence: true,
             history: self.history,
             ..Namespace::closed(Pattern::everything())
         };

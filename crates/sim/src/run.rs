@@ -297,7 +297,12 @@ impl Run {
                         self.model.confirm(number);
                     }
                     Answer::Report(report) => self.examine_report(&report),
-                    Answer::History(_) | Answer::HistoryRemoved(_) | Answer::Subjects(_) => {}
+                    Answer::History(_)
+                    | Answer::HistoryRemoved(_)
+                    | Answer::Subjects(_)
+                    | Answer::Headcount(_)
+                    | Answer::Obeyed(_)
+                    | Answer::Roll(_) => {}
                 }
             }
         }

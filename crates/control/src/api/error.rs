@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{HistoryError, PublishError, SubjectsError};
+use crate::{HistoryError, OrderError, PresenceError, PublishError, SubjectsError};
 
 /// `{"code":…,"message":…}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -68,6 +68,25 @@ impl From<HistoryError> for ApiError {
             HistoryError::NotKept => Self::not_available("the subject keeps no history"),
             HistoryError::OtherEpoch => Self::UNRECOVERABLE,
             HistoryError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<PresenceError> for ApiError {
+    fn from(error: PresenceError) -> Self {
+        match error {
+            PresenceError::BadSubject(_) | PresenceError::TooMany => Self::bad_request(&error.to_string()),
+            PresenceError::UnknownSubject => Self::UNKNOWN_CHANNEL,
+            PresenceError::Off => Self::not_available("the subject keeps no presence"),
+            PresenceError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Unavailable => Self::INTERNAL,
         }
     }
 }

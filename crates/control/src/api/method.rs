@@ -9,6 +9,8 @@ use super::channels::Channels;
 use super::error::ApiError;
 use super::history::{History, HistoryRemove};
 use super::info::Info;
+use super::order::Disconnect;
+use super::presence::{Presence, PresenceStats};
 use super::publish::{Broadcast, Publish};
 
 /// What a method answers.
@@ -19,9 +21,12 @@ pub(crate) type Reply = Result<Box<RawValue>, ApiError>;
 pub(crate) enum Method {
     Broadcast,
     Channels,
+    Disconnect,
     History,
     HistoryRemove,
     Info,
+    Presence,
+    PresenceStats,
     Publish,
 }
 
@@ -30,9 +35,12 @@ pub(crate) enum Method {
 pub(crate) enum Call {
     Broadcast(Broadcast),
     Channels(Channels),
+    Disconnect(Disconnect),
     History(History),
     HistoryRemove(HistoryRemove),
     Info(Info),
+    Presence(Presence),
+    PresenceStats(PresenceStats),
     Publish(Publish),
 }
 
@@ -42,9 +50,12 @@ impl Method {
         match name {
             "broadcast" => Some(Self::Broadcast),
             "channels" => Some(Self::Channels),
+            "disconnect" => Some(Self::Disconnect),
             "history" => Some(Self::History),
             "history_remove" => Some(Self::HistoryRemove),
             "info" => Some(Self::Info),
+            "presence" => Some(Self::Presence),
+            "presence_stats" => Some(Self::PresenceStats),
             "publish" => Some(Self::Publish),
             _ => None,
         }
@@ -58,9 +69,12 @@ impl Call {
         Ok(match method {
             Method::Broadcast => Self::Broadcast(serde_json::from_str(params)?),
             Method::Channels => Self::Channels(serde_json::from_str(params)?),
+            Method::Disconnect => Self::Disconnect(serde_json::from_str(params)?),
             Method::History => Self::History(serde_json::from_str(params)?),
             Method::HistoryRemove => Self::HistoryRemove(serde_json::from_str(params)?),
             Method::Info => Self::Info(serde_json::from_str(params)?),
+            Method::Presence => Self::Presence(serde_json::from_str(params)?),
+            Method::PresenceStats => Self::PresenceStats(serde_json::from_str(params)?),
             Method::Publish => Self::Publish(serde_json::from_str(params)?),
         })
     }
@@ -70,9 +84,12 @@ impl Call {
         match self {
             Self::Broadcast(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Channels(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::Disconnect(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::History(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::HistoryRemove(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Info(params) => raw(&params.run(app).await),
+            Self::Presence(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
+            Self::PresenceStats(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
             Self::Publish(params) => params.run(&app.plane).await.and_then(|result| raw(&result)),
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use control::metric::{self, Sample};
 use control::{
-    Accepted, ControlSettings, DataPlane, Handed, History, HistoryError, HistoryWanted, Kept, PayloadKind, Publish,
-    PublishError, State, Subjects, SubjectsError,
+    Accepted, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, Order,
+    OrderError, PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +21,7 @@ pub(crate) struct Recorder {
     pub(crate) published: Arc<Mutex<Vec<Publish>>>,
     pub(crate) wanted: Arc<Mutex<Vec<HistoryWanted>>>,
     pub(crate) removed: Arc<Mutex<Vec<String>>>,
+    pub(crate) ordered: Arc<Mutex<Vec<(Whom, Order)>>>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) scrapes: Arc<Mutex<u32>>,
 }
@@ -74,6 +75,30 @@ impl DataPlane for Recorder {
         }
     }
 
+    async fn presence(&self, subject: String) -> Result<Vec<Present>, PresenceError> {
+        absent(&subject)?;
+        let client = |client: &str, user: &str, info: &str| Present {
+            client: client.into(),
+            user: user.into(),
+            conn_info: info.into(),
+            chan_info: Vec::new(),
+        };
+        Ok(if subject == "empty" { Vec::new() } else { vec![client("c2", "ann", "{\"a\": 1}"), client("c1", "", "")] })
+    }
+
+    async fn headcount(&self, subject: String) -> Result<Headcount, PresenceError> {
+        absent(&subject)?;
+        Ok(if subject == "empty" { Headcount { clients: 0, users: 0 } } else { Headcount { clients: 3, users: 2 } })
+    }
+
+    async fn order(&self, whom: Whom, order: Order) -> Result<u64, OrderError> {
+        if whom.user == "away" {
+            return Err(OrderError::Unavailable);
+        }
+        self.ordered.lock().unwrap().push((whom, order));
+        Ok(1)
+    }
+
     async fn samples(&self) -> Vec<Sample> {
         *self.scrapes.lock().unwrap() += 1;
         let mut samples = Vec::new();
@@ -109,6 +134,18 @@ fn refused(subject: &str) -> Result<(), HistoryError> {
     }
 }
 
+/// Subjects whose presence is refused.
+fn absent(subject: &str) -> Result<(), PresenceError> {
+    match subject {
+        "bad" => Err(PresenceError::BadSubject("it says so".into())),
+        "unknown" => Err(PresenceError::UnknownSubject),
+        "off" => Err(PresenceError::Off),
+        "crowd" => Err(PresenceError::TooMany),
+        "away" => Err(PresenceError::Unavailable),
+        _ => Ok(()),
+    }
+}
+
 /// A running control plane.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -126,6 +163,7 @@ impl Server {
             published: Arc::default(),
             wanted: Arc::default(),
             removed: Arc::default(),
+            ordered: Arc::default(),
             state: Arc::new(Mutex::new(State::Ready)),
             scrapes: Arc::default(),
         };

@@ -165,3 +165,15 @@ fn a_million_subjects_come_and_go_without_growing_the_hub() {
     }
     assert_eq!((hub.subjects(), hub.index.len()), (0, 0));
 }
+
+/// A subject that nobody has published to is the same life when it comes back; one that had a publication is not.
+#[test]
+fn a_subject_without_publications_keeps_its_epoch_when_it_is_forgotten() {
+    let mut hub = hub(Some(bounds(100)), 1 << 20);
+    let row = hub.enter("a");
+    let top = hub.top(row);
+    assert!(hub.release(row));
+    let row = hub.enter("a");
+    assert_eq!(hub.top(row), top);
+    assert!(hub.recover(row, Some(top), most(100), at(0)).gapless);
+}

@@ -121,6 +121,38 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
+    /// All of them, by their codes.
+    pub const ALL: [Self; 22] = [
+        Self::ConnectionClosed,
+        Self::Shutdown,
+        Self::InternalServerError,
+        Self::ConnectionExpired,
+        Self::SubscriptionExpired,
+        Self::Slow,
+        Self::WriteError,
+        Self::InsufficientState,
+        Self::ForceReconnect,
+        Self::NoPong,
+        Self::TooManyRequests,
+        Self::StateInvalidated,
+        Self::InvalidToken,
+        Self::BadRequest,
+        Self::Stale,
+        Self::ForceDisconnect,
+        Self::ConnectionLimit,
+        Self::ChannelLimit,
+        Self::InappropriateProtocol,
+        Self::PermissionDenied,
+        Self::NotAvailable,
+        Self::TooManyErrors,
+    ];
+
+    /// The one with that code.
+    #[must_use]
+    pub fn of(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u16 {

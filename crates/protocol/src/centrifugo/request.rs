@@ -10,8 +10,7 @@ pub struct Command<'a> {
     pub request: Request<'a>,
 }
 
-/// What a command asks. `Presence`, `PresenceStats` and `Rpc` are answered with error 108 until the rest of the protocol is
-/// served.
+/// What a command asks. `Rpc` is answered with error 108.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
     /// Id 0 and no `send`: the answer to a ping.

@@ -12,7 +12,7 @@ pub enum Data<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Who published.
+/// A client: who published, who is present, who has come or gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClientInfo<'a> {
     /// The user's id; empty for anonymous. Written even so.
@@ -96,4 +96,13 @@ pub struct HistoryResult<'a> {
     pub epoch: &'a str,
     /// The channel's newest offset. Written even if 0.
     pub offset: u64,
+}
+
+/// To `presence_stats`. Both are written even if 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PresenceStatsResult {
+    /// Clients that are subscribed.
+    pub clients: u32,
+    /// Users that they belong to.
+    pub users: u32,
 }

@@ -15,6 +15,27 @@ pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publicat
     });
 }
 
+/// Appends that `client` has subscribed to `channel`. The same bytes for all who are told.
+pub fn push_join(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, "join", client);
+}
+
+/// Appends that it has left.
+pub fn push_leave(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, "leave", client);
+}
+
+fn push_client(out: &mut Vec<u8>, channel: &str, kind: &'static str, client: &ClientInfo<'_>) {
+    let mut reply = Object::open(out);
+    let mut push = reply.object("push");
+    push.text("channel", channel);
+    let mut body = push.object(kind);
+    write_info(body.object("info"), client);
+    body.close();
+    push.close();
+    reply.close();
+}
+
 /// Appends the end of the subscription to `channel`.
 pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
     push(out, |push| {
@@ -60,7 +81,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     body.close();
 }
 
-fn write_info(mut body: Object<'_>, info: &ClientInfo<'_>) {
+pub(super) fn write_info(mut body: Object<'_>, info: &ClientInfo<'_>) {
     body.text("user", info.user);
     body.text("client", info.client);
     body.raw_unless_empty("conn_info", info.conn_info);

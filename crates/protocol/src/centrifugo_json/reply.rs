@@ -1,8 +1,11 @@
 //! Replies: one for each command with an id.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ConnectResult, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult};
-use crate::centrifugo_json::push::write_publication;
+use crate::centrifugo::{
+    ClientInfo, ConnectResult, ErrorCode, HistoryResult, PresenceStatsResult, Publication, RefreshResult,
+    SubscribeResult,
+};
+use crate::centrifugo_json::push::{write_info, write_publication};
 use crate::json::Object;
 
 /// Appends the reply to `connect`.
@@ -60,6 +63,29 @@ fn write_publications(out: &mut Vec<u8>, publications: &[Publication<'_>]) {
         write_publication(out, publication);
     }
     out.push(b']');
+}
+
+/// Appends the reply to `presence`: clients by their ids.
+pub fn reply_presence(out: &mut Vec<u8>, id: u32, clients: &[ClientInfo<'_>]) {
+    let mut reply = open(out, id);
+    let mut presence = reply.object("presence");
+    let mut by_id = presence.object("presence");
+    for client in clients {
+        write_info(by_id.object_of(client.client), client);
+    }
+    by_id.close();
+    presence.close();
+    reply.close();
+}
+
+/// Appends the reply to `presence_stats`.
+pub fn reply_presence_stats(out: &mut Vec<u8>, id: u32, result: &PresenceStatsResult) {
+    let mut reply = open(out, id);
+    let mut stats = reply.object("presence_stats");
+    stats.number("num_clients", result.clients.into());
+    stats.number("num_users", result.users.into());
+    stats.close();
+    reply.close();
 }
 
 /// Appends the reply to `unsubscribe`.

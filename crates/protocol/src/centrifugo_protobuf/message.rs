@@ -159,6 +159,10 @@ pub struct Reply {
     pub unsubscribe: Option<Empty>,
     #[prost(message, optional, tag = "8")]
     pub publish: Option<Empty>,
+    #[prost(message, optional, tag = "9")]
+    pub presence: Option<PresenceResult>,
+    #[prost(message, optional, tag = "10")]
+    pub presence_stats: Option<PresenceStatsResult>,
     #[prost(message, optional, tag = "11")]
     pub history: Option<HistoryResult>,
     #[prost(message, optional, tag = "14")]
@@ -230,6 +234,20 @@ pub struct HistoryResult {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct PresenceResult {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub presence: BTreeMap<String, ClientInfo>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct PresenceStatsResult {
+    #[prost(uint32, tag = "1")]
+    pub num_clients: u32,
+    #[prost(uint32, tag = "2")]
+    pub num_users: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct RefreshResult {
     #[prost(bool, tag = "3")]
     pub expires: bool,
@@ -251,6 +269,10 @@ pub struct Push {
     pub channel: String,
     #[prost(message, optional, tag = "4")]
     pub publication: Option<Publication>,
+    #[prost(message, optional, tag = "5")]
+    pub join: Option<Coming>,
+    #[prost(message, optional, tag = "6")]
+    pub leave: Option<Coming>,
     #[prost(message, optional, tag = "7")]
     pub unsubscribe: Option<Unsubscribe>,
     #[prost(message, optional, tag = "11")]
@@ -279,6 +301,13 @@ pub struct ClientInfo {
     pub conn_info: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     pub chan_info: Vec<u8>,
+}
+
+/// `Join` and `Leave`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Coming {
+    #[prost(message, optional, tag = "1")]
+    pub info: Option<ClientInfo>,
 }
 
 #[derive(Clone, PartialEq, Message)]

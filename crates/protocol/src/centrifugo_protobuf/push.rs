@@ -15,6 +15,23 @@ pub fn push_publication(out: &mut Vec<u8>, channel: &str, publication: &Publicat
     });
 }
 
+/// Appends that `client` has subscribed to `channel`. The same bytes for all who are told.
+pub fn push_join(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, 5, client);
+}
+
+/// Appends that it has left.
+pub fn push_leave(out: &mut Vec<u8>, channel: &str, client: &ClientInfo<'_>) {
+    push_client(out, channel, 6, client);
+}
+
+fn push_client(out: &mut Vec<u8>, channel: &str, tag: u32, client: &ClientInfo<'_>) {
+    push(out, |push| {
+        push.text(2, channel);
+        push.message(tag, |body| body.message(1, |info| write_info(info, client)));
+    });
+}
+
 /// Appends the end of the subscription to `channel`.
 pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode) {
     push(out, |push| {
@@ -58,7 +75,7 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
     }
 }
 
-fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {
+pub(super) fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {
     body.text(1, info.user);
     body.text(2, info.client);
     body.bytes(3, info.conn_info);

@@ -1,8 +1,11 @@
 //! Replies: one for each command with an id.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ConnectResult, ErrorCode, HistoryResult, Publication, RefreshResult, SubscribeResult};
-use crate::centrifugo_protobuf::push::write_publication;
+use crate::centrifugo::{
+    ClientInfo, ConnectResult, ErrorCode, HistoryResult, PresenceStatsResult, Publication, RefreshResult,
+    SubscribeResult,
+};
+use crate::centrifugo_protobuf::push::{write_info, write_publication};
 use crate::centrifugo_protobuf::writer::{Fields, delimited};
 
 /// Appends the reply to `connect`.
@@ -47,6 +50,26 @@ fn write_publications(body: &mut Fields<'_>, tag: u32, publications: &[Publicati
     for publication in publications {
         body.message(tag, |body| write_publication(body, publication));
     }
+}
+
+/// Appends the reply to `presence`: clients by their ids.
+pub fn reply_presence(out: &mut Vec<u8>, id: u32, clients: &[ClientInfo<'_>]) {
+    reply(out, id, 9, |presence| {
+        for client in clients {
+            presence.message(1, |entry| {
+                entry.text(1, client.client);
+                entry.message(2, |body| write_info(body, client));
+            });
+        }
+    });
+}
+
+/// Appends the reply to `presence_stats`.
+pub fn reply_presence_stats(out: &mut Vec<u8>, id: u32, result: &PresenceStatsResult) {
+    reply(out, id, 10, |stats| {
+        stats.number(1, result.clients.into());
+        stats.number(2, result.users.into());
+    });
 }
 
 /// Appends the reply to `unsubscribe`.

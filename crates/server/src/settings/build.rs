@@ -112,6 +112,8 @@ fn limits(values: &Values) -> Limits {
         subscriptions_per_connection: values.number("client.channel_limit"),
         recovery_publications: values.number("client.recovery_max_publication_limit"),
         history_publications: values.number("client.history_max_publication_limit"),
+        presence_clients: values.number("limits.presence_clients"),
+        join_leave_per_second: values.number("limits.join_leave_per_second"),
         poll_timeout: values.time("limits.poll_timeout_ms"),
         history_bytes: values.number("limits.history_bytes"),
         ..Limits::default()

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Admission, Answer, Close, Command, Effects, End, Heartbeat, Input, Limits, Outbox, Parcel, Refusal, Report, Sent,
-    Shard, ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Effects, End, Heartbeat, Holdings, Input, Limits, Outbox, Parcel, Refusal,
+    Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -138,6 +138,15 @@ impl Desk {
 
     pub(crate) fn shard(&self) -> &Shard {
         &self.cores[0].0
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// What each of the shards holds.
+    pub(crate) fn holdings(&self) -> Vec<Holdings> {
+        self.cores.iter().map(|(shard, _)| shard.holdings()).collect()
     }
 
     /// A subject that the shard owns.

@@ -9,7 +9,7 @@ use shard::{Holdings, ShardConfig, Token, TokenError, TokenKind, TokenVerifier, 
 use crate::desk::{Desk, close_of, dev, frame, namespace, text_of, upgrade};
 
 #[derive(Debug)]
-struct Plain;
+pub(crate) struct Plain;
 
 impl TokenVerifier for Plain {
     fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::centrifugo::{ClientInfo, Data, Disconnect, UnsubscribeCode};
-use crate::centrifugo_json::{push_disconnect, push_publication, push_unsubscribe};
+use crate::centrifugo_json::{push_disconnect, push_join, push_leave, push_publication, push_unsubscribe};
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = b"kept".to_vec();
@@ -93,6 +93,24 @@ fn pushes() {
     assert_eq!(written(|out| push_unsubscribe(out, "h", UnsubscribeCode::InsufficientState)), want);
     let want = r#"{"push":{"disconnect":{"code":3001,"reason":"shutdown"}}}"#;
     assert_eq!(written(|out| push_disconnect(out, Disconnect::Shutdown)), want);
+}
+
+#[test]
+fn who_is_there_is_told_by_id() {
+    let ann = ClientInfo { user: "ann", client: "c1", conn_info: b"{\"a\":1}", chan_info: b"" };
+    let nobody = ClientInfo { client: "c2", ..ClientInfo::default() };
+    let want = concat!(
+        r#"{"id":3,"presence":{"presence":{"c1":{"user":"ann","client":"c1","conn_info":{"a":1}},"#,
+        r#""c2":{"user":"","client":"c2"}}}}"#
+    );
+    assert_eq!(written(|out| reply_presence(out, 3, &[ann, nobody])), want);
+    assert_eq!(written(|out| reply_presence(out, 3, &[])), r#"{"id":3,"presence":{"presence":{}}}"#);
+    let want = r#"{"id":3,"presence_stats":{"num_clients":0,"num_users":0}}"#;
+    assert_eq!(written(|out| reply_presence_stats(out, 3, &PresenceStatsResult::default())), want);
+    let want = r#"{"push":{"channel":"a","join":{"info":{"user":"","client":"c2"}}}}"#;
+    assert_eq!(written(|out| push_join(out, "a", &nobody)), want);
+    let want = r#"{"push":{"channel":"a","leave":{"info":{"user":"","client":"c2"}}}}"#;
+    assert_eq!(written(|out| push_leave(out, "a", &nobody)), want);
 }
 
 /// Any name and any text come back as they went in, on one line.

@@ -7,7 +7,9 @@ use prost::Message as _;
 
 use super::*;
 use crate::centrifugo::{ClientInfo, Data, Disconnect, UnsubscribeCode};
-use crate::centrifugo_protobuf::{PING, message, push_disconnect, push_publication, push_unsubscribe};
+use crate::centrifugo_protobuf::{
+    PING, message, push_disconnect, push_join, push_leave, push_publication, push_unsubscribe,
+};
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = b"kept".to_vec();
@@ -59,6 +61,33 @@ fn what_has_no_payload_is_as_prost_has_it() {
     let disconnect = message::Disconnect { code: 3001, reason: "shutdown".into() };
     let want = message::Push { disconnect: Some(disconnect), ..message::Push::default() };
     same(&push(want), |out| push_disconnect(out, Disconnect::Shutdown));
+}
+
+#[test]
+fn who_is_there_is_as_prost_has_it() {
+    let told = |client| ClientInfo { user: "ann", client, conn_info: b"{}", chan_info: b"" };
+    let wire = |client: &str| message::ClientInfo {
+        user: "ann".into(),
+        client: client.into(),
+        conn_info: b"{}".into(),
+        chan_info: Vec::new(),
+    };
+    let presence = ["c1", "c2"].map(|client| (client.to_string(), wire(client))).into();
+    let want = message::Reply { presence: Some(message::PresenceResult { presence }), ..reply(3) };
+    same(&want, |out| reply_presence(out, 3, &[told("c1"), told("c2")]));
+    let nobody = Some(message::PresenceResult::default());
+    same(&message::Reply { presence: nobody, ..reply(3) }, |out| reply_presence(out, 3, &[]));
+    for (clients, users) in [(0, 0), (3, 2)] {
+        let stats = message::PresenceStatsResult { num_clients: clients, num_users: users };
+        let want = message::Reply { presence_stats: Some(stats), ..reply(3) };
+        same(&want, |out| reply_presence_stats(out, 3, &PresenceStatsResult { clients, users }));
+    }
+    let push = |push| message::Reply { push: Some(push), ..reply(0) };
+    let coming = || Some(message::Coming { info: Some(wire("c1")) });
+    let want = message::Push { channel: "a".into(), join: coming(), ..message::Push::default() };
+    same(&push(want), |out| push_join(out, "a", &told("c1")));
+    let want = message::Push { channel: "a".into(), leave: coming(), ..message::Push::default() };
+    same(&push(want), |out| push_leave(out, "a", &told("c1")));
 }
 
 /// Values that a property is tried with: often empty or zero, at times long.

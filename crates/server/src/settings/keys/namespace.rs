@@ -3,8 +3,6 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_PROXY: &str = "events are not passed on to a backend";
 const NO_MAP: &str = "channels are streams";
-const NO_PRESENCE: &str = "presence is not kept";
-const NO_JOIN: &str = "joining and leaving are not told";
 const NO_DELTA: &str = "publications are sent whole";
 
 const fn flag_later(name: &'static str, why: &'static str) -> Key {
@@ -34,6 +32,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::flag("allow_history_for_client", "clients with a user may read the history"),
     Key::flag("allow_history_for_subscriber", "clients with a user that are subscribed may read the history"),
     Key::flag("allow_history_for_anonymous", "with one of the two before: clients without a user too"),
+    Key::flag("presence", "it is known which clients are subscribed, and how many"),
+    Key::flag("allow_presence_for_client", "clients with a user may see it"),
+    Key::flag("allow_presence_for_subscriber", "clients with a user that are subscribed may see it"),
+    Key::flag("allow_presence_for_anonymous", "with one of the two before: clients without a user too"),
+    Key::flag(
+        "join_leave",
+        "subscribers that come and go are told of, to those that ask to hear it and may see the presence",
+    ),
+    Key::flag("force_push_join_leave", "and to all other subscribers too"),
     Key::number("history_size", "0", (0, 1 << 24), "publications that are kept of each channel; 0: none"),
     Key::new(
         "history_ttl",
@@ -73,12 +80,6 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "the policy for slow readers; empty: `outbox.policy`",
     ),
-    flag_later("presence", NO_PRESENCE),
-    flag_later("join_leave", NO_JOIN),
-    flag_later("force_push_join_leave", NO_JOIN),
-    flag_later("allow_presence_for_client", NO_PRESENCE),
-    flag_later("allow_presence_for_subscriber", NO_PRESENCE),
-    flag_later("allow_presence_for_anonymous", NO_PRESENCE),
     Key {
         state: State::Missing("recovery brings everything that was missed"),
         ..Key::new("force_recovery_mode", Kind::Choice(&["", "stream", "cache"]), "", "")

@@ -75,6 +75,18 @@ pub(super) const KEYS: &[Key] = &[
     Key::same("limits.subjects_per_connection", "client.channel_limit"),
     Key::same("limits.recovery_publications", "client.recovery_max_publication_limit"),
     Key::same("limits.history_publications", "client.history_max_publication_limit"),
+    Key::number(
+        "limits.presence_clients",
+        "32768",
+        (1, 1 << 20),
+        "clients that one answer about a channel's presence brings (106), and subscriptions of one shard that are looked at for it",
+    ),
+    Key::number(
+        "limits.join_leave_per_second",
+        "100",
+        (0, 1 << 20),
+        "comings and goings that subscribers of one channel are told of in a second",
+    ),
     Key::millis("limits.poll_timeout_ms", "120000", (1_000, DAY_MS), "longest wait that a long poll may ask for"),
     Key::number("limits.history_bytes", "1073741824", (MIB as u64, 1 << 42), "all histories of all shards together"),
     Key::same_in_millis("heartbeat.ping_interval_ms", "client.ping_interval"),
