@@ -32,6 +32,7 @@ mod dialect;
 mod encode;
 mod excerpt;
 mod fields;
+mod flush;
 mod handshake;
 mod heartbeat;
 mod hop;

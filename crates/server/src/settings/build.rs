@@ -117,6 +117,7 @@ fn limits(values: &Values) -> Limits {
         join_leave_per_second: values.number("limits.join_leave_per_second"),
         poll_timeout: values.time("limits.poll_timeout_ms"),
         history_bytes: values.number("limits.history_bytes"),
+        ..Limits::default()
     }
 }
 

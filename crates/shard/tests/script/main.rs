@@ -7,6 +7,7 @@ mod delivery;
 mod desk;
 mod drain;
 mod event_stream;
+mod flush;
 mod heartbeat;
 mod history;
 mod keys;
