@@ -1,6 +1,6 @@
 // Keys that an issuer publishes (JWKS): fetched, rotated, and away for a while.
 import assert from "node:assert/strict";
-import { createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { after, test } from "node:test";
@@ -14,7 +14,7 @@ const soon = { timeout: 30_000 };
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const ed = generateKeyPairSync("ed25519");
-const published = (pair, kid) => ({ ...createPublicKey(pair.publicKey).export({ format: "jwk" }), kid, use: "sig" });
+const published = (pair, kid) => ({ ...pair.publicKey.export({ format: "jwk" }), kid, use: "sig" });
 
 let keys = [];
 let isUp = false;
