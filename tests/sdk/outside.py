@@ -52,6 +52,8 @@ subscribe = true
 publish = true
 history = {{ count = 100 }}
 allow_history_for_subscriber = true
+presence = true
+allow_presence_for_subscriber = true
 
 [[namespace]]
 pattern = "closed.>"

@@ -163,6 +163,24 @@ class Both:
             self.assertEqual(refused.exception.code, code)
         await one.publish(fresh("still"), self.data(1))
 
+    async def test_sees_who_is_there(self):
+        channel = fresh("presence")
+        one, _, hello = await self.client()
+        sub, _, _ = await self.listen(one, channel)
+        other, _, greeting = await self.client(token=await hand("token", sub="bob"))
+        joined, _, _ = await self.listen(other, channel)
+        there = (await sub.presence()).clients
+        who = {id: info.user for id, info in there.items()}
+        self.assertEqual(who, {hello.client: "ann", greeting.client: "bob"})
+        self.assertEqual(self.value(there[hello.client].conn_info), {"name": "Ann"})
+        stats = await sub.presence_stats()
+        self.assertEqual((stats.num_clients, stats.num_users), (2, 2))
+        await joined.unsubscribe()
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        while (await sub.presence_stats()).num_clients != 1:
+            self.assertLess(asyncio.get_running_loop().time(), deadline)
+        self.assertEqual(set((await sub.presence()).clients), {hello.client})
+
     async def test_reads_history(self):
         one, _, _ = await self.client()
         sub, _, _ = await self.listen(one, fresh("history"))

@@ -16,11 +16,11 @@ use crate::world::{Event, World};
 const SCRATCH_BYTES: usize = 512 << 10;
 
 /// Reads of one connection in one turn, while they come back full: who sends more waits like everyone.
-const READS_PER_TURN: usize = 32;
+const READS_PER_TURN: usize = 8;
 
-/// Bytes read in one turn from all connections together: some 20 ms of decoding, reached only where publishers offer more
-/// than the core can send. The larger the turn is then, the more frames for one connection leave together.
-const READ_BYTES_PER_TURN: usize = 16 << 20;
+/// Bytes read in one turn from all connections together: some 8 ms of decoding, reached only where publishers offer more than
+/// the core can send. It is more than a turn's flushes take away, so that frames for one connection collect.
+const READ_BYTES_PER_TURN: usize = 4 << 20;
 
 /// Completions of one turn: some milliseconds of work when each is a new connection.
 const COMPLETIONS_PER_TURN: usize = 512;

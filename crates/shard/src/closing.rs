@@ -74,22 +74,13 @@ impl Shard {
             }
         }
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Publications { subject, count });
-        self.mark_dirty(conn);
+        self.flush_later(conn);
     }
 
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Own);
-        self.mark_dirty(conn);
-    }
-
-    /// Has the connection flushed at the end of the turn.
-    pub(crate) fn mark_dirty(&mut self, conn: ConnId) {
-        let flags = &mut self.conns.rows[conn.0].flags;
-        if !flags.has(Flags::DIRTY) {
-            flags.set(Flags::DIRTY, true);
-            self.dirty.push(conn);
-        }
+        self.flush_soon(conn);
     }
 
     /// Offers the outbox to the socket, unless it is known to be full or the response has not begun.
@@ -144,7 +135,7 @@ impl Shard {
         row.flags.set(Flags::GOODBYE, true);
         row.flags.set(Flags::HELD, false);
         self.arm(conn, now + CLOSING_TIMEOUT);
-        self.mark_dirty(conn);
+        self.flush_soon(conn);
         self.closing.push(conn);
     }
 
@@ -225,7 +216,7 @@ impl Shard {
                     // A peer may send its request and its FIN together, and still read the answer.
                     Phase::Asked => {}
                     Phase::Closing => {
-                        self.mark_dirty(conn);
+                        self.flush_soon(conn);
                     }
                     Phase::Vacant | Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
                         self.close_after_outbox(conn, now, world);

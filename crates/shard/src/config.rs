@@ -94,6 +94,9 @@ pub struct Limits {
     pub poll_timeout: Duration,
     /// Most bytes of all histories of this shard.
     pub history_bytes: usize,
+    /// So many connections with publications waiting are flushed in one turn, and the others in the next ones: 2,048 sends are
+    /// some 10 ms. At least 1.
+    pub flushes_per_turn: usize,
 }
 
 /// Signs of life.
@@ -146,6 +149,7 @@ impl Default for Limits {
             join_leave_per_second: 100,
             poll_timeout: Duration::from_secs(120),
             history_bytes: GIB,
+            flushes_per_turn: 2_048,
         }
     }
 }

@@ -118,7 +118,7 @@ impl Shard {
     /// responses are before it, what was delivered while owners were asked comes after it.
     pub(crate) fn begin_open(&mut self, conn: ConnId, anchor: u32, head: Frame, transport: Transport, now: Instant) {
         self.outboxes.push_behind(&mut self.conns.rows[conn.0].outbox, anchor, head);
-        self.mark_dirty(conn);
+        self.flush_soon(conn);
         self.set_transport(conn, transport);
         let row = &mut self.conns.rows[conn.0];
         row.flags.set(Flags::HELD, false);

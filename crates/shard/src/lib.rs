@@ -33,6 +33,7 @@ mod encode;
 mod endpoints;
 mod excerpt;
 mod fields;
+mod flush;
 mod handshake;
 mod heartbeat;
 mod hop;

@@ -227,7 +227,7 @@ impl Shard {
                 self.conns.lend(conn).state = State::Listening(listener);
                 self.arm(conn, at);
                 if ready {
-                    self.mark_dirty(conn);
+                    self.flush_soon(conn);
                 }
             }
         }
@@ -287,7 +287,7 @@ impl Shard {
         let bytes_max = self.config.outbox.bytes;
         if let Some(listener) = self.listener(conn) {
             listener.collect(row, publication.clone(), bytes_max);
-            self.mark_dirty(conn);
+            self.flush_later(conn);
         }
     }
 

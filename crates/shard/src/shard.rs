@@ -5,15 +5,15 @@ use base::{ConnId, Instant, Prng, SealKey, ShardId, Wheel};
 use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
-use crate::border::{Effects, Input, Sent};
+use crate::border::{Effects, Input};
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::dialect::PerDialect;
+use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
-use crate::limits::{SEND_BATCH_MAX, SEND_BATCH_MIN};
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
@@ -53,7 +53,7 @@ pub struct Shard {
     /// For building what is then shared or sent; empty between uses.
     pub(crate) scratch: Vec<u8>,
     // What a turn leaves for its end.
-    pub(crate) dirty: Vec<ConnId>,
+    pub(crate) dirty: Dirty,
     pub(crate) ready: Vec<ConnId>,
     pub(crate) stalled: Vec<ConnId>,
     pub(crate) doomed: Vec<(ConnId, Disconnect)>,
@@ -61,9 +61,6 @@ pub struct Shard {
     /// POSTs whose session has ended.
     pub(crate) ended_posts: Vec<Post>,
     pub(crate) counts: Counts,
-    /// Sends that go out together.
-    batch: Vec<(ConnId, Frame)>,
-    sent: Vec<Sent>,
 }
 
 /// Frames that are always the same.
@@ -106,15 +103,13 @@ impl Shard {
             acks: Vec::new(),
             constant: Constant::default(),
             scratch: Vec::new(),
-            dirty: Vec::new(),
+            dirty: Dirty::default(),
             ready: Vec::new(),
             stalled: Vec::new(),
             doomed: Vec::new(),
             closing: Vec::new(),
             ended_posts: Vec::new(),
             counts: Counts::default(),
-            batch: Vec::new(),
-            sent: Vec::new(),
             config,
         }
     }
@@ -183,11 +178,13 @@ impl Shard {
         }
         self.send_counts(now, world);
         // Flushing may condemn, closing may queue: twice is enough, the rest is the next turn's.
+        let mut share = self.share();
         for _ in 0..2 {
             self.resume_ready(now, world);
             self.close_doomed(now);
             self.settle_closing(world);
             self.answer_ended_posts(now, world);
+            share = self.take_share(share);
             self.flush_dirty(now, world);
         }
     }
@@ -290,7 +287,7 @@ impl Shard {
         let row = &mut self.conns.rows[conn.0];
         if row.phase != Phase::Vacant {
             row.flags.set(Flags::FULL, false);
-            self.mark_dirty(conn);
+            self.flush_soon(conn);
         }
     }
 
@@ -327,8 +324,15 @@ impl Shard {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));
             }
+            Command::Configure(config) => self.reconfigure(*config),
             Command::Drain { spread } => self.begin_drain(spread, now),
         }
+    }
+
+    fn reconfigure(&mut self, config: ShardConfig) {
+        let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
+        self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
+        self.config = ShardConfig { shard, shards, seed, key, dev, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -356,65 +360,6 @@ impl Shard {
             if self.conns.rows[conn.0].phase != Phase::Vacant {
                 self.resume(conn, now, world);
             }
-        }
-    }
-
-    /// Flushes the connections that something was queued for: those with one thing to send together, where they are many.
-    fn flush_dirty(&mut self, now: Instant, world: &mut impl Effects) {
-        let mut dirty = core::mem::take(&mut self.dirty);
-        let together = dirty.len() >= SEND_BATCH_MIN;
-        for conn in dirty.drain(..) {
-            let row = &mut self.conns.rows[conn.0];
-            row.flags.set(Flags::DIRTY, false);
-            let may_send = !row.flags.has(Flags::BLOCKED);
-            let phase = row.phase;
-            match phase {
-                Phase::Vacant => continue,
-                Phase::Poll if self.poll_is_ready(conn) => {
-                    self.answer_poll(conn, now, world);
-                    continue;
-                }
-                Phase::Head | Phase::Body | Phase::Asked | Phase::Poll | Phase::Open | Phase::Closing => {}
-            }
-            if together
-                && may_send
-                && let Some(frame) = self.outboxes.whole(&self.conns.rows[conn.0].outbox)
-            {
-                self.batch.push((conn, frame));
-                if self.batch.len() == SEND_BATCH_MAX {
-                    self.send_batch(world);
-                }
-            } else {
-                self.flush(conn, world);
-                self.after_flush(conn, world);
-            }
-        }
-        self.send_batch(world);
-        // What was queued meanwhile is on the new list; its memory is the old one's.
-        dirty.append(&mut self.dirty);
-        self.dirty = dirty;
-    }
-
-    fn send_batch(&mut self, world: &mut impl Effects) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let mut batch = core::mem::take(&mut self.batch);
-        let mut sent = core::mem::take(&mut self.sent);
-        world.send_each(&batch, &mut sent);
-        for ((conn, frame), sent) in batch.drain(..).zip(sent.drain(..)) {
-            let flushed = self.outboxes.settle(&mut self.conns.rows[conn.0].outbox, frame.len(), sent);
-            self.flushed(conn, flushed);
-            self.after_flush(conn, world);
-        }
-        self.batch = batch;
-        self.sent = sent;
-    }
-
-    fn after_flush(&mut self, conn: ConnId, world: &mut impl Effects) {
-        self.shut_if_done(conn, world);
-        if self.conns.rows[conn.0].phase != Phase::Vacant {
-            self.unstall(conn);
         }
     }
 

@@ -10,7 +10,7 @@ mod publisher;
 mod rude;
 mod session;
 
-use base::{Instant, Prng, ShardId};
+use base::{Prng, ShardId};
 
 use crate::cluster::{Cluster, Link};
 use crate::model::Model;
@@ -36,10 +36,6 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    pub(crate) fn now(&self) -> Instant {
-        self.cluster.now
-    }
-
     /// Whether a good request may be refused: in a drain, or if it took longer to arrive than it may.
     pub(crate) fn may_refuse(&self, status: u16) -> bool {
         match status {

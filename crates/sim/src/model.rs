@@ -44,6 +44,8 @@ pub(crate) struct Model {
     sent: Vec<Sent>,
     known: Vec<Known>,
     witnessed: Vec<bool>,
+    /// Publications that were confirmed since everything had last arrived.
+    confirmed: Vec<u32>,
     /// When a key was last published under.
     keys: BTreeMap<(usize, String), Instant>,
     binary: bool,
@@ -75,6 +77,7 @@ impl Model {
             sent: Vec::new(),
             known: plan.subjects.iter().map(|_| Known::default()).collect(),
             witnessed: plan.subjects.iter().map(|topic| topic.witnessed).collect(),
+            confirmed: Vec::new(),
             keys: BTreeMap::new(),
             binary: plan.binary,
             tally: Tally::default(),
@@ -105,11 +108,11 @@ impl Model {
     }
 
     /// The publisher of `number` was told that the publication under its key stands at `place`.
-    pub(crate) fn confirm_key(&mut self, number: u32, place: Place, now: Instant) {
+    pub(crate) fn confirm_key(&mut self, number: u32, place: Place) {
         let Sent { subject, key, .. } = &self.sent[number as usize];
         if let Some(&other) = self.known[*subject].by_place.get(&place) {
             assert_eq!(self.sent[other as usize].key, *key, "publication {other} has another key than {number}");
-            self.confirm(other, now);
+            self.confirm(other);
         }
     }
 
@@ -193,14 +196,20 @@ impl Model {
     }
 
     /// The publisher was told that this one was accepted.
-    pub(crate) fn confirm(&mut self, number: u32, now: Instant) {
+    pub(crate) fn confirm(&mut self, number: u32) {
         self.tally.confirmed += 1;
-        let subject = self.sent[number as usize].subject;
-        assert!(
-            !self.witnessed[subject] || self.known[subject].index.contains_key(&number),
-            "publication {number} was confirmed at {} ms and is not in subject {subject}",
-            now.as_millis()
-        );
+        self.confirmed.push(number);
+    }
+
+    /// Everything has arrived: what was confirmed is there.
+    pub(crate) fn settled(&mut self) {
+        for number in self.confirmed.drain(..) {
+            let subject = self.sent[number as usize].subject;
+            assert!(
+                !self.witnessed[subject] || self.known[subject].index.contains_key(&number),
+                "publication {number} was confirmed and is not in subject {subject}",
+            );
+        }
     }
 
     pub(crate) fn closed(&mut self, code: u16) {

@@ -21,6 +21,9 @@ pub(crate) struct Plan {
     pub(crate) history: Option<HistoryBounds>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) recovery_publications: u32,
+    /// Connections flushed in a turn. Where they are few, a publication may reach others before a witness: there are none
+    /// then, and the order is judged by the offsets that listeners are told.
+    pub(crate) flushes_per_turn: usize,
     pub(crate) clients: usize,
     /// One in so many steps is a fault of the network; 0: none.
     pub(crate) faults: u64,
@@ -47,6 +50,7 @@ impl Plan {
         let mut random = Prng::new(seed, "plan");
         let shards = 1 + u16::try_from(random.below(5)).unwrap_or(0);
         let drains_early = random.one_in(10);
+        let defers = random.one_in(4);
         let count = 1 + random.below(8);
         let subjects = (0..count)
             .map(|number| Topic {
@@ -55,7 +59,7 @@ impl Plan {
                 } else {
                     format!("s{number}")
                 },
-                witnessed: !random.one_in(3) && !drains_early,
+                witnessed: !random.one_in(3) && !drains_early && !defers,
             })
             .collect();
         let history = (!random.one_in(3)).then(|| HistoryBounds {
@@ -81,6 +85,7 @@ impl Plan {
             history,
             heartbeat: Heartbeat { ping_interval, pong_timeout: Duration::from_secs(3), idle_close: Duration::ZERO },
             recovery_publications: if random.one_in(3) { 3 } else { 300 },
+            flushes_per_turn: if defers { 1 + usize::try_from(random.below(3)).unwrap_or(0) } else { 2_048 },
             clients: 2 + usize::try_from(random.below(14)).unwrap_or(0),
             faults: [0, 30, 8][usize::try_from(random.below(3)).unwrap_or(0)],
             leaps: random.one_in(2),
@@ -111,7 +116,11 @@ impl Plan {
             tokens: Tokens::default(),
             api_keys: Vec::new(),
             namespaces: vec![everything],
-            limits: Limits { recovery_publications: self.recovery_publications, ..Limits::default() },
+            limits: Limits {
+                recovery_publications: self.recovery_publications,
+                flushes_per_turn: self.flushes_per_turn,
+                ..Limits::default()
+            },
             heartbeat: self.heartbeat,
             outbox: self.outbox,
         }

@@ -242,6 +242,7 @@ impl Run {
     }
 
     fn examine(&mut self) {
+        self.model.settled();
         for at in 0..self.clients.len() {
             self.clients[at].settled(&mut scene!(self));
         }
@@ -293,7 +294,7 @@ impl Run {
                         let (subject, number) = self.ordered.remove(&ticket).expect("an answer to what was asked");
                         let place = Place { epoch: position.epoch, offset: position.offset };
                         self.model.learn(subject, number, place);
-                        self.model.confirm(number, self.cluster.now);
+                        self.model.confirm(number);
                     }
                     Answer::Report(report) => self.examine_report(&report),
                     Answer::History(_)

@@ -117,6 +117,37 @@ func wants(t *testing.T, err error, want uint32) {
 	}
 }
 
+func TestSeesWhoIsThere(t *testing.T) {
+	both(t, func(t *testing.T, encoding encoding) {
+		channel := fresh("presence")
+		ann := encoding.dial(t, server, centrifuge.Config{})
+		hello := next(t, ann.connected, "connected")
+		sub := ann.listen(t, channel, centrifuge.SubscriptionConfig{})
+		next(t, sub.subscribed, "subscribed")
+		bob := encoding.dial(t, server, centrifuge.Config{Token: hand(t, "token", "sub", "bob")})
+		other := bob.listen(t, channel, centrifuge.SubscriptionConfig{})
+		next(t, other.subscribed, "subscribed")
+		presence, err := sub.Presence(soon(t))
+		wants(t, err, 0)
+		stats, err := sub.PresenceStats(soon(t))
+		wants(t, err, 0)
+		there := presence.Clients[hello.ClientID]
+		if len(presence.Clients) != 2 || there.User != "ann" || string(there.ConnInfo) != `{"name":"Ann"}` || stats.NumClients != 2 || stats.NumUsers != 2 {
+			t.Fatalf("%+v %+v", presence, stats)
+		}
+		if err := other.Unsubscribe(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(patience); ; {
+			if stats, err := sub.PresenceStats(soon(t)); err != nil || time.Now().After(deadline) {
+				t.Fatal(stats, err)
+			} else if stats.NumClients == 1 {
+				break
+			}
+		}
+	})
+}
+
 func TestReadsHistory(t *testing.T) {
 	both(t, func(t *testing.T, encoding encoding) {
 		one := encoding.dial(t, server, centrifuge.Config{})

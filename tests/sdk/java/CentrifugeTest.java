@@ -32,6 +32,7 @@ public class CentrifugeTest {
             {"connects, publishes, hears who published", (Scenario) CentrifugeTest::publishes},
             {"refreshes its tokens and stays", (Scenario) CentrifugeTest::refreshes},
             {"is told in codes", (Scenario) CentrifugeTest::isToldInCodes},
+            {"sees who is there", (Scenario) CentrifugeTest::presence},
             {"reads history", (Scenario) CentrifugeTest::readsHistory},
             {"misses nothing when the line is cut", (Scenario) CentrifugeTest::recovers},
             {"answers pings, and comes back after a restart", (Scenario) CentrifugeTest::comesBack},
@@ -109,6 +110,24 @@ public class CentrifugeTest {
         wants(102, CentrifugeTest.<HistoryResult>result(callback -> one.client.history("unknown", new HistoryOptions.Builder().build(), callback)));
         wants(108, CentrifugeTest.<RPCResult>result(callback -> one.client.rpc("method", data, callback)));
         wants(0, CentrifugeTest.<PublishResult>result(callback -> one.client.publish(fresh("still"), data, callback)));
+    }
+
+    static void presence() throws Exception {
+        String channel = fresh("presence");
+        Connection ann = new Connection(SERVER, options());
+        String id = next(ann.connected, "connected").getClient();
+        Listener sub = ann.listen(channel, new SubscriptionOptions());
+        next(sub.subscribed, "subscribed");
+        Options bob = new Options();
+        bob.setToken(hand("token?sub=bob"));
+        Listener other = new Connection(SERVER, bob).listen(channel, new SubscriptionOptions());
+        next(other.subscribed, "subscribed");
+        Outcome<PresenceResult> there = result(callback -> sub.subscription.presence(callback));
+        wants(0, there);
+        ClientInfo info = there.result.getClients().get(id);
+        check(there.result.getClients().size() == 2 && info.getUser().equals("ann"), "two are there");
+        Outcome<PresenceStatsResult> stats = result(callback -> sub.subscription.presenceStats(callback));
+        check(stats.result.getNumClients() == 2 && stats.result.getNumUsers() == 2, "two are counted");
     }
 
     static void readsHistory() throws Exception {

@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::tokens;
 use super::transports;
 use super::values::Values;
-use super::{Api, LogLevel, Settings, SettingsError};
+use super::{Api, LogLevel, Settings, SettingsError, Source};
 
 /// Puts the settings together.
 pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
@@ -56,6 +56,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             policy: policy(&values.text("outbox.policy")).unwrap_or(OutboxPolicy::Close),
         },
         warnings: reading.warnings,
+        source: Source::default(),
     })
 }
 
@@ -118,6 +119,7 @@ fn limits(values: &Values) -> Limits {
         join_leave_per_second: values.number("limits.join_leave_per_second"),
         poll_timeout: values.time("limits.poll_timeout_ms"),
         history_bytes: values.number("limits.history_bytes"),
+        ..Limits::default()
     }
 }
 

@@ -8,6 +8,7 @@ mod desk;
 mod drain;
 mod emulation;
 mod event_stream;
+mod flush;
 mod heartbeat;
 mod history;
 mod keys;

@@ -67,10 +67,10 @@ impl Poster {
         let epoch = answer["epoch"].as_str().and_then(epoch::read).expect("an answer has an epoch");
         let place = Place { epoch, offset };
         if keyed {
-            scene.model.confirm_key(number, place, scene.now());
+            scene.model.confirm_key(number, place);
         } else {
             scene.model.learn(subject, number, place);
-            scene.model.confirm(number, scene.now());
+            scene.model.confirm(number);
         }
     }
 }

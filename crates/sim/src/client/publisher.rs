@@ -28,7 +28,7 @@ impl Publisher {
         assert!(count > self.confirmed, "a count of {count} after {}", self.confirmed);
         assert!(count <= self.sent.len(), "{count} of {} publications are confirmed", self.sent.len());
         for &number in &self.sent[self.confirmed..count] {
-            scene.model.confirm(number, scene.now());
+            scene.model.confirm(number);
         }
         self.confirmed = count;
     }
@@ -111,7 +111,7 @@ impl Dialect for Publisher {
         }
         assert!(!self.acknowledged || self.confirmed == self.sent.len(), "some are not acknowledged: {self:?}");
         for &number in &self.sent {
-            scene.model.confirm(number, scene.now());
+            scene.model.confirm(number);
         }
     }
 

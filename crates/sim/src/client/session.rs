@@ -121,7 +121,7 @@ impl Session {
             }
             Asked::Publish { number } => {
                 assert!(said["publish"].is_object(), "{said}");
-                scene.model.confirm(number, scene.now());
+                scene.model.confirm(number);
             }
         }
         Vec::new()
