@@ -361,6 +361,7 @@ impl Control {
             dev: self.settings.dev,
             uid: format!("{:016x}", plane.uid),
             access: self.listeners.access.clone(),
+            health: self.settings.health,
             node_name: self.settings.node_name.clone(),
             data_address: reachable(self.address),
             head_timeout: self.settings.limits.head_timeout,
