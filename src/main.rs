@@ -43,6 +43,8 @@ enum Task {
     Checktoken(token::CheckArgs),
     /// Look at settings without starting a server
     Config(config::ConfigArgs),
+    /// Write a settings file to begin with, with secrets of its own
+    Genconfig(config::GenArgs),
     /// Check this host: which limit bites first, and the line to type.
     Doctor(doctor::Args),
 }
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Task::Gentoken(args) => said(token::generate(&args)),
         Task::Checktoken(args) => said(token::check(&args)),
         Task::Config(args) => said(config::run(&args)),
+        Task::Genconfig(args) => said(config::generate(&args)),
         Task::Doctor(args) => examine(&args),
     }
 }

@@ -43,19 +43,26 @@ pub(crate) fn generate(args: &GenArgs) -> Result<String, (u8, String)> {
     let wish =
         Wish { user: args.user.clone(), channel: args.channel.clone(), info: args.info.clone(), ttl_s: args.ttl };
     let settings = settings(args.config.as_ref())?;
-    auth::sign(&settings.tokens.keys, &wish, server::unix_seconds()).map_err(|error| (WRONG, error.to_string()))
+    let own = settings.tokens.subscription_keys.filter(|_| args.channel.is_some());
+    auth::sign(&own.unwrap_or(settings.tokens.keys), &wish, server::unix_seconds())
+        .map_err(|error| (WRONG, error.to_string()))
 }
 
 /// Says what a token says.
 pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
     let settings = settings(args.config.as_ref())?;
-    let Some(verifier) = settings.tokens.verifier else {
-        return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
-    };
+    let verifiers = server::verifiers_now(&settings.tokens).map_err(|error| (WRONG, error.to_string()))?;
     let now = server::unix_seconds();
-    let token = match verifier.connection(&args.token, now) {
-        Err(auth::TokenError::Invalid(auth::Fault::ForSubscription)) => verifier.subscription(&args.token, now),
-        other => other,
+    let as_connection = verifiers.connection.map(|verifier| verifier.connection(&args.token, now));
+    let as_subscription = verifiers.subscription.map(|verifier| verifier.subscription(&args.token, now));
+    let token = match (as_connection, as_subscription) {
+        // What is wrong with a subscription token is said by the other verifier.
+        (Some(Err(auth::TokenError::Invalid(auth::Fault::ForSubscription))) | None, Some(token)) => token,
+        (Some(Err(_)), Some(Ok(token))) => Ok(token),
+        (Some(token), _) => token,
+        (None, None) => {
+            return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
+        }
     };
     let auth::Token { user, channel, info, expires } = token.map_err(|error| (1, error.to_string()))?;
     let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));

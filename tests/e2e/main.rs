@@ -4,4 +4,5 @@ mod abuse;
 mod house;
 mod plain;
 mod refusals;
+mod reload;
 mod server;

@@ -1,5 +1,6 @@
 //! What a token says, as it is written.
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The claims that are looked at; others are ignored. `null` is as good as absent.
@@ -33,6 +34,9 @@ pub(crate) struct Claims {
     /// Told to others beside what the client publishes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) info: Option<Box<RawValue>>,
+    /// The same in base64; goes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) b64info: Option<String>,
 }
 
 /// One audience or several.
@@ -43,11 +47,25 @@ pub(crate) enum Audience {
     Several(Vec<String>),
 }
 
-impl Audience {
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::One(one) => one == name,
-            Self::Several(several) => several.iter().any(|one| one == name),
+impl Claims {
+    /// For whom the token is.
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> {
+        let audiences = match &self.aud {
+            None => &[],
+            Some(Audience::One(one)) => core::slice::from_ref(one),
+            Some(Audience::Several(several)) => several.as_slice(),
+        };
+        audiences.iter().map(String::as_str)
+    }
+
+    /// The user, under another name than `sub`: that of a claim, or a path of names with points between. An error, if it is no text.
+    pub(crate) fn user(all: &Value, name: &str) -> Result<Option<String>, ()> {
+        let direct = all.get(name);
+        let found = direct.or_else(|| name.split('.').try_fold(all, |value, part| value.get(part)));
+        match found {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(user)) => Ok(Some(user.clone())),
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Err(()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns: the keys, the choice of algorithm, what each claim means.
 //! Never touches: a clock (`now` is an argument, in seconds since 1970), sockets, sessions, what a refusal leads to.
+//! Published keys are given to it, by whoever is told which ones are wanted ([`KeySets`]).
 //! Driven by: `server`, which is the shards' verifier; and the command line's `gentoken` and `checktoken`.
 //!
 //! Invariants:
@@ -12,10 +13,14 @@
 #![warn(clippy::cast_possible_truncation)]
 
 mod claims;
+mod expectation;
+mod key_sets;
 mod keys;
+mod public_key;
 mod sign;
 mod verify;
 
+pub use key_sets::KeySets;
 pub use keys::{KeyError, Keys};
 pub use sign::{SignError, Wish, sign};
 pub use verify::{Fault, TOKEN_BYTES_MAX, Token, TokenError, Verifier};

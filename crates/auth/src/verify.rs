@@ -1,22 +1,33 @@
 //! Verifying a token: signature first, then what it says.
 use std::fmt;
+use std::sync::Arc;
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::claims::{Claims, Date};
+use crate::expectation::Expectation;
+use crate::key_sets::{Found, KeySets};
 use crate::keys::{KeyError, Keys};
+use crate::public_key::{PublicKey, Signed};
 
 /// Largest token in bytes. A token is a few hundred; what is larger is not worth the time of hashing it.
 pub const TOKEN_BYTES_MAX: usize = 64 << 10;
 
-/// Verifies tokens with the keys it was made with.
+/// Verifies tokens with the keys it was made with, and with published ones.
 pub struct Verifier {
-    hmac: Option<DecodingKey>,
-    rsa: Option<DecodingKey>,
-    ecdsa: Option<DecodingKey>,
-    audience: String,
-    issuer: String,
+    hmac: Option<PublicKey>,
+    /// The secret before, and until when it is good.
+    previous: Option<(PublicKey, i64)>,
+    rsa: Option<PublicKey>,
+    ecdsa: Option<PublicKey>,
+    published: Arc<KeySets>,
+    expectation: Expectation,
+    user_claim: String,
+    skip_signature: bool,
 }
 
 /// What a valid token says.
@@ -39,6 +50,8 @@ pub enum TokenError {
     Expired,
     /// It is none of ours.
     Invalid(Fault),
+    /// Its key is being fetched: nothing can be said yet.
+    Later,
 }
 
 /// What is wrong with an invalid token.
@@ -63,21 +76,33 @@ pub enum Fault {
 }
 
 impl Verifier {
-    /// Reads the keys.
+    /// Reads the keys. `published` are those of [`Keys::endpoint`], as far as they are known.
     ///
     /// # Errors
-    /// A public key that is none.
-    pub fn new(keys: &Keys) -> Result<Self, KeyError> {
-        let set = |key: &String| (!key.is_empty()).then(|| key.clone().into_bytes());
-        let rsa = set(&keys.rsa_public).map(|pem| DecodingKey::from_rsa_pem(&pem)).transpose();
-        let ecdsa = set(&keys.ecdsa_public).map(|pem| DecodingKey::from_ec_pem(&pem)).transpose();
+    /// A public key, an address or a regular expression that is none.
+    pub fn new(keys: &Keys, published: &Arc<KeySets>) -> Result<Self, KeyError> {
+        let set = |key: &String| (!key.is_empty()).then(|| key.clone());
+        let secret =
+            |key: &String| set(key).map(|secret| PublicKey::Library(DecodingKey::from_secret(secret.as_bytes())));
+        let rsa = set(&keys.rsa_public).map(|pem| DecodingKey::from_rsa_pem(pem.as_bytes())).transpose();
+        let rsa = rsa.map_err(|error| KeyError::Rsa(error.to_string()))?;
+        let ecdsa = set(&keys.ecdsa_public).map(|pem| PublicKey::ecdsa(&pem)).transpose();
         Ok(Self {
-            hmac: set(&keys.hmac_secret).map(|secret| DecodingKey::from_secret(&secret)),
-            rsa: rsa.map_err(|error| KeyError::Rsa(error.to_string()))?,
-            ecdsa: ecdsa.map_err(|error| KeyError::Ecdsa(error.to_string()))?,
-            audience: keys.audience.clone(),
-            issuer: keys.issuer.clone(),
+            hmac: secret(&keys.hmac_secret),
+            previous: secret(&keys.hmac_previous).map(|key| (key, keys.hmac_previous_until)),
+            rsa: rsa.map(PublicKey::Library),
+            ecdsa: ecdsa.map_err(KeyError::Ecdsa)?,
+            published: Arc::clone(published),
+            expectation: Expectation::new(keys)?,
+            user_claim: keys.user_claim.clone(),
+            skip_signature: keys.skip_signature,
         })
+    }
+
+    /// The address of published keys, if it does not depend on the token.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.expectation.fixed_endpoint()
     }
 
     /// Verifies a connection token. `now` is in seconds since 1970.
@@ -85,7 +110,7 @@ impl Verifier {
     /// # Errors
     /// Why it is refused.
     pub fn connection(&self, token: &str, now: i64) -> Result<Token, TokenError> {
-        let claims = self.signed(token)?;
+        let claims = self.signed(token, now)?;
         if claims.channel.is_some() {
             return Err(TokenError::Invalid(Fault::ForSubscription));
         }
@@ -98,7 +123,7 @@ impl Verifier {
     /// # Errors
     /// Why it is refused.
     pub fn subscription(&self, token: &str, now: i64) -> Result<Token, TokenError> {
-        let claims = self.signed(token)?;
+        let claims = self.signed(token, now)?;
         if claims.channel.as_deref().is_none_or(str::is_empty) {
             return Err(TokenError::Invalid(Fault::NoChannel));
         }
@@ -106,52 +131,108 @@ impl Verifier {
     }
 
     /// The claims, if one of the keys has signed them and they are from and for whom they should be.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "an algorithm that is not named is not taken, now or later")]
-    fn signed(&self, token: &str) -> Result<Claims, TokenError> {
+    fn signed(&self, token: &str, now: i64) -> Result<Claims, TokenError> {
         let invalid = TokenError::Invalid;
         if token.len() > TOKEN_BYTES_MAX {
             return Err(invalid(Fault::TooLarge));
         }
-        // `none` is not among the algorithms that a header can be read with.
-        let algorithm = decode_header(token).map_err(|_| invalid(Fault::Malformed))?.alg;
-        let key = match algorithm {
-            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => self.hmac.as_ref(),
-            Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 => self.rsa.as_ref(),
-            Algorithm::ES256 | Algorithm::ES384 => self.ecdsa.as_ref(),
-            _ => None,
-        };
-        let key = key.ok_or(invalid(Fault::NoKey))?;
-        // What the claims say is judged here and not by the library: it leaves a leeway, and reads the clock itself.
-        let mut validation = Validation::new(algorithm);
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        let claims = decode::<Claims>(token, key, &validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => invalid(Fault::Signature),
-                _ => invalid(Fault::Malformed),
-            })?
-            .claims;
-        if !self.audience.is_empty() && !claims.aud.as_ref().is_some_and(|aud| aud.contains(&self.audience)) {
-            return Err(invalid(Fault::Audience));
+        let text = Parts::of(token).ok_or(invalid(Fault::Malformed))?;
+        let head: Head = read(text.head).ok_or(invalid(Fault::Malformed))?;
+        // `none` is no algorithm, in whatever letters.
+        if head.alg.eq_ignore_ascii_case("none") {
+            return Err(invalid(Fault::Malformed));
         }
-        if !self.issuer.is_empty() && claims.iss.as_deref() != Some(self.issuer.as_str()) {
-            return Err(invalid(Fault::Issuer));
+        let mut claims: Claims = read(text.claims).ok_or(invalid(Fault::Malformed))?;
+        let endpoint = self.expectation.endpoint(&claims).map_err(invalid)?;
+        if !self.skip_signature {
+            let signed = Signed { algorithm: &head.alg, message: text.message, signature: text.signature };
+            match endpoint {
+                Some(endpoint) => self.is_published(&endpoint, head.kid.as_deref(), signed, now)?,
+                None => self.is_ours(signed, now).map_err(invalid)?,
+            }
+        }
+        self.expectation.meets(&claims).map_err(invalid)?;
+        if !self.user_claim.is_empty() {
+            let all = read(text.claims).ok_or(invalid(Fault::Malformed))?;
+            claims.sub = Claims::user(&all, &self.user_claim).map_err(|()| invalid(Fault::Malformed))?;
         }
         Ok(claims)
     }
+
+    /// Whether one of the configured keys has signed it. The key decides which algorithms are taken, never the token.
+    fn is_ours(&self, signed: Signed<'_>, now: i64) -> Result<(), Fault> {
+        let previous = self.previous.as_ref().filter(|(_, until)| *until == 0 || now <= *until).map(|(key, _)| key);
+        let keys = [self.hmac.as_ref(), previous, self.rsa.as_ref(), self.ecdsa.as_ref()];
+        let mut fault = Fault::NoKey;
+        for key in keys.into_iter().flatten() {
+            match key.verifies(signed) {
+                Some(true) => return Ok(()),
+                Some(false) => fault = Fault::Signature,
+                None => {}
+            }
+        }
+        Err(fault)
+    }
+
+    /// Whether the published key that the token names has signed it.
+    fn is_published(&self, endpoint: &str, name: Option<&str>, signed: Signed<'_>, now: i64) -> Result<(), TokenError> {
+        let key = match self.published.find(endpoint, name.unwrap_or_default(), now) {
+            Found::Key(key) => key,
+            Found::Nothing => return Err(TokenError::Invalid(Fault::NoKey)),
+            Found::Later => return Err(TokenError::Later),
+        };
+        match key.verifies(signed) {
+            Some(true) => Ok(()),
+            Some(false) => Err(TokenError::Invalid(Fault::Signature)),
+            None => Err(TokenError::Invalid(Fault::NoKey)),
+        }
+    }
+}
+
+/// The header's fields that are looked at.
+#[derive(Deserialize)]
+struct Head {
+    alg: String,
+    kid: Option<String>,
+}
+
+/// A token's parts (RFC 7515, section 7.1).
+struct Parts<'a> {
+    head: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+    /// What was signed.
+    message: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Option<Self> {
+        let (message, signature) = token.rsplit_once('.')?;
+        let (head, claims) = message.split_once('.')?;
+        (!claims.contains('.')).then_some(Self { head, claims, signature, message })
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 /// What the claims say, if they are good now. No leeway, as in the reference.
 fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
-    let Claims { sub, channel, exp, nbf, expire_at, info, .. } = claims;
+    let Claims { sub, channel, exp, nbf, expire_at, info, b64info, .. } = claims;
     if exp.is_some_and(|exp| exp <= Date(now)) || nbf.is_some_and(|nbf| nbf > Date(now)) {
         return Err(TokenError::Expired);
     }
     let expires = match expire_at {
         Some(Date(at)) => (at > 0).then_some(at),
         None => exp.map(|exp| exp.0),
+    };
+    let info = match b64info {
+        // What is no JSON can't be told to clients that speak it.
+        Some(text) => {
+            BASE64_STANDARD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Box<RawValue>>(&bytes).ok())
+        }
+        None => info,
     };
     let info = info.map_or_else(String::new, |json| json.get().to_owned());
     Ok(Token { user: sub.unwrap_or_default(), channel, info, expires })
@@ -160,10 +241,7 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
 // Keys are not for logs.
 impl fmt::Debug for Verifier {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Verifier")
-            .field("audience", &self.audience)
-            .field("issuer", &self.issuer)
-            .finish_non_exhaustive()
+        out.debug_struct("Verifier").field("expectation", &self.expectation).finish_non_exhaustive()
     }
 }
 
@@ -172,6 +250,7 @@ impl fmt::Display for TokenError {
         match self {
             Self::Expired => out.write_str("the token has expired, or is not good yet (exp, nbf)"),
             Self::Invalid(fault) => write!(out, "the token is invalid: {fault}"),
+            Self::Later => out.write_str("the token's key is being fetched"),
         }
     }
 }

@@ -24,9 +24,9 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::DataPlane;
 use crate::answer::{json, refuse};
 use crate::router::App;
+use crate::{ApiRules, DataPlane};
 
 use self::error::ApiError;
 use self::method::{Call, Method, Reply};
@@ -40,10 +40,8 @@ pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>) -> Router<Arc<App<P>>> {
 }
 
 async fn authorize<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request, next: Next) -> Response {
-    if app.settings.dev
-        || app.settings.open_api
-        || key::admits(&app.settings.api_keys, request.headers(), request.uri())
-    {
+    let admits = |rules: &ApiRules| rules.open || key::admits(&rules.keys, request.headers(), request.uri());
+    if app.settings.dev || app.settings.access.look(admits) {
         return next.run(request).await;
     }
     refuse(StatusCode::UNAUTHORIZED, "the API wants a key: 'X-API-Key: KEY' or 'Authorization: apikey KEY'")
@@ -54,7 +52,8 @@ async fn single<P: DataPlane>(State(app): State<Arc<App<P>>>, Path(name): Path<S
     let Some(method) = Method::named(&name) else {
         return refuse(StatusCode::NOT_FOUND, "the API has no such method");
     };
-    let as_status = app.settings.errors_as_status || wants_errors_as_status(request.headers());
+    let as_status =
+        app.settings.access.look(|rules| rules.errors_as_status) || wants_errors_as_status(request.headers());
     let body = match read(&app, request).await {
         Ok(body) => body,
         Err(refusal) => return refusal,

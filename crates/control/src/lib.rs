@@ -8,6 +8,7 @@
 //! browser keeps connections alive and reuses them), it is passed on over loopback, streaming.
 #![forbid(unsafe_code)]
 
+mod access;
 mod answer;
 mod api;
 mod clock;
@@ -27,6 +28,7 @@ mod serve;
 mod settings;
 mod subjects;
 
+pub use access::{ApiAccess, ApiRules};
 pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use order::{Order, OrderError, Whom};
 pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};

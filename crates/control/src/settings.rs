@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base::units::MIB;
 
+use crate::ApiAccess;
+
 /// Settings of the control plane. `Default` is what `serve` starts with; the address has to be set.
 #[derive(Clone, Debug)]
 pub struct ControlSettings {
@@ -11,12 +13,8 @@ pub struct ControlSettings {
     pub dev: bool,
     /// Names this run of the server in the API; different at each start.
     pub uid: String,
-    /// Keys of the HTTP API. Empty: nobody gets in, unless `dev`.
-    pub api_keys: Vec<String>,
-    /// Whether the API wants no key.
-    pub open_api: bool,
-    /// Whether an error of the API is an HTTP status too; a request can ask for it by itself.
-    pub errors_as_status: bool,
+    /// Who may use the HTTP API.
+    pub access: ApiAccess,
     /// The node's name in the API; empty: its host and port.
     pub node_name: String,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
@@ -38,9 +36,7 @@ impl Default for ControlSettings {
         Self {
             dev: false,
             uid: String::new(),
-            api_keys: Vec::new(),
-            open_api: false,
-            errors_as_status: false,
+            access: ApiAccess::default(),
             node_name: String::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             connections_max: 1_024,

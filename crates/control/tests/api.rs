@@ -4,13 +4,16 @@ mod support;
 
 use std::time::Duration;
 
-use control::{ControlSettings, PayloadKind};
+use control::{ApiAccess, ApiRules, ControlSettings, PayloadKind};
 use support::{Server, post};
 
 const KEY: &str = "X-API-Key: secret\r\n";
 
 fn server() -> Server {
-    Server::start(ControlSettings { api_keys: vec!["secret".into()], ..ControlSettings::default() })
+    Server::start(ControlSettings {
+        access: ApiAccess::new(ApiRules { keys: vec!["secret".into()], ..ApiRules::default() }),
+        ..ControlSettings::default()
+    })
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::history::History;
 use crate::subject::Subject;
 use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
 
+mod change;
+
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
 pub struct Hub {

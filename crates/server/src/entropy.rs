@@ -15,6 +15,16 @@ pub(crate) fn seed() -> io::Result<u64> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
+/// A secret that nobody guesses: 256 random bits in hexadecimal.
+///
+/// # Errors
+/// If the system has no randomness to give.
+pub(crate) fn secret() -> io::Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// A key for subjects' names.
 ///
 /// # Errors

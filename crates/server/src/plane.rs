@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
@@ -13,7 +14,7 @@ use control::{
 use hub::{Draft, Extra, Kind, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
-use shard::{Answer, Command, Refusal, Report, Transport};
+use shard::{Answer, Command, Limits, Refusal, Report, Transport};
 
 use crate::desk::{Desk, Reply};
 use crate::tally::Tally;
@@ -28,11 +29,34 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
-    pub(crate) payload_bytes_max: usize,
-    pub(crate) presence_clients_max: usize,
+    bounds: Arc<Bounds>,
+}
+
+/// What changes with the settings.
+#[derive(Default, Debug)]
+struct Bounds {
+    payload_bytes: AtomicUsize,
+    presence_clients: AtomicUsize,
 }
 
 impl Plane {
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, limits: &Limits) -> Self {
+        let plane = Self { desk, key, uid, bounds: Arc::default() };
+        plane.set_limits(limits);
+        plane
+    }
+
+    /// From now on these limits hold.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        self.bounds.payload_bytes.store(limits.payload_bytes, Ordering::Relaxed);
+        self.bounds.presence_clients.store(limits.presence_clients, Ordering::Relaxed);
+    }
+
+    /// Most clients that one answer about presence names.
+    pub(crate) fn presence_clients_max(&self) -> usize {
+        self.bounds.presence_clients.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn ask(&self, shard: ShardId, command: Command) -> Option<Reply> {
         let pending = self.desk.ask(shard, command)?;
         tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await.ok()?
@@ -42,8 +66,9 @@ impl Plane {
         let name = hub::subject_name(request.subject.as_bytes())
             .map_err(|error| PublishError::BadSubject(error.to_string()))?;
         let tag_bytes: usize = request.extra.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if request.payload.len() + tag_bytes > self.payload_bytes_max {
-            return Err(PublishError::TooLarge { bytes_max: self.payload_bytes_max });
+        let bytes_max = self.bounds.payload_bytes.load(Ordering::Relaxed);
+        if request.payload.len() + tag_bytes > bytes_max {
+            return Err(PublishError::TooLarge { bytes_max });
         }
         let subject = SubjectName::from(name);
         let draft = Draft {

@@ -16,7 +16,7 @@ impl Plane {
             };
             let clients = roll.map_err(error)?.ok_or(PresenceError::TooMany)?;
             all.extend(clients.into_iter().map(present));
-            if all.len() > self.presence_clients_max {
+            if all.len() > self.presence_clients_max() {
                 return Err(PresenceError::TooMany);
             }
         }

@@ -3,14 +3,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
+use auth::KeySets;
 use base::{ShardId, SubjectKey};
-use control::{ControlSettings, State};
+use control::{ApiAccess, ControlSettings, State};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use ring::{Courier, Delivered, Doorbell, Features, ListenerOptions, Ring};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shard::{Command, Shard, ShardConfig, Ticket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
@@ -20,11 +21,13 @@ use crate::error::StartError;
 use crate::host::{self, Guests};
 use crate::mesh::{Beds, Mesh, meshes};
 use crate::plane::Plane;
-use crate::settings::{LogLevel, Settings};
+use crate::reload::{self, Listeners, Published};
+use crate::settings::{LogLevel, Settings, Verifiers};
 use crate::tokens::tokens;
 use crate::turn::Core;
+use crate::word::{self, Word};
 use crate::world::{Parts, World};
-use crate::{clock, entropy, hand_over, port};
+use crate::{clock, entropy, hand_over, key_fetch, port};
 
 /// Commands of the control plane that may wait for one shard.
 const COMMANDS_MAX: usize = 4_096;
@@ -134,6 +137,12 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
     let courier = Arc::new(courier);
     let settings = Arc::new(settings);
+    let (published, wants) = published();
+    let verifiers = settings.tokens.verifiers(&published.sets);
+    for endpoint in verifiers.endpoints() {
+        // They are fetched as soon as somebody is there to do it.
+        let _ = published.wanted.send(endpoint);
+    }
     let (ready, readies) = bounded(usize::from(shards));
     let (go, word) = bounded(usize::from(shards));
     let (alive, ended) = mpsc::channel(1);
@@ -151,7 +160,7 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
             id,
             core: cores[id.index() % cores.len()],
             address,
-            config: shard_config(&settings, id, shards, seed, key),
+            config: shard_config(&settings, id, shards, seed, key, &verifiers),
             settings: Arc::clone(&settings),
             ring,
             mesh,
@@ -175,15 +184,10 @@ fn start(settings: Settings, signals: bool, guests: GuestList) -> Result<Running
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane {
-        desk,
-        key,
-        uid,
-        payload_bytes_max: settings.limits.payload_bytes,
-        presence_clients_max: settings.limits.presence_clients,
-    };
+    let plane = Plane::new(desk, key, uid, &settings.limits);
     let (leave, left) = mpsc::unbounded_channel();
-    let control = Control { plane, delivered, settings, address, left, ended, signals };
+    let listeners = Listeners { plane, access: ApiAccess::new(reload::rules(&settings.api)), published };
+    let control = Control { listeners, delivered, settings, wants, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());
     let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
     Ok(Running { address, leave, control })
@@ -202,7 +206,24 @@ fn cores() -> Vec<usize> {
     if ids.is_empty() { vec![0] } else { ids.into_iter().map(|core| core.id).collect() }
 }
 
-fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key: SubjectKey) -> ShardConfig {
+/// Published keys of tokens: none yet, and where it comes in which ones are wanted.
+fn published() -> (Published, UnboundedReceiver<String>) {
+    let (wanted, wants) = mpsc::unbounded_channel();
+    let ask = wanted.clone();
+    // Whoever fetches may have ended with the server.
+    let sets = KeySets::new(move |address| drop(ask.send(address.to_owned())));
+    (Published { sets: Arc::new(sets), wanted }, wants)
+}
+
+/// What one of `shards` shards is told.
+pub(crate) fn shard_config(
+    settings: &Settings,
+    shard: ShardId,
+    shards: u16,
+    seed: u64,
+    key: SubjectKey,
+    verifiers: &Verifiers,
+) -> ShardConfig {
     let mut limits = settings.limits;
     limits.history_bytes /= usize::from(shards);
     ShardConfig {
@@ -212,7 +233,7 @@ fn shard_config(settings: &Settings, shard: ShardId, shards: u16, seed: u64, key
         key,
         dev: settings.dev,
         anonymous: settings.anonymous,
-        tokens: tokens(&settings.tokens),
+        tokens: tokens(&settings.tokens, verifiers),
         api_keys: settings.api.keys.clone(),
         admission: settings.admission.clone(),
         namespaces: settings.namespaces.clone(),
@@ -308,9 +329,11 @@ impl Seat {
 
 /// The control plane's thread: the runtime, the signals, the end.
 struct Control {
-    plane: Plane,
+    listeners: Listeners,
     delivered: Delivered,
     settings: Arc<Settings>,
+    /// Addresses of published keys that are wanted.
+    wants: UnboundedReceiver<String>,
     address: SocketAddr,
     left: UnboundedReceiver<()>,
     /// Closed when all shards have ended.
@@ -327,16 +350,17 @@ impl Control {
     }
 
     async fn serve(mut self) -> Result<(), StartError> {
+        let plane = self.listeners.plane.clone();
         let mut word = Word::new(self.left, self.signals)?;
+        let mut hangup = if self.signals { Some(word::listen(SignalKind::hangup())?) } else { None };
+        tokio::spawn(key_fetch::run(Arc::clone(&self.listeners.published.sets), self.wants));
         let (handed, received) = mpsc::channel(HANDED_OVER_MAX);
         tokio::spawn(hand_over::receive(self.delivered, handed));
         let (drain, mut draining) = watch::channel(false);
         let settings = ControlSettings {
             dev: self.settings.dev,
-            uid: format!("{:016x}", self.plane.uid),
-            api_keys: self.settings.api.keys.clone(),
-            open_api: self.settings.api.open,
-            errors_as_status: self.settings.api.errors_as_status,
+            uid: format!("{:016x}", plane.uid),
+            access: self.listeners.access.clone(),
             node_name: self.settings.node_name.clone(),
             data_address: reachable(self.address),
             head_timeout: self.settings.limits.head_timeout,
@@ -346,17 +370,20 @@ impl Control {
         let stop = async move {
             let _ = draining.wait_for(|draining| *draining).await;
         };
-        let served = tokio::spawn(control::serve(received, self.plane.clone(), settings, stop));
-        self.plane.desk.set_state(State::Ready);
+        let served = tokio::spawn(control::serve(received, plane.clone(), settings, stop));
+        plane.desk.set_state(State::Ready);
 
-        tokio::select! {
-            () = word.said() => {}
-            _ = self.ended.recv() => return Err(StartError::ShardLost),
+        loop {
+            tokio::select! {
+                () = word.said() => break,
+                () = word::again(&mut hangup) => self.settings = self.listeners.reload(&self.settings).await,
+                _ = self.ended.recv() => return Err(StartError::ShardLost),
+            }
         }
-        self.plane.desk.set_state(State::Draining);
+        plane.desk.set_state(State::Draining);
         drain.send_replace(true);
-        for shard in 0..self.plane.desk.shards() {
-            let _ = self.plane.desk.tell(ShardId(shard), Command::Drain { spread: self.settings.drain_spread });
+        for shard in 0..plane.desk.shards() {
+            let _ = plane.desk.tell(ShardId(shard), Command::Drain { spread: self.settings.drain_spread });
         }
         let all_gone = async {
             self.ended.recv().await;
@@ -368,38 +395,6 @@ impl Control {
             () = tokio::time::sleep(self.settings.drain_deadline) => {}
         }
         Ok(())
-    }
-}
-
-/// The word to leave: from a signal, or from whoever holds [`Running`].
-struct Word {
-    left: UnboundedReceiver<()>,
-    signals: Option<[tokio::signal::unix::Signal; 2]>,
-}
-
-impl Word {
-    fn new(left: UnboundedReceiver<()>, signals: bool) -> Result<Self, StartError> {
-        let listen = |kind| signal(kind).map_err(StartError::system("listen for signals"));
-        let signals =
-            if signals { Some([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?]) } else { None };
-        Ok(Self { left, signals })
-    }
-
-    async fn said(&mut self) {
-        match &mut self.signals {
-            Some([terminate, interrupt]) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                    Some(()) = self.left.recv() => {}
-                }
-            }
-            None => match self.left.recv().await {
-                Some(()) => {}
-                // Nobody is left to say it: it serves as long as the process lives.
-                None => std::future::pending().await,
-            },
-        }
     }
 }
 

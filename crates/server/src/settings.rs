@@ -2,7 +2,7 @@
 //! ([`keys`]): Centrifugo's names, and Ringcast's own where Centrifugo has none.
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
@@ -15,8 +15,10 @@ mod build;
 mod duration;
 mod environment;
 mod flags;
+mod generate;
 mod key;
 mod keys;
+mod migrate;
 mod namespaces;
 mod page;
 mod reading;
@@ -27,8 +29,10 @@ mod warning;
 
 pub use environment::ENVIRONMENT_PREFIX;
 pub use flags::{Flags, take_options};
+pub use generate::generate;
+pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
-pub use tokens::TokenSettings;
+pub use tokens::{TokenSettings, Verifiers};
 pub use warning::{SettingsError, Warning};
 
 use reading::Reading;
@@ -80,6 +84,15 @@ pub struct Settings {
     pub outbox: Outbox,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
+    /// Where all this was read from.
+    source: Source,
+}
+
+/// What was read besides the environment.
+#[derive(Clone, Default, Debug)]
+struct Source {
+    file: Option<PathBuf>,
+    flags: Flags,
 }
 
 /// Who may use the HTTP API, and how it answers.
@@ -125,8 +138,34 @@ impl Settings {
         environment::read(&mut reading, variables)?;
         flags::read(&mut reading, &flags.options)?;
         let mut settings = build::build(reading, flags.dev)?;
+        settings.source = Source { file: path.map(Path::to_owned), flags: flags.clone() };
         settings.apply(flags);
         Ok(settings)
+    }
+
+    /// Reads the same sources again.
+    ///
+    /// # Errors
+    /// As in [`Settings::load`].
+    pub fn read_again(&self) -> Result<Self, SettingsError> {
+        Self::load(self.source.file.as_deref(), self.source.flags.clone())
+    }
+
+    /// The keys that `new` has other values for, and that a running server can't change.
+    #[must_use]
+    pub fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let changes = [
+            ("http_server.address or http_server.port", self.address != new.address),
+            ("server.shards", self.shards != new.shards),
+            ("server.huge_pages", self.huge_pages != new.huge_pages),
+            ("server.backlog", self.backlog != new.backlog),
+            ("server.connections_max", self.connections_max != new.connections_max),
+            ("heartbeat.user_timeout_ms", self.user_timeout != new.user_timeout),
+            ("outbox.socket_bytes", self.send_buffer_bytes != new.send_buffer_bytes),
+            ("batch_wait", self.batch_window != new.batch_window),
+            ("node.name", self.node_name != new.node_name),
+        ];
+        changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
     }
 
     fn apply(&mut self, flags: Flags) {

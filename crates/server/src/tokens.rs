@@ -5,28 +5,31 @@ use std::time::Duration;
 use shard::{Token, TokenError, TokenKind, TokenVerifier, Tokens};
 
 use crate::clock;
-use crate::settings::TokenSettings;
+use crate::settings::{TokenSettings, Verifiers};
 
 /// What a shard is told about tokens.
-pub(crate) fn tokens(settings: &TokenSettings) -> Tokens {
-    let verifier = settings.verifier.clone().map(|verifier| Arc::new(Gate(verifier)) as Arc<dyn TokenVerifier>);
+pub(crate) fn tokens(settings: &TokenSettings, verifiers: &Verifiers) -> Tokens {
+    let is_any = verifiers.connection.is_some() || verifiers.subscription.is_some();
+    let verifier = is_any.then(|| Arc::new(Gate(verifiers.clone())) as Arc<dyn TokenVerifier>);
     Tokens { verifier, connection_grace: settings.connection_grace, subscription_grace: settings.subscription_grace }
 }
 
 /// Shared by all shards: it is only read.
 #[derive(Debug)]
-struct Gate(Arc<auth::Verifier>);
+struct Gate(Verifiers);
 
 impl TokenVerifier for Gate {
     fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError> {
         let now = clock::unix_seconds();
         let verified = match kind {
-            TokenKind::Connection => self.0.connection(token, now),
-            TokenKind::Subscription => self.0.subscription(token, now),
+            TokenKind::Connection => self.0.connection.as_ref().map(|verifier| verifier.connection(token, now)),
+            TokenKind::Subscription => self.0.subscription.as_ref().map(|verifier| verifier.subscription(token, now)),
         };
+        let verified = verified.ok_or(TokenError::Invalid)?;
         let auth::Token { user, channel, info, expires } = verified.map_err(|error| match error {
             auth::TokenError::Expired => TokenError::Expired,
             auth::TokenError::Invalid(_) => TokenError::Invalid,
+            auth::TokenError::Later => TokenError::Later,
         })?;
         Ok(Token {
             user: user.into(),

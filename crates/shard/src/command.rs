@@ -5,6 +5,7 @@ use core::time::Duration;
 use base::SubjectName;
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
+use crate::config::ShardConfig;
 use crate::order::{Order, Whom};
 use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
@@ -42,6 +43,9 @@ pub enum Command {
         /// Where the piece begins: 0, or what the last one said.
         from: u32,
     },
+    /// Go on with another configuration: all of it but which shard it is, how many there are, whose subjects are whose, and whether it is for
+    /// development. Connections and subscriptions stay; what is bound to a timer counts from the next time. Not answered.
+    Configure(Box<ShardConfig>),
     /// Count who is present in a subject; answered by [`Answer::Headcount`]. For the subject's owner.
     Census {
         /// The subject: valid.

@@ -66,6 +66,7 @@ impl Shard {
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
+            Err(TokenError::Later) => Err(Refused::Error(ErrorCode::Internal)),
             Err(TokenError::Invalid) => Err(Refused::Disconnect(Disconnect::InvalidToken)),
         }
     }
@@ -113,6 +114,7 @@ impl Shard {
             Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
+            Err(TokenError::Later) => Err(Refused::Error(ErrorCode::Internal)),
             Err(TokenError::Invalid) => Err(Refused::Error(ErrorCode::PermissionDenied)),
         }
     }
@@ -154,6 +156,7 @@ impl Shard {
         }
         match self.config.tokens.verify(TokenKind::Connection, token) {
             Err(TokenError::Expired) => Next::Disconnect(Disconnect::ConnectionExpired),
+            Err(TokenError::Later) => self.reply_error(conn, id, ErrorCode::Internal),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if *token.user != *self.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
@@ -182,6 +185,7 @@ impl Shard {
         }
         match self.config.tokens.verify(TokenKind::Subscription, &refresh.token) {
             Err(TokenError::Expired) => self.reply_error(conn, id, ErrorCode::TokenExpired),
+            Err(TokenError::Later) => self.reply_error(conn, id, ErrorCode::Internal),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if !self.is_for(&token, conn, channel) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),

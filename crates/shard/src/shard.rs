@@ -311,8 +311,15 @@ impl Shard {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));
             }
+            Command::Configure(config) => self.reconfigure(*config),
             Command::Drain { spread } => self.begin_drain(spread, now),
         }
+    }
+
+    fn reconfigure(&mut self, config: ShardConfig) {
+        let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
+        self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
+        self.config = ShardConfig { shard, shards, seed, key, dev, ..config };
     }
 
     // ---- shared by the rooms of the shard ----

@@ -42,6 +42,8 @@ pub enum TokenError {
     Expired,
     /// It is none of ours.
     Invalid,
+    /// What it takes to verify it is being fetched: the client is to come again.
+    Later,
 }
 
 /// Who verifies tokens, and for how long what they allowed outlasts them: that is the time to refresh.

@@ -1,8 +1,10 @@
-use jsonwebtoken::{EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::sign::{SignError, Wish, sign};
+
+mod published;
 
 const NOW: i64 = 1_700_000_000;
 
@@ -18,8 +20,13 @@ fn all_keys() -> Keys {
     }
 }
 
+/// A verifier without published keys.
+fn made(keys: &Keys) -> Result<Verifier, KeyError> {
+    Verifier::new(keys, &Arc::new(KeySets::new(|_| ())))
+}
+
 fn verifier() -> Verifier {
-    Verifier::new(&keys()).unwrap()
+    made(&keys()).unwrap()
 }
 
 fn signed(algorithm: Algorithm, claims: &Value, key: &EncodingKey) -> String {
@@ -43,7 +50,7 @@ fn each_family_verifies_with_its_key() {
     let rsa = EncodingKey::from_rsa_pem(include_bytes!("keys/rsa.pem")).unwrap();
     let p256 = EncodingKey::from_ec_pem(include_bytes!("keys/p256.pem")).unwrap();
     let p384 = EncodingKey::from_ec_pem(include_bytes!("keys/p384.pem")).unwrap();
-    let verifier = Verifier::new(&all_keys()).unwrap();
+    let verifier = made(&all_keys()).unwrap();
     for (algorithm, key) in [
         (Algorithm::HS256, &secret),
         (Algorithm::HS384, &secret),
@@ -56,7 +63,7 @@ fn each_family_verifies_with_its_key() {
         let token = signed(algorithm, &json!({"sub": "u"}), key);
         assert_eq!(verifier.connection(&token, NOW).unwrap().user, "u", "{algorithm:?}");
         assert_eq!(
-            fault(&Verifier::new(&Keys { hmac_secret: "other".into(), ..Keys::default() }).unwrap(), &token),
+            fault(&made(&Keys { hmac_secret: "other".into(), ..Keys::default() }).unwrap(), &token),
             if format!("{algorithm:?}").starts_with("HS") { Fault::Signature } else { Fault::NoKey },
             "{algorithm:?}"
         );
@@ -64,7 +71,7 @@ fn each_family_verifies_with_its_key() {
     let other_curve = signed(Algorithm::ES384, &json!({"sub": "u"}), &p384);
     assert_eq!(fault(&verifier, &other_curve), Fault::Signature);
     let p384 = Keys { ecdsa_public: include_str!("keys/p384_public.pem").into(), ..Keys::default() };
-    assert_eq!(Verifier::new(&p384).unwrap().connection(&other_curve, NOW).unwrap().user, "u");
+    assert_eq!(made(&p384).unwrap().connection(&other_curve, NOW).unwrap().user, "u");
 }
 
 /// The classic: an HMAC token whose secret is the public key's text.
@@ -72,9 +79,9 @@ fn each_family_verifies_with_its_key() {
 fn a_public_key_is_no_secret() {
     let pem = include_str!("keys/rsa_public.pem");
     let forged = signed(Algorithm::HS256, &json!({"sub": "u"}), &EncodingKey::from_secret(pem.as_bytes()));
-    let verifier = Verifier::new(&Keys { rsa_public: pem.into(), ..Keys::default() }).unwrap();
+    let verifier = made(&Keys { rsa_public: pem.into(), ..Keys::default() }).unwrap();
     assert_eq!(fault(&verifier, &forged), Fault::NoKey);
-    assert_eq!(fault(&Verifier::new(&all_keys()).unwrap(), &forged), Fault::Signature);
+    assert_eq!(fault(&made(&all_keys()).unwrap(), &forged), Fault::Signature);
 }
 
 #[test]
@@ -146,7 +153,7 @@ fn a_claim_of_the_wrong_type_is_not_an_absent_one() {
 
 #[test]
 fn audience_and_issuer_must_be_the_expected_ones() {
-    let verifier = Verifier::new(&Keys { audience: "push".into(), issuer: "shop".into(), ..keys() }).unwrap();
+    let verifier = made(&Keys { audience: "push".into(), issuer: "shop".into(), ..keys() }).unwrap();
     for (claims, expected) in [
         (json!({"aud": "push", "iss": "shop"}), None),
         (json!({"aud": ["a", "push"], "iss": "shop"}), None),
@@ -192,7 +199,7 @@ fn a_token_is_for_one_purpose() {
 #[test]
 fn what_is_signed_verifies() {
     let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
-    let verifier = Verifier::new(&keys).unwrap();
+    let verifier = made(&keys).unwrap();
     let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60) };
     let text = sign(&keys, &wish, NOW).unwrap();
     let token = Token { user: "u".into(), channel: None, info: "{\"a\": 1}".into(), expires: Some(NOW + 60) };
@@ -210,6 +217,64 @@ fn what_is_signed_verifies() {
 fn what_is_no_key_is_refused() {
     let ec = Keys { rsa_public: include_str!("keys/p256_public.pem").into(), ..Keys::default() };
     let rsa = Keys { ecdsa_public: include_str!("keys/rsa_public.pem").into(), ..Keys::default() };
-    assert!(matches!(Verifier::new(&ec), Err(KeyError::Rsa(_))));
-    assert!(matches!(Verifier::new(&rsa), Err(KeyError::Ecdsa(_))));
+    assert!(matches!(made(&ec), Err(KeyError::Rsa(_))));
+    assert!(matches!(made(&rsa), Err(KeyError::Ecdsa(_))));
+}
+
+#[test]
+fn the_secret_before_is_good_until_its_day() {
+    let keys = Keys { hmac_previous: "old".into(), hmac_previous_until: NOW, ..keys() };
+    let old = signed(Algorithm::HS256, &json!({"sub": "u"}), &EncodingKey::from_secret(b"old"));
+    let verifier = made(&keys).unwrap();
+    assert!(verifier.connection(&old, NOW).is_ok() && verifier.connection(&token(&json!({})), NOW).is_ok());
+    assert_eq!(verifier.connection(&old, NOW + 1), Err(TokenError::Invalid(Fault::Signature)));
+    let for_ever = made(&Keys { hmac_previous_until: 0, ..keys }).unwrap();
+    assert!(for_ever.connection(&old, NOW + 1).is_ok());
+}
+
+#[test]
+fn patterns_stand_for_several_audiences_and_issuers() {
+    let keys = Keys { audience_pattern: "^app-[0-9]$".into(), issuer_pattern: "^(a|b)$".into(), ..keys() };
+    let verifier = made(&keys).unwrap();
+    for (claims, expected) in [
+        (json!({"aud": "app-1", "iss": "a"}), None),
+        (json!({"aud": ["x", "app-2"], "iss": "b"}), None),
+        (json!({"aud": "app-x", "iss": "a"}), Some(Fault::Audience)),
+        (json!({"iss": "a"}), Some(Fault::Audience)),
+        (json!({"aud": "app-1", "iss": "c"}), Some(Fault::Issuer)),
+    ] {
+        assert_eq!(verifier.connection(&token(&claims), NOW).err(), expected.map(TokenError::Invalid), "{claims}");
+    }
+}
+
+#[test]
+fn another_claim_may_name_the_user() {
+    for (name, claims, user) in [
+        ("uid", json!({"sub": "s", "uid": "u"}), Ok("u")),
+        ("who.id", json!({"who": {"id": "u"}}), Ok("u")),
+        ("https://shop.example/id", json!({"https://shop.example/id": "u"}), Ok("u")),
+        ("uid", json!({"sub": "s"}), Ok("")),
+        ("uid", json!({"uid": 7}), Err(TokenError::Invalid(Fault::Malformed))),
+    ] {
+        let verifier = made(&Keys { user_claim: name.into(), ..keys() }).unwrap();
+        let got = verifier.connection(&token(&claims), NOW).map(|token| token.user);
+        assert_eq!(got, user.map(str::to_owned), "{name}");
+    }
+}
+
+#[test]
+fn signatures_are_skipped_only_if_it_is_said() {
+    let forged = signed(Algorithm::HS256, &json!({"sub": "u", "exp": NOW}), &EncodingKey::from_secret(b"other"));
+    let keys = Keys { skip_signature: true, ..Keys::default() };
+    assert!(!keys.is_empty());
+    let verifier = made(&keys).unwrap();
+    assert_eq!(verifier.connection(&forged, NOW - 1).unwrap().user, "u");
+    assert_eq!(verifier.connection(&forged, NOW), Err(TokenError::Expired));
+}
+
+#[test]
+fn an_info_may_be_in_base64() {
+    let info = |claims: &Value| verifier().connection(&token(claims), NOW).unwrap().info;
+    assert_eq!(info(&json!({"info": 1, "b64info": "eyJhIjoxfQ=="})), "{\"a\":1}");
+    assert_eq!(info(&json!({"b64info": "////"})), "", "it is no JSON");
 }

@@ -12,7 +12,7 @@ use super::namespaces;
 use super::reading::Reading;
 use super::tokens;
 use super::values::Values;
-use super::{Api, LogLevel, Settings, SettingsError};
+use super::{Api, LogLevel, Settings, SettingsError, Source};
 
 /// Puts the settings together.
 pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
@@ -54,6 +54,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             policy: policy(&values.text("outbox.policy")).unwrap_or(OutboxPolicy::Close),
         },
         warnings: reading.warnings,
+        source: Source::default(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What clients are, may do and have to keep to.
 use base::units::{GIB, KIB};
 
-use crate::settings::key::Key;
+use crate::settings::key::{Key, Kind};
 
 const RECOVERY: (u64, u64) = (0, 1 << 20);
 
@@ -71,6 +71,14 @@ pub(super) const KEYS: &[Key] = &[
         "who is there is known by the connections themselves, and does not age",
     ),
     Key::idle("client.concurrency", "commands of a connection are run in order, and none of them waits for a backend"),
+    Key::flag(
+        "client.insecure_skip_token_signature_verify",
+        "for tests: tokens are read, and whoever signed them is believed",
+    ),
+    Key::flag(
+        "client.subscription_token.enabled",
+        "whether subscription tokens have keys of their own, those of `client.subscription_token`",
+    ),
 ];
 
 /// The keys of one kind of token.
@@ -84,21 +92,20 @@ macro_rules! token_keys {
             Key::text(concat!($section, ".rsa_public_key"), "verifies tokens by RS256, RS384, RS512; PEM"),
             Key::text(
                 concat!($section, ".ecdsa_public_key"),
-                "verifies tokens by ES256 or ES384, as the curve is P-256 or P-384; PEM",
+                "verifies tokens by ES256, ES384 or ES512, as the curve is P-256, P-384 or P-521; PEM",
             ),
             Key::text(concat!($section, ".audience"), "what `aud` must contain"),
             Key::text(concat!($section, ".issuer"), "what `iss` must be"),
-            Key::missing(concat!($section, ".hmac_previous_secret_key"), "only the newest secret is tried"),
-            Key::missing(concat!($section, ".hmac_previous_secret_key_valid_until"), "only the newest secret is tried"),
-            Key::missing(concat!($section, ".jwks_public_endpoint"), "keys are not fetched"),
-            Key::missing(concat!($section, ".audience_regex"), "an audience is compared as a whole"),
-            Key::missing(concat!($section, ".issuer_regex"), "an issuer is compared as a whole"),
-            Key::missing(concat!($section, ".user_id_claim"), "the user is the claim `sub`"),
+            Key::secret(concat!($section, ".hmac_previous_secret_key"), "the secret before, still good for tokens signed with it"),
+            Key::number(concat!($section, ".hmac_previous_secret_key_valid_until"), "0", (0, 1 << 40), "until when, in seconds since 1970; 0: for ever"),
+            Key::text(concat!($section, ".jwks_public_endpoint"), "where the issuer publishes its keys (JWKS): RSA, EC and EdDSA, fetched and kept, looked at again every hour and when a token names an unknown one; the other keys are not used then. `{{name}}` is what the group of this name caught in one of the two expressions"),
+            Key::new(concat!($section, ".audience_regex"), Kind::Regex, "", "what one of `aud` must fit"),
+            Key::new(concat!($section, ".issuer_regex"), Kind::Regex, "", "what `iss` must fit"),
+            Key::text(concat!($section, ".user_id_claim"), "the claim that names the user; points lead into objects; empty: `sub`"),
         ]
     };
 }
 
 pub(super) const TOKEN: &[Key] = token_keys!("client.token");
 
-pub(super) const SUBSCRIPTION_TOKEN: &[Key] =
-    &[Key::missing("client.subscription_token", "the keys of client.token verify subscription tokens too")];
+pub(super) const SUBSCRIPTION_TOKEN: &[Key] = token_keys!("client.subscription_token");

@@ -41,7 +41,7 @@ fn of_go_and_dart_and_swift() {
     let go = suite(include_str!("../../../../../tests/sdk/suites/go.env"));
     let swift = suite(include_str!("../../../../../tests/sdk/suites/swift.env"));
     for settings in [go, swift] {
-        assert!(settings.admission.insecure && settings.tokens.verifier.is_none());
+        assert!(settings.admission.insecure && settings.tokens.keys.is_empty());
         assert_eq!((keeps(of(&settings, "a")), keeps(of(&settings, "smallhistory:a"))), ((100, 300), (2, 300)));
         assert_eq!(of(&settings, "smallhistory:a").recovery, Offer::Always);
     }
@@ -50,7 +50,7 @@ fn of_go_and_dart_and_swift() {
 #[test]
 fn of_python() {
     let settings = suite(include_str!("../../../../../tests/sdk/suites/python.env"));
-    assert!(!settings.admission.insecure && !settings.anonymous && settings.tokens.verifier.is_some());
+    assert!(!settings.admission.insecure && !settings.anonymous && !settings.tokens.keys.is_empty());
     for (channel, kept) in [("a", 100), ("smallhistory:a", 2)] {
         let namespace = of(&settings, channel);
         assert_eq!(keeps(namespace), (kept, 300));
