@@ -1,7 +1,7 @@
 //! `/healthz` and `/readyz`, for whoever restarts processes and whoever routes traffic.
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::answer::refuse;
@@ -11,6 +11,11 @@ use crate::{DataPlane, State};
 /// Alive: the control plane answers.
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
+}
+
+/// Alive, as Centrifugo says it.
+pub(crate) async fn health() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], "{}").into_response()
 }
 
 /// Ready: 503 while starting and while draining.

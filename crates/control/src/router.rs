@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::{harden, method_not_allowed, not_found};
 use crate::clock::Clock;
-use crate::health::{healthz, readyz};
+use crate::health::{health, healthz, readyz};
 use crate::metric::{self, Metric, Sample};
 use crate::metrics::{Snapshots, metrics};
 use crate::proxy::Proxy;
@@ -93,7 +93,8 @@ async fn count<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, answer: Res
 
 /// The table of paths.
 pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
-    let ours = Router::new()
+    let centrifugos = if app.settings.health { Router::new().route("/health", get(health)) } else { Router::new() };
+    let ours = centrifugos
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz::<P>))
         .route("/metrics", get(metrics::<P>))

@@ -15,6 +15,8 @@ pub struct ControlSettings {
     pub uid: String,
     /// Who may use the HTTP API.
     pub access: ApiAccess,
+    /// Whether `/health` answers as Centrifugo's does.
+    pub health: bool,
     /// The node's name in the API; empty: its host and port.
     pub node_name: String,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
@@ -39,6 +41,7 @@ impl Default for ControlSettings {
             dev: false,
             uid: String::new(),
             access: ApiAccess::default(),
+            health: false,
             node_name: String::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             data_paths: vec!["/connection/websocket".into()],

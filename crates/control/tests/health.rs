@@ -23,6 +23,14 @@ fn ready_only_between_starting_and_draining() {
 }
 
 #[test]
+fn centrifugos_health_is_there_if_it_is_wanted() {
+    assert_eq!(Server::start(ControlSettings::default()).get("/health").status, 404);
+    let server = Server::start(ControlSettings { health: true, ..ControlSettings::default() });
+    let answer = server.get("/health");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+}
+
+#[test]
 fn head_is_get_without_a_body() {
     let server = Server::start(ControlSettings::default());
     let mut peer = server.connect();

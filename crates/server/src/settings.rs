@@ -63,6 +63,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// When the server ends at the latest after it was told to leave.
     pub drain_deadline: Duration,
+    /// Whether `/health` answers, beside `/healthz`.
+    pub health: bool,
     /// The node's name for the API; empty: its host and port.
     pub node_name: String,
     /// What is worth a line on standard error.
@@ -166,6 +168,7 @@ impl Settings {
             ("heartbeat.user_timeout_ms", self.user_timeout != new.user_timeout),
             ("outbox.socket_bytes", self.send_buffer_bytes != new.send_buffer_bytes),
             ("batch_wait", self.batch_window != new.batch_window),
+            ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()

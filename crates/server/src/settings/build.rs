@@ -35,6 +35,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         },
         drain_spread: values.time("drain.spread_ms"),
         drain_deadline: values.time("shutdown.timeout"),
+        health: values.flag("health.enabled"),
         node_name: values.text("node.name"),
         log_level: log_level(values),
         api: api(values),

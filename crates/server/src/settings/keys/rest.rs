@@ -2,7 +2,7 @@
 use base::SUBJECT_BYTES_MAX;
 use base::units::MIB;
 
-use crate::settings::key::{Key, Kind, YEAR};
+use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
 const NO_PROXY: &str = "events are not passed on to a backend";
@@ -94,8 +94,13 @@ pub(super) const KEYS: &[Key] = &[
     Key::missing("broker", ONE_NODE),
     Key::missing("presence_manager", ONE_NODE),
     Key::missing("admin", NO_ADMIN),
-    Key::idle("prometheus", "metrics are always at /metrics, under Ringcast's own names"),
-    Key::idle("health", "health is always at /healthz and /readyz"),
+    Key::idle("prometheus.enabled", "metrics are always at /metrics, under Ringcast's own names"),
+    at("prometheus.handler_prefix", "/metrics", "metrics are at /metrics"),
+    Key::flag(
+        "health.enabled",
+        "whether `GET /health` is answered, as Centrifugo does it; `/healthz` and `/readyz` always are",
+    ),
+    at("health.handler_prefix", "/health", "health is at /health, /healthz and /readyz"),
     Key::missing("debug", "there is no profiler"),
     Key::missing("swagger", "there is no page for the API"),
     Key::idle("usage_stats", "nothing is reported to anybody"),
@@ -114,9 +119,14 @@ pub(super) const KEYS: &[Key] = &[
     Key::missing("pid_file", "the service manager knows the process"),
 ];
 
+/// A path that can't be changed.
+const fn at(name: &'static str, path: &'static str, why: &'static str) -> Key {
+    Key { state: State::Missing(why), ..Key::new(name, Kind::Text, path, "") }
+}
+
 impl Key {
     /// The value is checked, and nothing follows from it.
     const fn idle_for_now(self) -> Self {
-        Self { state: crate::settings::key::State::Idle("a position is kept as long as the history"), ..self }
+        Self { state: State::Idle("a position is kept as long as the history"), ..self }
     }
 }
