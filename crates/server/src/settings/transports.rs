@@ -40,7 +40,8 @@ fn stream(values: &Values, section: &str, dev: bool) -> Result<Endpoint, Setting
 }
 
 /// Paths that have another meaning: what shards and the control plane serve.
-const TAKEN: [&str; 9] = ["/page", "/sub", "/pub", "/api", "/echo", "/metrics", "/healthz", "/readyz", "/stats"];
+const TAKEN: [&str; 10] =
+    ["/page", "/sub", "/pub", "/api", "/echo", "/metrics", "/health", "/healthz", "/readyz", "/stats"];
 
 fn endpoint(values: &Values, section: &str) -> Result<Endpoint, SettingsError> {
     let key = format!("{section}.handler_prefix");
