@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use server::settings::{Flags, Settings};
+use server::settings::{Flags, Options, Settings, SettingsError};
 
 mod config;
 mod token;
@@ -75,7 +75,10 @@ struct ServeArgs {
 }
 
 fn main() -> ExitCode {
-    let (arguments, options) = arguments();
+    let (arguments, options) = match arguments() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(error, 2),
+    };
     match Cli::parse_from(arguments).task {
         Task::Serve(args) => serve(&args, options),
         Task::Demo(args) => outcome(load::demo(&args, ring::unshare)),
@@ -92,7 +95,7 @@ fn main() -> ExitCode {
 
 /// The arguments, without the options that are keys of the settings; those only a server takes. As with Centrifugo, whoever begins with an
 /// option wants to serve.
-fn arguments() -> (Vec<OsString>, Vec<(String, String)>) {
+fn arguments() -> Result<(Vec<OsString>, Options), SettingsError> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let is_option = |first: &OsString| first.to_str().is_some_and(|first| first.starts_with('-'));
     let is_of_all = |first: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|one| first == one);
@@ -102,10 +105,10 @@ fn arguments() -> (Vec<OsString>, Vec<(String, String)>) {
     if arguments.get(1).is_some_and(|task| task == "serve") {
         return server::settings::take_options(arguments);
     }
-    (arguments, Vec::new())
+    Ok((arguments, Vec::new()))
 }
 
-fn serve(args: &ServeArgs, options: Vec<(String, String)>) -> ExitCode {
+fn serve(args: &ServeArgs, options: Options) -> ExitCode {
     if args.end_with_parent
         && let Err(error) = load::end_with_parent()
     {

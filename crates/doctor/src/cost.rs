@@ -1,11 +1,11 @@
 //! What a connection costs, and what has to stay free. The only place of these numbers in this room.
 use base::units::MIB;
 
-/// Kernel memory of one idle, established TCP connection: socket, inode, dentry and file. Measured on x86-64, kernel 6.18, as the
-/// slope of slab memory over 19,000 connections (docs/MEMORY.md).
+/// Kernel memory of one idle, established TCP connection: socket, inode, dentry and file, and what security modules keep of the last
+/// three. Measured on x86-64, kernel 6.18, as the slope of slab memory over 19,000 connections (docs/MEMORY.md).
 pub const KERNEL_SOCKET_BYTES: u64 = 3_828;
 
-/// Kernel memory of what waits for a connection's input: one multishot poll of the ring. Measured likewise.
+/// Kernel memory of what waits for a connection's input: one one-shot poll of the ring. Measured likewise.
 pub const KERNEL_POLL_BYTES: u64 = 256;
 
 /// User memory of one idle subscribed connection: its row, its subscription and its subject. The bound that the benchmark `idle`
@@ -29,7 +29,8 @@ pub const SHARD_FILES: u64 = 64;
 /// (The standard deviation is √share, 1 % at 10,000 and 0.1 % at a million.)
 pub const SPREAD_DIVISOR: u64 = 16;
 
-/// Locked memory that a glommio executor registers for its own ring at the least. The kernel adds it up for a user, not a process.
+/// Locked memory that a glommio executor wants to be allowed before it starts; it then registers 192 KiB of buffers. The kernel adds
+/// locked memory up for a user, not a process.
 pub const EXECUTOR_MEMLOCK_BYTES: u64 = 512 * 1024;
 
 /// One connection in so many is taken to have unacknowledged data at a time. It then holds at least a page of `tcp_mem`; an idle

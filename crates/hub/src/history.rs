@@ -86,11 +86,23 @@ impl History {
             if !over {
                 break;
             }
-            self.bytes -= oldest.publication.bytes() + ENTRY_BYTES;
-            self.entries.pop_front();
+            self.drop_oldest();
         }
         if self.entries.capacity() > 16 && self.entries.len() * 4 < self.entries.capacity() {
             self.entries.shrink_to(self.entries.len() * 2);
+        }
+    }
+
+    /// Drops the oldest until so many bytes are held at most, entries included.
+    pub(crate) fn shrink(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max && !self.entries.is_empty() {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= oldest.publication.bytes() + ENTRY_BYTES;
         }
     }
 

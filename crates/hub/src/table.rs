@@ -357,6 +357,11 @@ impl Hub {
         while self.history_bytes > self.history_bytes_max && self.oldest != at {
             self.drop_history(self.oldest);
         }
+        // It is the only one, and more than all of them may be.
+        if self.history_bytes > self.history_bytes_max {
+            let bytes_max = self.history_bytes_max;
+            self.account(at, |history| history.shrink(bytes_max));
+        }
     }
 
     /// The subject's history, if it has one.

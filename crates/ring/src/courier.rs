@@ -2,8 +2,14 @@
 //!
 //! SOCK_SEQPACKET: whole messages as of datagrams, the end of the other side as of streams, and a bound in bytes instead of
 //! the ten messages of `net.unix.max_dgram_qlen`.
+//!
+//! Only the descriptor goes through the socket. One message has to fit into its send buffer, which `net.core.wmem_max` bounds (212,992
+//! bytes on many hosts), and what a connection has sent may be more. The bytes are in a queue beside it, which the threads share: as many
+//! entries as messages in the socket, in their order, because one lock is held over both.
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libc::c_int;
 
@@ -11,13 +17,47 @@ use crate::Socket;
 use crate::errno::{checked, counted};
 use crate::message::empty_message;
 
-/// The sending end. Never waits: what does not fit is refused.
+/// Most bytes that may be under way: what a dozen clients can have sent that all sent as much as one read brings.
+pub const COURIER_BYTES_MAX: usize = 8 << 20;
+
+/// The sending end. Does not wait for the receiver: what does not fit is refused.
 #[derive(Debug)]
-pub struct Courier(OwnedFd);
+pub struct Courier {
+    socket: OwnedFd,
+    luggage: Arc<Luggage>,
+}
 
 /// The receiving end. Receiving does not wait either: poll the descriptor.
 #[derive(Debug)]
-pub struct Delivered(OwnedFd);
+pub struct Delivered {
+    socket: OwnedFd,
+    luggage: Arc<Luggage>,
+}
+
+/// The bytes of the messages in the socket, oldest first. The lock is held for one system call and one move, once a hand-over.
+#[derive(Default, Debug)]
+struct Luggage(Mutex<Pieces>);
+
+#[derive(Default, Debug)]
+struct Pieces {
+    queue: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Luggage {
+    fn lock(&self) -> MutexGuard<'_, Pieces> {
+        // Nothing panics between a system call and its entry: the two agree whoever panicked elsewhere.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pieces {
+    fn take(&mut self) -> Vec<u8> {
+        let bytes = self.queue.pop_front().unwrap_or_default();
+        self.bytes -= bytes.len();
+        bytes
+    }
+}
 
 /// A pair of ends, made before the threads part.
 ///
@@ -35,7 +75,8 @@ pub fn courier() -> io::Result<(Courier, Delivered)> {
     let sender = unsafe { OwnedFd::from_raw_fd(ends[0]) };
     // SAFETY: as above; the two are different.
     let receiver = unsafe { OwnedFd::from_raw_fd(ends[1]) };
-    Ok((Courier(sender), Delivered(receiver)))
+    let luggage = Arc::<Luggage>::default();
+    Ok((Courier { socket: sender, luggage: Arc::clone(&luggage) }, Delivered { socket: receiver, luggage }))
 }
 
 /// Room for one descriptor's control message: 24 bytes. In words, for the alignment of `cmsghdr`.
@@ -50,17 +91,30 @@ impl Courier {
     /// # Errors
     /// Out of descriptors.
     pub fn try_clone(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Self)
+        Ok(Self { socket: self.socket.try_clone()?, luggage: Arc::clone(&self.luggage) })
     }
 
     /// Sends the socket and the bytes. On success the kernel holds the socket for the receiver, and the caller's descriptor may be
     /// closed.
     ///
     /// # Errors
-    /// `WouldBlock` if the receiver is behind; else what the kernel says.
+    /// `WouldBlock` if the receiver is behind, by what the socket holds or by [`COURIER_BYTES_MAX`]; else what the kernel says.
     pub fn send(&self, socket: Socket, bytes: &[u8]) -> io::Result<()> {
+        let mut pieces = self.luggage.lock();
+        if pieces.bytes + bytes.len() > COURIER_BYTES_MAX {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.send_descriptor(socket)?;
+        pieces.bytes += bytes.len();
+        pieces.queue.push_back(bytes.to_vec());
+        Ok(())
+    }
+
+    fn send_descriptor(&self, socket: Socket) -> io::Result<()> {
         let mut control: Control = [0; 4];
-        let mut vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        // A byte, because a message of none looks like the end where its descriptor is lost.
+        let mut byte = 0_u8;
+        let mut vector = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
         let mut message = empty_message();
         message.msg_iov = &raw mut vector;
         message.msg_iovlen = 1;
@@ -82,25 +136,40 @@ impl Courier {
         // - it is 16 bytes into `control`'s 32.
         unsafe { payload.write_unaligned(socket.fd()) };
         // SAFETY: the kernel reads `message` and what it points at, during the call.
-        // - vector, control and bytes are locals or borrowed for the call.
-        let sent =
-            unsafe { libc::sendmsg(self.0.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+        // - vector, control and byte are locals.
+        let sent = unsafe {
+            libc::sendmsg(self.socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+        };
         let count = counted(sent)?;
-        debug_assert_eq!(count, bytes.len(), "a message leaves whole");
+        debug_assert_eq!(count, 1, "a message leaves whole");
         Ok(())
     }
 }
 
 impl Delivered {
-    /// Receives one socket, into this thread's file table, and its bytes into `into`; says how many. What does not fit is lost, so
-    /// `into` is as large as the largest hand-over.
+    /// Receives one socket, into this thread's file table, and its bytes.
     ///
     /// # Errors
     /// `UnexpectedEof` if every sender is gone; `WouldBlock` if there is nothing; `InvalidData` if the message brought no
     /// descriptor, for which this thread's file table may have had no room.
-    pub fn receive(&self, into: &mut [u8]) -> io::Result<(OwnedFd, usize)> {
+    pub fn receive(&self) -> io::Result<(OwnedFd, Vec<u8>)> {
+        let mut pieces = self.luggage.lock();
+        match self.receive_descriptor() {
+            Ok(socket) => Ok((socket, pieces.take())),
+            Err(error) => {
+                // The message came, and its bytes with it, if not its descriptor.
+                if error.kind() == io::ErrorKind::InvalidData {
+                    drop(pieces.take());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn receive_descriptor(&self) -> io::Result<OwnedFd> {
         let mut control: Control = [0; 4];
-        let mut vector = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+        let mut byte = 0_u8;
+        let mut vector = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
         let mut message = empty_message();
         message.msg_iov = &raw mut vector;
         message.msg_iovlen = 1;
@@ -108,8 +177,8 @@ impl Delivered {
         // SAFETY: the macro is arithmetic on its argument.
         message.msg_controllen = unsafe { libc::CMSG_SPACE(DESCRIPTOR_BYTES) } as _;
         // SAFETY: the kernel writes `message`, and what it points at up to the lengths given, during the call.
-        // - vector and control are locals; the vector is pointer and length of `into`, borrowed mutably for the call.
-        let received = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        // - vector, control and byte are locals, and of the lengths given.
+        let received = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
         let count = counted(received)?;
         // SAFETY: the message's control pointer and length must describe memory.
         // - the kernel shortened the length to what it wrote into `control`.
@@ -130,14 +199,13 @@ impl Delivered {
         let fd: RawFd = unsafe { payload.read_unaligned() };
         // SAFETY: `fd` must be open and nobody else's.
         // - the kernel put it into this thread's file table for this message.
-        let owned = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok((owned, count))
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
 
 impl AsRawFd for Delivered {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.socket.as_raw_fd()
     }
 }
 
@@ -162,15 +230,14 @@ mod tests {
         .join()
         .unwrap();
 
-        let mut bytes = vec![0; 65_536];
-        let (fd, count) = delivered.receive(&mut bytes).unwrap();
-        assert_eq!((count, bytes[19_999]), (20_000, 7));
+        let (fd, bytes) = delivered.receive().unwrap();
+        assert_eq!(bytes, [7; 20_000]);
         TcpStream::from(fd).write_all(b"hello").unwrap();
         let mut greeting = [0; 5];
         client.read_exact(&mut greeting).unwrap();
         assert_eq!(&greeting, b"hello");
 
-        let nothing = delivered.receive(&mut bytes).unwrap_err();
+        let nothing = delivered.receive().unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
     }
 
@@ -178,15 +245,37 @@ mod tests {
     fn the_last_courier_gone_is_the_end() {
         let (courier, delivered) = courier().unwrap();
         drop(courier);
-        assert_eq!(delivered.receive(&mut [0; 16]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(delivered.receive().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    fn any_socket(file: &std::fs::File) -> Socket {
+        Socket::from_slot(u32::try_from(file.as_raw_fd()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn more_bytes_than_a_socket_takes_arrive_whole_and_with_their_own_socket() {
+        let (courier, delivered) = courier().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for number in 0..10 {
+            courier.send(any_socket(&file), &vec![number; 528 << 10]).unwrap();
+            courier.send(any_socket(&file), &[]).unwrap();
+        }
+        for number in 0..10 {
+            assert!(delivered.receive().unwrap().1 == vec![number; 528 << 10], "{number}");
+            assert_eq!(delivered.receive().unwrap().1, []);
+        }
+        assert_eq!(delivered.luggage.lock().bytes, 0);
     }
 
     #[test]
     fn a_courier_with_full_hands_says_so_instead_of_waiting() {
-        let (courier, _delivered) = courier().unwrap();
         let file = std::fs::File::open("/dev/null").unwrap();
-        let socket = Socket::from_slot(u32::try_from(file.as_raw_fd()).unwrap()).unwrap();
-        let refused = (0..100_000).find_map(|_| courier.send(socket, &[0; 16_384]).err()).unwrap();
-        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        for length in [0, 1 << 20] {
+            let (courier, delivered) = courier().unwrap();
+            let refused = (0..100_000).find_map(|_| courier.send(any_socket(&file), &vec![0; length]).err()).unwrap();
+            assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+            delivered.receive().unwrap();
+            courier.send(any_socket(&file), &vec![0; length]).unwrap();
+        }
     }
 }

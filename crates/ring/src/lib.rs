@@ -31,7 +31,7 @@ mod signals;
 mod sockets;
 mod token;
 
-pub use courier::{Courier, Delivered, courier};
+pub use courier::{COURIER_BYTES_MAX, Courier, Delivered, courier};
 pub use doorbell::{Doorbell, RingAddress};
 pub use eventfd::EventFd;
 pub use features::Features;

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base::ShardId;
 use control::State;
@@ -12,6 +13,10 @@ use tokio::sync::oneshot;
 
 use crate::mesh::Beds;
 use crate::tally::Tally;
+
+/// How long shards that are behind with their commands are given to catch up, and how often they are tried.
+const TRY_EVERY: Duration = Duration::from_millis(10);
+pub(crate) const TRIES: u32 = 500;
 
 /// A shard's answer, and its world's counters if it is a report.
 #[derive(Debug)]
@@ -79,6 +84,20 @@ impl Desk {
         self.send(shard, Ticket(0), command)
     }
 
+    /// Sends every shard a command that has no answer, and tries those that are behind again, `tries` times at most. Those that did
+    /// not get it.
+    pub(crate) async fn tell_all(&self, tries: u32, mut command: impl FnMut(ShardId) -> Command) -> Vec<ShardId> {
+        let mut left: Vec<_> = (0..self.shards()).map(ShardId).collect();
+        for _ in 0..tries {
+            left.retain(|&shard| !self.tell(shard, command(shard)));
+            if left.is_empty() {
+                break;
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+        left
+    }
+
     fn send(&self, shard: ShardId, ticket: Ticket, command: Command) -> bool {
         let Some(sender) = self.commands.get(shard.index()) else { return false };
         if sender.try_send((ticket, command)).is_err() {
@@ -113,5 +132,37 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.desk.waiting().remove(&self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+    use ring::Ring;
+
+    use super::*;
+
+    fn drain(_: ShardId) -> Command {
+        Command::Drain { spread: Duration::ZERO }
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_is_behind_is_told_later_and_one_that_stays_so_is_named() {
+        let rings = [Ring::new().unwrap(), Ring::new().unwrap()];
+        let (behind, commands) = bounded(1);
+        let (quick, others) = bounded(4);
+        let beds = Beds::new(rings.iter().map(Ring::address));
+        let desk = Desk::new(vec![behind, quick], beds, Doorbell::new().unwrap());
+        assert!(desk.tell(ShardId(0), drain(ShardId(0))));
+        assert_eq!(desk.tell_all(3, drain).await, [ShardId(0)]);
+        assert_eq!(others.len(), 1, "once, however often the other is tried");
+
+        let told = desk.tell_all(TRIES, drain);
+        let catch_up = async {
+            tokio::time::sleep(TRY_EVERY * 3).await;
+            commands.recv().unwrap();
+        };
+        let (left, ()) = tokio::join!(told, catch_up);
+        assert!(left.is_empty() && commands.len() == 1, "{left:?}");
     }
 }

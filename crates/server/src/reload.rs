@@ -1,21 +1,16 @@
 //! Other settings while the server runs, on SIGHUP: all of them, or none if one is wrong. The shards get theirs as a message; no
 //! connection is disturbed.
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth::KeySets;
-use base::ShardId;
 use control::{ApiAccess, ApiRules};
 use shard::Command;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::desk::TRIES;
 use crate::plane::Plane;
 use crate::run::shard_config;
 use crate::settings::{Api, LogLevel, Settings};
-
-/// How long a shard that is behind with its commands is given to catch up, and how often it is tried.
-const TRY_EVERY: Duration = Duration::from_millis(10);
-const TRIES: u32 = 500;
 
 /// Published keys of tokens, and where to ask for more.
 #[derive(Clone, Debug)]
@@ -38,7 +33,8 @@ pub(crate) fn rules(api: &Api) -> ApiRules {
 }
 
 impl Listeners {
-    /// Reads the settings again; the ones that hold from now on.
+    /// Reads the settings again; the ones that hold from now on. Shards that are so far behind that they could not be told go by the
+    /// old ones, and are named.
     pub(crate) async fn reload(&self, old: &Arc<Settings>) -> Arc<Settings> {
         let new = match old.read_again() {
             Ok(new) => Arc::new(new),
@@ -53,14 +49,12 @@ impl Listeners {
             let _ = self.published.wanted.send(endpoint);
         }
         let shards = self.plane.desk.shards();
-        for id in (0..shards).map(ShardId) {
-            for _ in 0..TRIES {
-                let config = shard_config(&new, id, shards, 0, self.plane.key, &verifiers);
-                if self.plane.desk.tell(id, Command::Configure(Box::new(config))) {
-                    break;
-                }
-                tokio::time::sleep(TRY_EVERY).await;
-            }
+        let configure =
+            |id| Command::Configure(Box::new(shard_config(&new, id, shards, 0, self.plane.key, &verifiers)));
+        let behind = self.plane.desk.tell_all(TRIES, configure).await;
+        for shard in &behind {
+            let id = shard.0;
+            eprintln!("ringcast: shard {id} is behind and goes by the old settings: send SIGHUP again");
         }
         self.access.change(rules(&new.api));
         self.plane.set_limits(&new.limits);
@@ -69,7 +63,7 @@ impl Listeners {
             let fixed = old.fixed_changes(&new);
             fixed.iter().for_each(|key| eprintln!("ringcast: warning: {key} takes effect at the next start"));
         }
-        if new.log_level >= LogLevel::Info {
+        if behind.is_empty() && new.log_level >= LogLevel::Info {
             eprintln!("the settings were read again");
         }
         new

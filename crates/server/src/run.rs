@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
 use crate::accept::Acceptor;
-use crate::desk::Desk;
+use crate::desk::{Desk, TRIES};
 use crate::error::StartError;
 use crate::host::{self, Guests};
 use crate::mesh::{Beds, Mesh, meshes};
@@ -252,9 +252,17 @@ fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usiz
     if settings.admission.insecure && settings.log_level >= LogLevel::Warn {
         eprintln!("client.insecure: every client may subscribe and publish to every channel that has a namespace");
     }
-    if settings.log_level < LogLevel::Info {
-        return;
+    if settings.log_level >= LogLevel::Info {
+        introduce(address, shards, cores, features);
     }
+    // Whatever is logged: that everything is open is nothing to be quiet about.
+    if settings.dev {
+        eprintln!("DEVELOPMENT MODE: everybody who reaches {address} may publish and subscribe to everything");
+    }
+}
+
+/// Where and how it serves.
+fn introduce(address: SocketAddr, shards: u16, cores: &[usize], features: Features) {
     let kernel = rustix::system::uname();
     eprintln!(
         "ringcast {} serves on http://{address}: {shards} {} on {} {}",
@@ -264,24 +272,19 @@ fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usiz
         if shards.min(u16::try_from(cores.len()).unwrap_or(u16::MAX)) == 1 { "core" } else { "cores" },
     );
     eprintln!("kernel {}: {features}", kernel.release().to_string_lossy());
-    if settings.dev {
-        eprintln!("DEVELOPMENT MODE: everybody who reaches {address} may publish and subscribe to everything");
-    }
 }
 
 impl Seat {
     /// The life of a shard's thread.
     fn run(mut self) {
-        let made = self.take();
-        let failed = made.is_err();
-        let (executor, acceptor, sender) = match made {
+        let (executor, acceptor, sender) = match self.take() {
             Ok(made) => {
                 let _ = self.ready.send(Ok(()));
                 made
             }
             Err(error) => return drop(self.ready.send(Err(error))),
         };
-        if failed || self.go.recv().is_err() {
+        if self.go.recv().is_err() {
             return;
         }
         let guests = Guests::default();
@@ -380,16 +383,24 @@ impl Control {
         loop {
             tokio::select! {
                 () = word.said() => break,
-                () = word::again(&mut hangup) => self.settings = self.listeners.reload(&self.settings).await,
+                () = word::again(&mut hangup) => {}
                 _ = self.ended.recv() => return Err(StartError::ShardLost),
             }
+            // Shards that are behind take their time: meanwhile it may be told to leave.
+            self.settings = tokio::select! {
+                settings = self.listeners.reload(&self.settings) => settings,
+                () = word.said() => break,
+                _ = self.ended.recv() => return Err(StartError::ShardLost),
+            };
         }
         plane.desk.set_state(State::Draining);
         drain.send_replace(true);
-        for shard in 0..plane.desk.shards() {
-            let _ = plane.desk.tell(ShardId(shard), Command::Drain { spread: self.settings.drain_spread });
-        }
+        let spread = self.settings.drain_spread;
         let all_gone = async {
+            // Who is not told goes down with the process.
+            for shard in plane.desk.tell_all(TRIES, |_| Command::Drain { spread }).await {
+                eprintln!("ringcast: shard {} is behind and could not be told to leave", shard.0);
+            }
             self.ended.recv().await;
             let _ = served.await;
         };

@@ -29,7 +29,7 @@ mod values;
 mod warning;
 
 pub use environment::ENVIRONMENT_PREFIX;
-pub use flags::{Flags, take_options};
+pub use flags::{Flags, Options, take_options};
 pub use generate::generate;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;

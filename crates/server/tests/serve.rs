@@ -126,6 +126,21 @@ fn what_is_not_for_the_shards_is_answered_by_the_control_plane() {
 }
 
 #[test]
+fn a_large_request_to_the_control_plane_arrives_whole_however_much_of_it_one_read_brings() {
+    let server = start(1);
+    let data = "x".repeat(900 << 10);
+    let body = format!(r#"{{"channel":"large","data":"{data}"}}"#);
+    let length = body.len();
+    for _ in 0..8 {
+        let head = "POST /api/publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
+        let answer = ask(server.address(), &format!("{head}Content-Length: {length}\r\n\r\n{body}"));
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""result""#), "{answer}");
+    }
+    server.leave();
+    server.wait().unwrap();
+}
+
+#[test]
 fn leaving_tells_the_clients_and_frees_the_port() {
     let server = start(2);
     let address = server.address();

@@ -1,7 +1,7 @@
 //! Every bound of the shard that is not configuration.
 use base::units::KIB;
 
-/// Most pieces of one send: `IOV_MAX` is 1,024, and past 128 a larger send saves nothing (measured, docs/BENCHMARKS.md).
+/// Most pieces of one send: `IOV_MAX` is 1,024, and past 128 a larger send saves nothing.
 pub const SEND_PIECES_MAX: usize = 128;
 
 /// Most connections that one batch of sends goes to.

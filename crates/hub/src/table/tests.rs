@@ -92,6 +92,23 @@ fn the_quietest_history_makes_room() {
 }
 
 #[test]
+fn one_history_is_no_more_than_all_may_be() {
+    let mut hub = hub(Some(bounds(1_000)), 4_000);
+    let row = hub.enter("greedy");
+    for _ in 0..100 {
+        hub.publish(row, draft(&"x".repeat(200)), at(0));
+        assert!(hub.history_bytes <= 4_000);
+    }
+    assert!((2..20).contains(&hub.history_publications()), "{}", hub.history_publications());
+    hub.publish(row, draft(&"x".repeat(5_000)), at(0));
+    assert_eq!((hub.history_bytes, hub.history_publications()), (0, 0));
+    hub.publish(row, draft("small"), at(0));
+    let since = Position { epoch: hub.top(row).epoch, offset: 101 };
+    let found = hub.recover(row, Some(since), most(9), at(0));
+    assert_eq!((found.gapless, found.missed.len()), (true, 1), "what was too large to keep is before that");
+}
+
+#[test]
 fn a_subject_nobody_needs_is_forgotten_and_starts_a_new_life() {
     let mut hub = hub(None, 0);
     let row = hub.enter("a");

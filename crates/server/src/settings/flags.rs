@@ -11,6 +11,9 @@ use super::keys::{NAMESPACE, SERVER, WITHOUT_NAMESPACE};
 use super::reading::Reading;
 use super::warning::Warning;
 
+/// Keys and their values, as they were typed.
+pub type Options = Vec<(String, String)>;
+
 /// What the command line may say. It wins over file and environment.
 #[derive(Clone, Default, Debug)]
 pub struct Flags {
@@ -25,12 +28,15 @@ pub struct Flags {
     /// `--history`, only with `--dev`: publications kept of each subject.
     pub history: Option<u32>,
     /// Keys and their values: `--client.insecure`, `--http_server.port=9000`.
-    pub options: Vec<(String, String)>,
+    pub options: Options,
 }
 
 /// Takes the options that are keys, `--section.key`, `--section.key=value` or `--section.key value`, out of the arguments of a command: what
 /// is left, and they.
-pub fn take_options(arguments: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Vec<(String, String)>) {
+///
+/// # Errors
+/// An option that wants a value and has none, or one that is no text.
+pub fn take_options(arguments: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsString>, Options), SettingsError> {
     let (mut left, mut options) = (Vec::new(), Vec::new());
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -52,11 +58,16 @@ pub fn take_options(arguments: impl IntoIterator<Item = OsString>) -> (Vec<OsStr
         let value = match value {
             Some(value) => value.to_owned(),
             None if is_switch(name) => "true".to_owned(),
-            None => arguments.next().and_then(|value| value.into_string().ok()).unwrap_or_default(),
+            None => {
+                let malformed =
+                    |reason: &str| SettingsError::Malformed { key: format!("--{name}"), reason: reason.into() };
+                let value = arguments.next().ok_or_else(|| malformed("it wants a value"))?;
+                value.into_string().map_err(|_| malformed("it wants a value in UTF-8"))?
+            }
         };
         options.push((name.to_owned(), value));
     }
-    (left, options)
+    Ok((left, options))
 }
 
 /// True for options that need no value.

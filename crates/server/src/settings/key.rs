@@ -24,8 +24,9 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number in this range.
     Number { min: u64, max: u64 },
-    /// As Centrifugo writes durations, "25s"; a bare number is nanoseconds. At most so long.
-    Time { max: Duration },
+    /// As Centrifugo writes durations, "25s"; a bare number is nanoseconds. From [`TIME_MIN`] to `max`, or nothing if that means
+    /// something: never, or at once.
+    Time { or_zero: bool, max: Duration },
     /// A whole number of milliseconds in this range.
     Millis { min: u64, max: u64 },
     /// Any text.
@@ -78,9 +79,9 @@ impl Key {
         Self::new(name, Kind::Number { min: range.0, max: range.1 }, default, says)
     }
 
-    /// At most a day.
+    /// At most a day, or zero.
     pub(crate) const fn time(name: &'static str, default: &'static str, says: &'static str) -> Self {
-        Self::new(name, Kind::Time { max: DAY }, default, says)
+        Self::new(name, Kind::Time { or_zero: true, max: DAY }, default, says)
     }
 
     pub(crate) const fn millis(
@@ -119,6 +120,8 @@ impl Key {
     }
 }
 
+/// The shortest time that is meant: what is less is a number of seconds or milliseconds without its unit.
+pub(crate) const TIME_MIN: Duration = Duration::from_millis(100);
 /// The longest that anything is waited for.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) const DAY_MS: u64 = 86_400_000;
@@ -131,7 +134,10 @@ impl Kind {
         match *self {
             Self::Flag => "true or false".into(),
             Self::Number { min, max } => format!("from {min} to {max}"),
-            Self::Time { max } => format!("from 0s to {}", duration::write(max)),
+            Self::Time { or_zero, max } => {
+                let zero = if or_zero { "0s, or " } else { "" };
+                format!("{zero}from {} to {}", duration::write(TIME_MIN), duration::write(max))
+            }
             Self::Millis { min, max } => format!("from {min} to {max} milliseconds"),
             Self::Text | Self::Secret => "a text".into(),
             Self::Words => "a list of texts".into(),

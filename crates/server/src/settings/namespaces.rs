@@ -17,6 +17,7 @@ const HISTORY_TTL: Duration = Duration::from_secs(3_600);
 /// All namespaces, in the order in which they are looked at.
 pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Result<Vec<Namespace>, SettingsError> {
     let format = reading.server.text("channel.publication_data_format");
+    let history_bytes_max = reading.server.number("limits.history_bytes");
     let mut namespaces = Vec::new();
     for Section { spelled, values } in &reading.patterns {
         let text = values.text("pattern");
@@ -24,7 +25,7 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
             key: format!("{spelled}.pattern"),
             reason: format!("'{text}': {error}"),
         })?;
-        namespaces.push(Options { values, is_own: true, format: &format }.namespace(pattern)?);
+        namespaces.push(Options { values, is_own: true, format: &format, history_bytes_max }.namespace(pattern)?);
     }
     let mut names = BTreeSet::new();
     for Section { spelled, values } in &reading.namespaces {
@@ -37,12 +38,12 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
             return Err(wrong(format!("there are two namespaces '{name}'")));
         }
         let pattern = Pattern::carrying(Some(&name), naming);
-        namespaces.push(Options { values, is_own: false, format: &format }.namespace(pattern)?);
+        namespaces.push(Options { values, is_own: false, format: &format, history_bytes_max }.namespace(pattern)?);
     }
     // Who names subjects by patterns, and says nothing of channels, has named all that there are.
     let is_bare = reading.has_bare || !reading.namespaces.is_empty() || reading.patterns.is_empty() && !dev;
     if is_bare || reading.server.flag("client.insecure") {
-        let bare = Options { values: &reading.bare, is_own: false, format: &format };
+        let bare = Options { values: &reading.bare, is_own: false, format: &format, history_bytes_max };
         namespaces.push(bare.namespace(Pattern::carrying(None, naming))?);
     }
     Ok(namespaces)
@@ -59,6 +60,8 @@ struct Options<'a> {
     is_own: bool,
     /// The format of publications where it does not name one.
     format: &'a str,
+    /// What all histories together may take.
+    history_bytes_max: usize,
 }
 
 impl Options<'_> {
@@ -130,7 +133,12 @@ impl Options<'_> {
         if !meta.is_zero() && meta < age {
             return Err(values.malformed("history_meta_ttl", "it has to be as long as history_ttl at least"));
         }
-        Ok(Some(HistoryBounds { count, bytes: values.number("history.bytes"), age }))
+        let bytes: usize = values.number("history.bytes");
+        if bytes > self.history_bytes_max && values.has("history.bytes") {
+            let all = self.history_bytes_max;
+            return Err(values.malformed("history.bytes", format!("{bytes} is more than limits.history_bytes, {all}")));
+        }
+        Ok(Some(HistoryBounds { count, bytes, age }))
     }
 
     fn recovery(&self, has_history: bool) -> Result<Offer, SettingsError> {

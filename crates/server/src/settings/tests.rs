@@ -147,7 +147,11 @@ fn a_value_out_of_range_is_refused_with_key_and_range() {
     assert_eq!(refusal("[server]\nport = 70000"), "server.port = 70000 is out of range: from 0 to 65535");
     assert_eq!(
         refusal("[client]\nping_interval = \"48h\""),
-        "client.ping_interval = 48h is out of range: from 0s to 24h"
+        "client.ping_interval = 48h is out of range: 0s, or from 100ms to 24h"
+    );
+    assert_eq!(
+        refusal("[client]\nping_interval = 25\npong_timeout = 8"),
+        "client.ping_interval = 25ns (a number without a unit is nanoseconds) is out of range: 0s, or from 100ms to 24h"
     );
     assert_eq!(refusal("[engine]\ntype = \"redis\""), "engine.type = \"redis\" is out of range: \"memory\"");
     assert!(
@@ -174,6 +178,10 @@ fn values_have_to_go_together() {
         ),
         ("[server]\nport = 1\n[http_server]\nport = 2", "server.port: it is the same setting as http_server.port"),
         ("[outbox]\nsocket_bytes = 100", "outbox.socket_bytes: "),
+        (
+            "[channel.without_namespace]\nhistory_size = 1\nhistory_ttl = \"1s\"\nhistory = { bytes = 1073741825 }",
+            "channel.without_namespace.history.bytes: ",
+        ),
         ("[client.token]\naudience = \"x\"", "client.token.audience: there is no key"),
     ] {
         assert!(refusal(text).starts_with(key), "{text}: {}", refusal(text));

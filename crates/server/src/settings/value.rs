@@ -6,7 +6,7 @@ use figment::value::{Num, Value as Written};
 use regex::Regex;
 
 use super::duration;
-use super::key::Kind;
+use super::key::{Kind, TIME_MIN};
 
 /// A checked value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
         Kind::Flag => flag(written).map(Value::Flag),
         Kind::Number { min, max } => whole(written, min, max).map(Value::Number),
         Kind::Millis { min, max } => whole(written, min, max).map(Duration::from_millis).map(Value::Time),
-        Kind::Time { max } => time(written, in_millis, max).map(Value::Time),
+        Kind::Time { or_zero, max } => time(written, in_millis, or_zero, max).map(Value::Time),
         Kind::Text | Kind::Secret => text(written).map(Value::Text),
         Kind::Words => words(written).map(Value::Words),
         Kind::Secrets { length_min } => secrets(written, length_min).map(Value::Words),
@@ -121,19 +121,24 @@ fn whole(written: &Written, min: u64, max: u64) -> Result<u64, Wrong> {
     fits.ok_or_else(|| Wrong::OutOfRange(number.to_string()))
 }
 
-fn time(written: &Written, in_millis: bool, max: Duration) -> Result<Duration, Wrong> {
+fn time(written: &Written, in_millis: bool, or_zero: bool, max: Duration) -> Result<Duration, Wrong> {
     let unit = if in_millis { 1_000_000 } else { 1 };
+    let mut hint = "";
     let time = if let Written::String(_, text) = written
         && !in_millis
         && text.parse::<i128>().is_err()
     {
         duration::read(text).ok_or_else(|| other("a duration such as 25s", written))?
     } else {
+        if !in_millis {
+            hint = " (a number without a unit is nanoseconds)";
+        }
         let number = number(written)?;
         let nanos = u64::try_from(number).ok().and_then(|number| number.checked_mul(unit));
         Duration::from_nanos(nanos.ok_or_else(|| Wrong::OutOfRange(number.to_string()))?)
     };
-    if time <= max { Ok(time) } else { Err(Wrong::OutOfRange(duration::write(time))) }
+    let fits = (TIME_MIN..=max).contains(&time) || or_zero && time.is_zero();
+    if fits { Ok(time) } else { Err(Wrong::OutOfRange(duration::write(time) + hint)) }
 }
 
 fn text(written: &Written) -> Result<String, Wrong> {
@@ -213,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_bare_number_is_nanoseconds_or_in_our_own_keys_milliseconds() {
-        let kind = Kind::Time { max: Duration::from_secs(60) };
+        let kind = Kind::Time { or_zero: true, max: Duration::from_secs(60) };
         let seconds = |text: &str| read_text(kind, text);
         assert_eq!(seconds("2s"), Ok(Value::Time(Duration::from_secs(2))));
         assert_eq!(seconds("2000000000"), Ok(Value::Time(Duration::from_secs(2))));
@@ -223,6 +228,19 @@ mod tests {
         assert_eq!(seconds("61s"), Err(Wrong::OutOfRange("1m1s".into())));
         assert_eq!(read(&kind, false, &Written::from(-1)), Err(Wrong::OutOfRange("-1".into())));
         assert!(matches!(seconds("soon"), Err(Wrong::Malformed(_))));
+    }
+
+    #[test]
+    fn a_time_too_short_to_be_meant_is_refused() {
+        let kind = |or_zero| Kind::Time { or_zero, max: Duration::from_secs(60) };
+        for (text, told) in [("25", "25ns (a number without a unit is nanoseconds)"), ("99ms", "99ms"), ("1ns", "1ns")]
+        {
+            assert_eq!(read_text(kind(true), text), Err(Wrong::OutOfRange(told.into())), "{text}");
+        }
+        assert_eq!(read(&kind(true), true, &Written::from(99)), Err(Wrong::OutOfRange("99ms".into())));
+        assert_eq!(read_text(kind(true), "100ms"), Ok(Value::Time(Duration::from_millis(100))));
+        assert_eq!(read_text(kind(true), "0"), Ok(Value::Time(Duration::ZERO)));
+        assert_eq!(read_text(kind(false), "0s"), Err(Wrong::OutOfRange("0s".into())));
     }
 
     #[test]

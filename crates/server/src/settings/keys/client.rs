@@ -1,7 +1,7 @@
 //! What clients are, may do and have to keep to.
 use base::units::{GIB, KIB};
 
-use crate::settings::key::{Key, Kind};
+use crate::settings::key::{DAY, Key, Kind};
 
 const RECOVERY: (u64, u64) = (0, 1 << 20);
 
@@ -25,7 +25,12 @@ pub(super) const KEYS: &[Key] = &[
         "8s",
         "a sign of life after a ping; shorter than the interval; 0s: none is waited for",
     ),
-    Key::time("client.stale_close_delay", "10s", "from the handshake to the end of `connect` (3502)"),
+    Key::new(
+        "client.stale_close_delay",
+        Kind::Time { or_zero: false, max: DAY },
+        "10s",
+        "from the handshake to the end of `connect` (3502)",
+    ),
     Key::time("client.expired_close_delay", "25s", "how long a connection outlasts its token (3005)"),
     Key::same_in_millis("client.expired_close_delay_ms", "client.expired_close_delay"),
     Key::time("client.expired_sub_close_delay", "25s", "how long a subscription outlasts its token (2501)"),

@@ -44,16 +44,21 @@ pub(super) const KEYS: &[Key] = &[
     Key::number("history_size", "0", (0, 1 << 24), "publications that are kept of each channel; 0: none"),
     Key::new(
         "history_ttl",
-        Kind::Time { max: YEAR },
+        Kind::Time { or_zero: true, max: YEAR },
         "0s",
         "how long they are kept; in a `namespace`: an hour unless it is said",
     ),
-    Key::number("history.bytes", "16777216", (1, 1 << 40), "bytes of payloads that are kept of each channel"),
+    Key::number(
+        "history.bytes",
+        "16777216",
+        (1, 1 << 40),
+        "bytes of payloads that are kept of each channel; at most a shard's share of `limits.history_bytes`",
+    ),
     Key::same("history.count", "history_size"),
     Key::same_in_millis("history.age_ms", "history_ttl"),
     Key {
         state: State::Idle("a position is kept as long as the history"),
-        ..Key::new("history_meta_ttl", Kind::Time { max: YEAR }, "0s", "")
+        ..Key::new("history_meta_ttl", Kind::Time { or_zero: true, max: YEAR }, "0s", "")
     },
     Key::flag("force_positioning", "every subscription is told where it stands"),
     Key::flag("allow_positioning", "subscriptions that ask for it are; so are those that may read the history"),
@@ -87,7 +92,7 @@ pub(super) const KEYS: &[Key] = &[
     flag_later("auto_cache_recover", "recovery brings everything that was missed"),
     Key { state: State::Missing(NO_DELTA), ..Key::new("allowed_delta_types", Kind::Words, "", "") },
     flag_later("delta_publish", NO_DELTA),
-    flag_later("allow_tags_filter", "publications have no tags"),
+    flag_later("allow_tags_filter", "subscriptions bring every publication, whatever its tags"),
     Key::missing("subscribe_proxy_enabled", NO_PROXY),
     Key::missing("subscribe_proxy_name", NO_PROXY),
     Key::missing("publish_proxy_enabled", NO_PROXY),

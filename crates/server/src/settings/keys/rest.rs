@@ -43,7 +43,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new(
         "channel.history_meta_ttl",
-        Kind::Time { max: YEAR },
+        Kind::Time { or_zero: true, max: YEAR },
         "720h",
         "how long a namespace remembers where a channel stood, unless it says so itself",
     )

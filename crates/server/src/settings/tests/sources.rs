@@ -125,7 +125,7 @@ fn options_are_taken_out_of_the_arguments() {
     let arguments =
         ["ringcast", "serve", "--client.insecure", "--port", "9", "--http_server.port=8000", "-c", "f.json"];
     let more = ["--client.ping_interval", "5s", "--dev", "--channel.without_namespace.presence", "--", "--a.b"];
-    let (left, options) = take_options(arguments.iter().chain(&more).map(Into::into));
+    let (left, options) = take_options(arguments.iter().chain(&more).map(Into::into)).unwrap();
     assert_eq!(left, ["ringcast", "serve", "--port", "9", "-c", "f.json", "--dev", "--", "--a.b"]);
     let pairs: Vec<_> = options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let expected = [
@@ -135,4 +135,14 @@ fn options_are_taken_out_of_the_arguments() {
         ("channel.without_namespace.presence", "true"),
     ];
     assert_eq!(pairs, expected);
+}
+
+#[test]
+fn an_option_without_its_value_is_no_empty_secret() {
+    use std::os::unix::ffi::OsStringExt;
+    let secret = || "--client.token.hmac_secret_key".into();
+    let refusal = |arguments: Vec<_>| take_options(arguments).unwrap_err().to_string();
+    assert_eq!(refusal(vec![secret()]), "--client.token.hmac_secret_key: it wants a value");
+    let binary = std::ffi::OsString::from_vec(vec![b's', 0xFF]);
+    assert_eq!(refusal(vec![secret(), binary]), "--client.token.hmac_secret_key: it wants a value in UTF-8");
 }

@@ -8,7 +8,7 @@ fn suite(text: &str) -> Settings {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let (options, variables): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("--"));
     let pairs: Vec<_> = variables.iter().map(|line| line.split_once('=').unwrap()).collect();
-    let (_, options) = take_options(options.iter().map(Into::into));
+    let (_, options) = take_options(options.iter().map(Into::into)).unwrap();
     let options: Vec<_> = options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     load_all(".toml", "", &pairs, &options).unwrap()
 }
