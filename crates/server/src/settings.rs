@@ -1,5 +1,5 @@
 //! What a server is told at its start: the defaults, a file, the environment, the command line, in this order. The keys are in tables
-//! ([`keys`]): Centrifugo's names, and Ringcast's own where Centrifugo has none.
+//! (`keys`): Centrifugo's names, and Ringcast's own where Centrifugo has none.
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
