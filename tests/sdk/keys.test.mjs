@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { part } from "./jwt.mjs";
 import { Server } from "./server.mjs";
 
 const soon = { timeout: 30_000 };
@@ -40,8 +41,6 @@ after(async () => {
   issuer.close();
   await server.close();
 });
-
-const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 function signed(alg, kid, privateKey) {
   const text = `${part({ alg, kid })}.${part({ sub: "ann" })}`;

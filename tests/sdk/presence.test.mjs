@@ -1,11 +1,11 @@
 // Who is there: by the SDK and by the API, and how to be rid of them.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { after, test } from "node:test";
 
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { hs256 } from "./jwt.mjs";
 import { Server } from "./server.mjs";
 
 const secret = "a-secret-of-the-backend";
@@ -40,12 +40,7 @@ after(async () => {
 });
 const soon = { timeout: 30_000 };
 
-const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-
-function signed(claims) {
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
-}
+const signed = (claims) => hs256(claims, secret);
 
 async function client(claims, options = {}) {
   const url = `ws://127.0.0.1:${server.port}/connection/websocket`;

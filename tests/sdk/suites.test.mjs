@@ -1,12 +1,12 @@
 // The configurations with which the SDKs' own suites run a server, in the files of suites/: it starts, and does what they need.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { after, test } from "node:test";
 
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { hs256 } from "./jwt.mjs";
 import { Server } from "./server.mjs";
 
 const servers = [];
@@ -30,12 +30,7 @@ async function suite(name) {
   return server;
 }
 
-const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-
-function signed(claims) {
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${text}.${createHmac("sha256", "secret").update(text).digest("base64url")}`;
-}
+const signed = (claims) => hs256(claims, "secret");
 
 const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 const code = (promise) => promise.then(() => 0, (error) => error.code);

@@ -1,13 +1,13 @@
 // Tokens as the SDK uses them: fetched, refreshed, refused; signed by `ringcast gentoken`, and by Node's own crypto.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHmac } from "node:crypto";
 import path from "node:path";
 import { after, test } from "node:test";
 
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { hs256, part } from "./jwt.mjs";
 import { binary, Server } from "./server.mjs";
 
 const secret = "a-secret-of-the-backend";
@@ -36,12 +36,7 @@ after(async () => {
 });
 const soon = { timeout: 30_000 };
 
-const part = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
-
-function signed(claims, key = secret) {
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${text}.${createHmac("sha256", key).update(text).digest("base64url")}`;
-}
+const signed = (claims, key = secret) => hs256(claims, key);
 
 function client(options) {
   const url = `ws://127.0.0.1:${server.port}/connection/websocket`;

@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod centrifugo;
 pub mod centrifugo_json;
 pub mod centrifugo_protobuf;
+mod commands;
 mod encoding;
 pub mod epoch;
 mod json;

@@ -350,7 +350,7 @@ impl Shard {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 
-    fn refused(&mut self, conn: ConnId, id: u32, refused: Refused) -> Next {
+    pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused) -> Next {
         match refused {
             Refused::Error(code) => self.reply_error(conn, id, code),
             Refused::Disconnect(why) => Next::Disconnect(why),

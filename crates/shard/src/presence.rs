@@ -13,6 +13,7 @@ use protocol::centrifugo::{ClientInfo, Disconnect, ErrorCode, PresenceStatsResul
 use crate::border::Effects;
 use crate::centrifugo::{Next, Waiting};
 use crate::conn::State;
+use crate::credentials::Refused;
 use crate::parcel::{Parcel, Waiter};
 use crate::permission;
 use crate::shard::Shard;
@@ -138,11 +139,8 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        if channel.is_empty() {
-            return Next::Disconnect(Disconnect::BadRequest);
-        }
-        if let Err(code) = self.may_see_presence(conn, channel) {
-            return self.reply_error(conn, id, code);
+        if let Err(refused) = self.may_see_presence(conn, channel) {
+            return self.refused(conn, id, refused);
         }
         let call = RollCall { id, unanswered: self.config.shards, roll: Some(Vec::new()) };
         let waiter = self.wait(conn, Waiting::Presence(Box::new(call)));
@@ -163,11 +161,8 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        if channel.is_empty() {
-            return Next::Disconnect(Disconnect::BadRequest);
-        }
-        if let Err(code) = self.may_see_presence(conn, channel) {
-            return self.reply_error(conn, id, code);
+        if let Err(refused) = self.may_see_presence(conn, channel) {
+            return self.refused(conn, id, refused);
         }
         let waiter = self.wait(conn, Waiting::PresenceStats { id });
         let owner = self.owner(channel);
@@ -181,15 +176,18 @@ impl Shard {
     }
 
     /// The checks of section 2.4, in their order.
-    fn may_see_presence(&self, conn: ConnId, channel: &str) -> Result<(), ErrorCode> {
-        let namespace = self.known_namespace(channel)?;
+    fn may_see_presence(&self, conn: ConnId, channel: &str) -> Result<(), Refused> {
+        if channel.is_empty() {
+            return Err(Refused::Disconnect(Disconnect::BadRequest));
+        }
+        let namespace = self.known_namespace(channel).map_err(Refused::Error)?;
         let Some(namespace) = namespace.filter(|namespace| namespace.presence) else {
-            return Err(ErrorCode::NotAvailable);
+            return Err(Refused::Error(ErrorCode::NotAvailable));
         };
         if self.has_presence_access(conn, namespace, self.is_subscribed(conn, channel)) {
             Ok(())
         } else {
-            Err(ErrorCode::PermissionDenied)
+            Err(Refused::Error(ErrorCode::PermissionDenied))
         }
     }
 

@@ -32,60 +32,26 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// The commands of one message, in order. After an error there are no more.
-///
-/// A command may have to wait for another core. [`Commands::rest`] is then what to keep, and to give to [`commands`]
-/// later, unless it is empty. Memory is at most that of the message, whatever lengths it claims.
-#[derive(Clone, Debug)]
-pub struct Commands<'a> {
-    message: &'a [u8],
-    /// Bytes of `message` that the commands so far took, with their lengths.
-    consumed: usize,
-    ended: bool,
-}
+/// The commands of one message, each behind its length. Memory is at most that of the message, whatever lengths it claims.
+pub type Commands<'a> = crate::commands::Commands<'a, DecodeError>;
 
 /// The commands of `message`, a WebSocket message's payload.
 #[must_use]
 pub fn commands(message: &[u8]) -> Commands<'_> {
-    Commands { message, consumed: 0, ended: false }
+    Commands::new(message, read)
 }
 
-impl<'a> Commands<'a> {
-    /// Bytes of the message that the commands so far took, lengths included.
-    #[must_use]
-    pub fn consumed(&self) -> usize {
-        self.consumed
+fn read(message: &[u8]) -> (usize, Result<Command<'_>, DecodeError>) {
+    if message.is_empty() {
+        return (0, Err(DecodeError::Nothing));
     }
-
-    /// What comes after the commands so far; empty after the last one.
-    #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        &self.message[self.consumed..]
-    }
-
-    fn read(&mut self) -> Result<Command<'static>, DecodeError> {
-        let mut rest = self.rest();
-        if rest.is_empty() {
-            return Err(DecodeError::Nothing);
-        }
-        let length = prost::decode_length_delimiter(&mut rest).map_err(|_| DecodeError::Length)?;
-        let command = rest.get(..length).ok_or(DecodeError::Length)?;
-        self.consumed = self.message.len() - rest.len() + length;
-        message::Command::decode(command).map(Command::from).map_err(|_| DecodeError::Malformed)
-    }
-}
-
-impl Iterator for Commands<'_> {
-    type Item = Result<Command<'static>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended || (self.rest().is_empty() && self.consumed > 0) {
-            return None;
-        }
-        let command = self.read();
-        self.ended = command.is_err();
-        Some(command)
-    }
+    let mut rest = message;
+    let length = prost::decode_length_delimiter(&mut rest);
+    let Some(command) = length.ok().and_then(|length| rest.get(..length)) else {
+        return (0, Err(DecodeError::Length));
+    };
+    let taken = message.len() - rest.len() + command.len();
+    (taken, message::Command::decode(command).map(Command::from).map_err(|_| DecodeError::Malformed))
 }
 
 fn text(text: String) -> Cow<'static, str> {

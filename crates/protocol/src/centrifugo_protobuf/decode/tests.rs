@@ -5,7 +5,7 @@ use base::Prng;
 
 use super::*;
 
-fn one(bytes: &[u8]) -> Result<Command<'static>, DecodeError> {
+fn one(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
     let mut all = commands(bytes);
     let first = all.next().expect("a message has a command or an error");
     assert!(first.is_err() || all.rest().is_empty(), "one command was meant");
@@ -94,7 +94,8 @@ fn the_first_request_in_the_order_of_the_protocol_counts() {
     let mut command = message::Command { id: 1, sub_refresh: Some(Default::default()), ..Default::default() };
     let mut is = |change: &dyn Fn(&mut message::Command), want: &dyn Fn(&Request<'_>) -> bool| {
         change(&mut command);
-        let read = one(&delimited(&command)).unwrap().request;
+        let message = delimited(&command);
+        let read = one(&message).unwrap().request;
         assert!(want(&read), "{read:?}");
     };
     is(&|_| {}, &|read| matches!(read, Request::SubRefresh(_)));
