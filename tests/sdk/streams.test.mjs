@@ -17,7 +17,7 @@ for (const transport of ["sse", "http_stream"]) {
   for (const name of Object.keys(scenarios)) {
     test(`${transport}: ${name}`, { timeout: 60_000 }, async () => {
       await play(name, { ...world, transport }).catch((error) => {
-        throw new Error(`${error.stack}\nserver: ${server.log}`);
+        throw new Error(`${error.stack ?? JSON.stringify(error)}\nserver: ${server.log}`);
       });
     });
   }

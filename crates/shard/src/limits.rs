@@ -22,11 +22,12 @@ pub const SUBJECTS_PER_REQUEST_MAX: usize = 64;
 /// Largest request head that is accepted.
 pub const HEAD_BYTES_MAX: usize = 16 * KIB;
 
-/// Most messages of one stream's client that wait while an earlier one is handled.
-pub const UPLINKS_MAX: usize = 64;
+/// Most messages of one stream's client that wait while an earlier one is handled. The published client sends each command in a
+/// request of its own and does not wait for the answers, so a burst of hundreds is nothing unusual.
+pub const UPLINKS_MAX: usize = 1024;
 
 /// Most bytes of them.
-pub const UPLINK_BYTES_MAX: usize = 256 * KIB;
+pub const UPLINK_BYTES_MAX: usize = 1024 * KIB;
 
 /// Parcels that may wait for room in other shards' mailboxes before this shard stops taking requests and publications.
 pub const BACKLOG_PARCELS_MAX: usize = 8_192;
