@@ -24,6 +24,13 @@ presence = true
 allow_presence_for_subscriber = true
 
 [[namespace]]
+pattern = "lobby.>"
+subscribe = true
+presence = true
+join_leave = true
+allow_presence_for_subscriber = true
+
+[[namespace]]
 pattern = "quiet.>"
 subscribe = true
 
@@ -91,6 +98,44 @@ test("clients and backends see who is subscribed", soon, async () => {
   others[1].disconnect();
   for (let tries = 0; (await sub.presenceStats()).numClients !== 3; tries++) assert.ok(tries < 100);
   assert.deepEqual((await api("presence_stats", { channel })).result, { num_clients: 3, num_users: 3 });
+});
+
+test("subscribers are told who comes and goes", soon, async () => {
+  const channel = "lobby.main";
+  const [ann, deaf] = [await client({ sub: "ann" }), await client({ sub: "deaf" })];
+  const bob = await client({ sub: "bob", info: { age: 7 } });
+  const heard = [];
+  const sub = ann.newSubscription(channel, { joinLeave: true });
+  const others = deaf.newSubscription(channel);
+  for (const [name, one] of [["ann", sub], ["deaf", others]]) {
+    for (const event of ["join", "leave"]) one.on(event, ({ info }) => heard.push([name, event, info.client, info]));
+  }
+  const until = async (count) => {
+    for (let tries = 0; heard.length < count; tries++) {
+      assert.ok(tries < 400, JSON.stringify(heard));
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  };
+  for (const one of [sub, others]) {
+    one.subscribe();
+    await one.ready();
+  }
+  await until(2);
+  const his = await subscribed(bob, channel);
+  await until(3);
+  his.unsubscribe();
+  await until(4);
+  deaf.disconnect();
+  await until(5);
+  const seen = heard.map(([name, event, id]) => [name, event, id]);
+  assert.deepEqual(seen, [
+    ["ann", "join", ann.id],
+    ["ann", "join", deaf.id],
+    ["ann", "join", bob.id],
+    ["ann", "leave", bob.id],
+    ["ann", "leave", deaf.id],
+  ]);
+  assert.deepEqual([heard[2][3].user, heard[2][3].connInfo], ["bob", { age: 7 }]);
 });
 
 test("presence is refused with its codes", soon, async () => {

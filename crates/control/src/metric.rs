@@ -62,6 +62,7 @@ metrics! {
     OUTBOX_CONFLATED = Counter "ringcast_outbox_conflated_messages_total" "Publications that a newer one of their subject replaced under the policy conflate.";
     OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
     OUTDATED = Counter "ringcast_outdated_messages_total" "Publications that went nowhere, since one of their version or a later one had been kept.";
+    UNTOLD = Counter "ringcast_join_leave_untold_total" "Comings and goings that somebody was not told of: too many in a second, or too much waiting for a slow subscriber.";
 
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";

@@ -226,7 +226,15 @@ impl Shard {
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
-    pub(crate) fn command_joined(&mut self, conn: ConnId, row: u32, recovery: &Recovery, now: Instant) {
+    pub(crate) fn command_joined(
+        &mut self,
+        conn: ConnId,
+        subscription: u32,
+        recovery: &Recovery,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let row = self.hub.subscription(subscription).subject;
         let State::Command(Waiting::Subscribe { id, row: waited, recover, features }) = self.conns.take_state(conn)
         else {
             return;
@@ -258,6 +266,7 @@ impl Shard {
         };
         let recovered = pushes.unwrap_or_default();
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
+        self.announce(conn, subscription, world);
         self.answered(conn, now);
     }
 

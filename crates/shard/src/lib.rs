@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -38,6 +38,7 @@ mod handshake;
 mod heartbeat;
 mod hop;
 mod identity;
+mod join_leave;
 pub mod limits;
 mod listen;
 mod order;

@@ -1,9 +1,10 @@
 //! What hops between shards. A parcel owns what it carries.
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Sealed, SubjectName};
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, RecoveryBounds};
+use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, Publisher, RecoveryBounds};
 
 use crate::command::Ticket;
 use crate::presence::Roll;
@@ -107,6 +108,15 @@ pub enum Parcel {
         /// True if it comes.
         comes: bool,
     },
+    /// Request: a client of this shard has subscribed to the subject, or does no more; others are to be told.
+    Announce {
+        /// The subject.
+        subject: SubjectName,
+        /// Who.
+        client: Arc<Publisher>,
+        /// True if it comes.
+        comes: bool,
+    },
     /// Request: how many are present?
     Census {
         /// The subject.
@@ -137,6 +147,15 @@ pub enum Parcel {
         subject: SubjectName,
         /// What.
         publication: Publication,
+    },
+    /// Delivery: a client has come or gone, for those of this shard's subscribers that want to hear it.
+    Told {
+        /// The subject.
+        subject: SubjectName,
+        /// Who.
+        client: Arc<Publisher>,
+        /// True if it has come.
+        comes: bool,
     },
     /// Delivery: so many more publications of the connection's stream were accepted by this owner.
     Counted {
@@ -202,12 +221,14 @@ impl Parcel {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Attend { .. }
+            | Self::Announce { .. }
             | Self::Census { .. }
             | Self::RollCall { .. }
             | Self::Excerpt { .. }
             | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
             | Self::Deliver { .. }
+            | Self::Told { .. }
             | Self::Counted { .. }
             | Self::Published { .. }
             | Self::Headcount { .. }

@@ -44,27 +44,42 @@ impl Shard {
     // ---- coming and going ----
 
     /// A client has subscribed: what its subscription is to presence, and the owner is told that it is there.
-    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, _hears: bool, world: &mut impl Effects) {
+    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, wants_to_hear: bool, world: &mut impl Effects) {
         let Some(namespace) = self.hub.namespace(row) else {
             return;
         };
         let mut facts = Facts::default();
         facts.set(Facts::PRESENT, namespace.presence);
+        facts.set(Facts::ANNOUNCES, namespace.join_leave);
+        // It is subscribing, so that it is as good as a subscriber.
+        let may_hear = wants_to_hear && namespace.join_leave && self.has_presence_access(conn, namespace, true);
+        facts.set(Facts::HEARS, namespace.force_push_join_leave || may_hear);
         let subscription = self.conns.rows[conn.0].subscriptions;
         debug_assert_eq!(self.hub.subscription(subscription).subject, row, "the newest subscription is the first");
         *self.hub.facts(subscription) = facts;
+        if facts.has(Facts::HEARS) {
+            self.hearers.insert((row, subscription));
+        }
         if facts.has(Facts::PRESENT) {
             self.tell_owner(conn, row, true, world);
         }
     }
 
-    /// A subscription is about to end.
-    pub(crate) fn end_presence(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
-        let facts = self.hub.subscription(subscription).facts;
+    /// A subscription is about to end. If others were told that it has come, they are to be told of this client that it goes.
+    pub(crate) fn end_presence(
+        &mut self,
+        conn: ConnId,
+        subscription: u32,
+        world: &mut impl Effects,
+    ) -> Option<Publisher> {
+        let hub::Subscription { facts, subject: row, .. } = *self.hub.subscription(subscription);
         if facts.has(Facts::PRESENT) {
-            let row = self.hub.subscription(subscription).subject;
             self.tell_owner(conn, row, false, world);
         }
+        if facts.has(Facts::HEARS) {
+            self.hearers.remove(&(row, subscription));
+        }
+        facts.has(Facts::ANNOUNCED).then(|| self.publisher(conn, Some(row)))
     }
 
     fn tell_owner(&mut self, conn: ConnId, row: u32, comes: bool, world: &mut impl Effects) {

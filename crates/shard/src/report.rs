@@ -184,6 +184,8 @@ pub struct Report {
     pub outbox_closed: u64,
     /// Publications that went nowhere, since one of their version or a later one had been kept.
     pub outdated: u64,
+    /// Comings and goings that somebody was not told of: too many in a second, or too much waiting for a reader.
+    pub untold: u64,
     /// Bytes waiting in outboxes now.
     pub outbox_bytes: u64,
     /// Parcels sent to other shards.
@@ -227,6 +229,8 @@ pub struct Holdings {
     pub identities: usize,
     /// Rows of subjects and users in the attendance.
     pub attendance: usize,
+    /// Subscriptions that are told who comes and goes.
+    pub hearers: usize,
     /// Frames in outboxes.
     pub frames: usize,
     /// Armed timers of connections.

@@ -186,7 +186,7 @@ impl Shard {
         self.hub.set_live(subscription);
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
-            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
+            Some(State::Command(_)) => self.command_joined(conn, subscription, &recovery, now, world),
             Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_) | State::Uplink(_))
             | None => {}
         }
@@ -246,6 +246,8 @@ impl Shard {
                 self.mail.send(from, Parcel::Excerpted { waiter, excerpt }, world);
             }
             Parcel::Attend { subject, user, comes } => self.count_in(&subject, user, comes),
+            Parcel::Announce { subject, client, comes } => self.on_announce(&subject, &client, comes, world),
+            Parcel::Told { subject, client, comes } => self.on_told(&subject, &client, comes),
             Parcel::Census { subject, waiter } => {
                 let headcount = self.census(&subject);
                 self.mail.send(from, Parcel::Headcount { waiter, headcount }, world);
@@ -274,11 +276,14 @@ impl Shard {
     /// Ends one subscription.
     pub(crate) fn unsubscribe(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
         let row = self.hub.subscription(subscription).subject;
-        self.end_presence(conn, subscription, world);
+        let announced = self.end_presence(conn, subscription, world);
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
-        self.identities.revoke(conn, row);
         conn_row.subscription_count -= 1;
+        if let Some(client) = announced {
+            self.announce_end(row, client, world);
+        }
+        self.identities.revoke(conn, row);
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);
             let subject = self.hub.name(row).clone();

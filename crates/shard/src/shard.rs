@@ -14,6 +14,7 @@ use crate::dialect::PerDialect;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
+use crate::join_leave::Hearers;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
@@ -34,6 +35,7 @@ pub struct Shard {
     pub(crate) idempotency: Idempotency,
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
+    pub(crate) hearers: Hearers,
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     /// Names sessions to those who send commands for them.
@@ -44,6 +46,8 @@ pub struct Shard {
     pub(crate) random: Prng,
     pub(crate) report: Report,
     pub(crate) hops_in: u64,
+    /// The newest `now` that came in, for what needs no better.
+    pub(crate) noted: Instant,
     pub(crate) drain: Option<Drain>,
     /// When the next counts of publish streams are due.
     pub(crate) acks_at: Option<Instant>,
@@ -89,6 +93,7 @@ impl Shard {
             idempotency: Idempotency::default(),
             sessions,
             identities: Identities::default(),
+            hearers: Hearers::default(),
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             session_key: SealKey::new(&config.key, "session"),
@@ -98,6 +103,7 @@ impl Shard {
             random,
             report: Report::default(),
             hops_in: 0,
+            noted: now,
             drain: None,
             acks_at: None,
             acks: Vec::new(),
@@ -116,6 +122,7 @@ impl Shard {
 
     /// Handles one input. Frames leave in [`Shard::finish_turn`] only.
     pub fn handle(&mut self, input: Input<'_>, now: Instant, world: &mut impl Effects) {
+        self.noted = now;
         self.before(&input, now, world);
         match input {
             Input::Accepted { conn } => self.on_accepted(conn, now),
@@ -133,6 +140,7 @@ impl Shard {
 
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant, world: &mut impl Effects) {
+        self.noted = now;
         self.end_run(now, world);
         while let Some(row) = self.wheel.expire(&mut self.conns, now) {
             self.on_timer(ConnId(row), now, world);
@@ -169,6 +177,7 @@ impl Shard {
 
     /// Ends a turn: every connection that something was queued for is flushed, once.
     pub fn finish_turn(&mut self, now: Instant, world: &mut impl Effects) {
+        self.noted = now;
         self.end_run(now, world);
         self.mail.retry(world);
         if self.mail.has_room() {
@@ -235,6 +244,7 @@ impl Shard {
             users: self.sessions.users(),
             identities: self.identities.len(),
             attendance: self.hub.attendance_rows(),
+            hearers: self.hearers.len(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
             acks: self.acks.len(),

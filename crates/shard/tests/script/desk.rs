@@ -159,9 +159,14 @@ impl Desk {
 
     /// A subject that the shard owns.
     pub(crate) fn subject_of(&self, shard: u16) -> String {
+        self.subject_like(shard, |number| format!("subject{number}"))
+    }
+
+    /// The first of such subjects that the shard owns.
+    pub(crate) fn subject_like(&self, shard: u16, name: impl Fn(u32) -> String) -> String {
         let shards = u16::try_from(self.cores.len()).unwrap();
         let owned = |name: &String| KEY.hash(name.as_bytes()).owner(shards) == ShardId(shard);
-        (0..).map(|number| format!("subject{number}")).find(owned).unwrap()
+        (0..).map(name).find(owned).unwrap()
     }
 
     pub(crate) fn connect(&mut self) -> ConnId {

@@ -11,6 +11,7 @@ mod event_stream;
 mod flush;
 mod heartbeat;
 mod history;
+mod join_leave;
 mod keys;
 mod limits;
 mod listing;
