@@ -64,12 +64,14 @@ pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
             return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
         }
     };
-    let auth::Token { user, channel, info, expires } = token.map_err(|error| (1, error.to_string()))?;
+    let auth::Token { user, channel, info, expires, subs, .. } = token.map_err(|error| (1, error.to_string()))?;
     let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));
     let user = if user.is_empty() { "the anonymous user".to_owned() } else { format!("user '{user}'") };
     let end = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires in {} s", at - now));
     let info = if info.is_empty() { String::new() } else { format!(", info {info}") };
-    Ok(format!("valid: {kind} of {user}, {end}{info}"))
+    let subs: Vec<_> = subs.iter().map(|sub| sub.channel.as_str()).collect();
+    let subs = if subs.is_empty() { String::new() } else { format!(", subscribed to {}", subs.join(", ")) };
+    Ok(format!("valid: {kind} of {user}, {end}{info}{subs}"))
 }
 
 fn settings(config: Option<&PathBuf>) -> Result<Settings, (u8, String)> {

@@ -1,4 +1,6 @@
 //! What a token says, as it is written.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -37,6 +39,51 @@ pub(crate) struct Claims {
     /// The same in base64; goes before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) b64info: Option<String>,
+    /// In a connection token: channels that the server subscribes the client to. Not looked at if there are `subs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) channels: Option<Vec<String>>,
+    /// The same, with what is to be otherwise than the channel's namespace says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subs: Option<BTreeMap<String, Option<SubClaims>>>,
+    /// In a subscription token: told to the client when it is subscribed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Box<RawValue>>,
+    /// The same in base64; goes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) b64data: Option<String>,
+    /// In a subscription token: what is to be otherwise than the channel's namespace says.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<ChangeClaims>,
+}
+
+/// What is said of one channel of `subs`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SubClaims {
+    pub(crate) info: Option<Box<RawValue>>,
+    pub(crate) b64info: Option<String>,
+    pub(crate) data: Option<Box<RawValue>>,
+    pub(crate) b64data: Option<String>,
+    #[serde(rename = "override")]
+    pub(crate) changes: Option<ChangeClaims>,
+}
+
+/// `override`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChangeClaims {
+    pub(crate) presence: Option<Flag>,
+    pub(crate) join_leave: Option<Flag>,
+    pub(crate) force_push_join_leave: Option<Flag>,
+    pub(crate) force_positioning: Option<Flag>,
+    pub(crate) force_recovery: Option<Flag>,
+}
+
+/// `{"value":true}`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Flag {
+    pub(crate) value: bool,
 }
 
 /// One audience or several.

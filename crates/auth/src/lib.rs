@@ -23,4 +23,4 @@ mod verify;
 pub use key_sets::KeySets;
 pub use keys::{KeyError, Keys};
 pub use sign::{SignError, Wish, sign};
-pub use verify::{Fault, TOKEN_BYTES_MAX, Token, TokenError, Verifier};
+pub use verify::{Changes, Fault, TOKEN_BYTES_MAX, Token, TokenError, TokenSub, Verifier};

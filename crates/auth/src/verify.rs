@@ -1,4 +1,5 @@
 //! Verifying a token: signature first, then what it says.
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::claims::{Claims, Date};
+use crate::claims::{ChangeClaims, Claims, Date, Flag, SubClaims};
 use crate::expectation::Expectation;
 use crate::key_sets::{Found, KeySets};
 use crate::keys::{KeyError, Keys};
@@ -41,6 +42,36 @@ pub struct Token {
     pub info: String,
     /// When what it allows ends, in seconds since 1970: `expire_at`, or else `exp`. It may be over.
     pub expires: Option<i64>,
+    /// Channels that the server subscribes the client to, of a connection token; each once.
+    pub subs: Vec<TokenSub>,
+    /// What the client is told when it is subscribed, of a subscription token; empty without any.
+    pub data: Vec<u8>,
+    /// What is otherwise than the channel's namespace says, of a subscription token.
+    pub changes: Changes,
+}
+
+/// A channel that the server subscribes a client to.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TokenSub {
+    /// The channel; not checked.
+    pub channel: String,
+    /// JSON text told to others; empty without any.
+    pub info: String,
+    /// What the client is told with it; empty without any.
+    pub data: Vec<u8>,
+    /// What is otherwise than the channel's namespace says.
+    pub changes: Changes,
+}
+
+/// What is otherwise than the channel's namespace says: the options of the same names.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[expect(missing_docs, reason = "options of namespaces, which say what they mean")]
+pub struct Changes {
+    pub presence: Option<bool>,
+    pub join_leave: Option<bool>,
+    pub force_push_join_leave: Option<bool>,
+    pub force_positioning: Option<bool>,
+    pub force_recovery: Option<bool>,
 }
 
 /// Why a token is refused.
@@ -219,7 +250,21 @@ fn read<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
 
 /// What the claims say, if they are good now. No leeway, as in the reference.
 fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
-    let Claims { sub, channel, exp, nbf, expire_at, info, b64info, .. } = claims;
+    let Claims {
+        sub,
+        channel,
+        exp,
+        nbf,
+        expire_at,
+        info,
+        b64info,
+        channels,
+        subs,
+        data: payload,
+        b64data,
+        changes,
+        ..
+    } = claims;
     if exp.is_some_and(|exp| exp <= Date(now)) || nbf.is_some_and(|nbf| nbf > Date(now)) {
         return Err(TokenError::Expired);
     }
@@ -227,15 +272,61 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         Some(Date(at)) => (at > 0).then_some(at),
         None => exp.map(|exp| exp.0),
     };
+    Ok(Token {
+        user: sub.unwrap_or_default(),
+        channel,
+        info: json(info, b64info),
+        expires,
+        subs: server_side(channels, subs),
+        data: bytes(payload, b64data),
+        changes: changed(changes),
+    })
+}
+
+/// What is no JSON can't be told to clients that speak it.
+fn json(info: Option<Box<RawValue>>, b64info: Option<String>) -> String {
     let info = match b64info {
-        // What is no JSON can't be told to clients that speak it.
         Some(text) => {
             BASE64_STANDARD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Box<RawValue>>(&bytes).ok())
         }
         None => info,
     };
-    let info = info.map_or_else(String::new, |json| json.get().to_owned());
-    Ok(Token { user: sub.unwrap_or_default(), channel, info, expires })
+    info.map_or_else(String::new, |json| json.get().to_owned())
+}
+
+fn bytes(data: Option<Box<RawValue>>, b64data: Option<String>) -> Vec<u8> {
+    match b64data {
+        Some(text) => BASE64_STANDARD.decode(text).unwrap_or_default(),
+        None => data.map(|json| json.get().as_bytes().to_vec()).unwrap_or_default(),
+    }
+}
+
+/// `channels` are not looked at where there are `subs`, as in the reference.
+fn server_side(channels: Option<Vec<String>>, subs: Option<BTreeMap<String, Option<SubClaims>>>) -> Vec<TokenSub> {
+    let of_subs = |(channel, sub): (String, Option<SubClaims>)| {
+        let SubClaims { info, b64info, data, b64data, changes } = sub.unwrap_or_default();
+        TokenSub { channel, info: json(info, b64info), data: bytes(data, b64data), changes: changed(changes) }
+    };
+    match subs.filter(|subs| !subs.is_empty()) {
+        Some(subs) => subs.into_iter().map(of_subs).collect(),
+        None => {
+            let channels: BTreeSet<String> = channels.into_iter().flatten().collect();
+            channels.into_iter().map(|channel| TokenSub { channel, ..TokenSub::default() }).collect()
+        }
+    }
+}
+
+fn changed(claims: Option<ChangeClaims>) -> Changes {
+    let ChangeClaims { presence, join_leave, force_push_join_leave, force_positioning, force_recovery } =
+        claims.unwrap_or_default();
+    let value = |flag: Option<Flag>| flag.map(|flag| flag.value);
+    Changes {
+        presence: value(presence),
+        join_leave: value(join_leave),
+        force_push_join_leave: value(force_push_join_leave),
+        force_positioning: value(force_positioning),
+        force_recovery: value(force_recovery),
+    }
 }
 
 // Keys are not for logs.

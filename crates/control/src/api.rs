@@ -1,15 +1,19 @@
 //! The HTTP API for backends: `POST /api/<method>`, and all methods in one stream at `POST /api`.
 //!
 //! Requests and answers are those of Centrifugo's HTTP API, which existing client libraries speak.
+mod absent;
+mod batch;
 mod channels;
 mod error;
 mod history;
 mod info;
 mod key;
 mod method;
+mod object;
 mod order;
 mod presence;
 mod publish;
+mod subscribe;
 
 use std::sync::Arc;
 
@@ -29,7 +33,8 @@ use crate::router::App;
 use crate::{ApiRules, DataPlane};
 
 use self::error::ApiError;
-use self::method::{Call, Method, Reply};
+use self::method::{Call, Reply};
+use self::object::Object;
 
 /// The paths of the API, all behind a key.
 pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>) -> Router<Arc<App<P>>> {
@@ -49,20 +54,24 @@ async fn authorize<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Reques
 
 /// `POST /api/<method>`: the body is the method's parameters.
 async fn single<P: DataPlane>(State(app): State<Arc<App<P>>>, Path(name): Path<String>, request: Request) -> Response {
-    let Some(method) = Method::named(&name) else {
+    if !Call::is_known(&name) {
         return refuse(StatusCode::NOT_FOUND, "the API has no such method");
-    };
+    }
     let as_status =
         app.settings.access.look(|rules| rules.errors_as_status) || wants_errors_as_status(request.headers());
     let body = match read(&app, request).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let call = match serde_json::from_slice(&body).and_then(|params| Call::parse(method, params)) {
-        Ok(call) => call,
+    let call = match serde_json::from_slice(&body).and_then(|params| Call::parse(&name, params)) {
+        Ok(Some(call)) => call,
+        Ok(None) => return json(StatusCode::OK, &Answer::new(None, Err(ApiError::NOT_FOUND))),
         Err(error) => return undecodable(&error),
     };
+    let is_batch = matches!(call, Call::Batch(_));
     match call.run(&app).await {
+        // Its answers are told without a result around them.
+        Ok(replies) if is_batch => json(StatusCode::OK, &replies),
         Err(error) if as_status => json(error.status(), &error),
         reply => json(StatusCode::OK, &Answer::new(None, reply)),
     }
@@ -104,7 +113,7 @@ async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) 
         Err(refusal) => return refusal,
     };
     // All or nothing: whoever sent something that can't be read gets none of it run.
-    let commands = serde_json::Deserializer::from_slice(&body).into_iter::<Command<'_>>();
+    let commands = serde_json::Deserializer::from_slice(&body).into_iter::<Object<Command<'_>>>();
     let commands = match commands.map(|command| command.and_then(parse)).collect::<Result<Vec<_>, _>>() {
         Ok(commands) => commands,
         Err(error) => return undecodable(&error),
@@ -125,10 +134,9 @@ async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) 
     ([(header::CONTENT_TYPE, "application/json")], lines).into_response()
 }
 
-fn parse(command: Command<'_>) -> serde_json::Result<(Option<u64>, Option<Call>)> {
+fn parse(Object(command): Object<Command<'_>>) -> serde_json::Result<(Option<u64>, Option<Call>)> {
     let params = command.params.unwrap_or(RawValue::NULL);
-    let call = Method::named(command.method).map(|method| Call::parse(method, params)).transpose()?;
-    Ok((command.id, call))
+    Ok((command.id, Call::parse(command.method, params)?))
 }
 
 fn undecodable(error: &serde_json::Error) -> Response {

@@ -30,7 +30,7 @@ mod subjects;
 
 pub use access::{ApiAccess, ApiRules};
 pub use history::{History, HistoryError, HistoryWanted, Kept};
-pub use order::{Order, OrderError, Whom};
+pub use order::{Changes, Order, OrderError, Subscription, Whom};
 pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};
 pub use presence::{Headcount, PresenceError, Present};
 pub use serve::{Handed, serve};

@@ -47,6 +47,10 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// See [`PresenceError`].
     fn headcount(&self, subject: String) -> impl Future<Output = Result<Headcount, PresenceError>> + Send;
 
+    /// How many users have connections; beyond some thousands those of several shards may be counted more than once. `None`: a shard did
+    /// not answer in time.
+    fn users(&self) -> impl Future<Output = Option<u64>> + Send;
+
     /// Has something done with clients of a user; says with how many.
     ///
     /// # Errors
@@ -105,6 +109,8 @@ pub struct Accepted {
     pub offset: u64,
     /// The subject's epoch.
     pub epoch: String,
+    /// Whether it can be recovered from there: its subject keeps a history, and it is in it.
+    pub kept: bool,
     /// Both as the opaque string that `?since=` takes.
     pub position: String,
 }
@@ -112,6 +118,10 @@ pub struct Accepted {
 /// Why a publication was not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PublishError {
+    /// The payload is not what the namespace wants.
+    BadData,
+    /// No namespace names the subject.
+    UnknownSubject,
     /// The subject's name breaks a rule; which one, in words.
     BadSubject(String),
     /// The payload is longer than `bytes_max`.
@@ -126,6 +136,8 @@ pub enum PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::BadData => out.write_str("the data is not what 'publication_data_format' wants"),
+            Self::UnknownSubject => out.write_str("no namespace names the subject"),
             Self::BadSubject(rule) => write!(out, "bad subject: {rule}"),
             Self::TooLarge { bytes_max } => write!(out, "the payload is longer than {bytes_max} bytes"),
             Self::Unavailable => write!(out, "the server can't take publications at the moment"),

@@ -28,7 +28,9 @@ pub use excerpt::{Excerpt, ExcerptError, ExcerptQuery};
 pub use history::HistoryBounds;
 pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
 pub use listing::{Listing, glob_fits};
-pub use namespace::{Access, DataFormat, NameRule, Names, Namespace, Offer, OutboxPolicy, Pattern, PatternError};
+pub use namespace::{
+    Access, DataFormat, NameRule, Names, Namespace, Offer, OutboxPolicy, Override, Pattern, PatternError,
+};
 pub use naming::Naming;
 pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
 pub use subject::{SubjectError, subject_name};

@@ -88,7 +88,32 @@ pub enum Offer {
     Always,
 }
 
+/// What one subscription has otherwise than its namespace says: of a token, or of the API.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Override {
+    /// Whether it is counted and listed among those who are present.
+    pub presence: Option<bool>,
+    /// Whether others are told that it comes and goes.
+    pub join_leave: Option<bool>,
+    /// Whether it is told who comes and goes.
+    pub force_push_join_leave: Option<bool>,
+    /// Whether it has a position.
+    pub force_positioning: Option<bool>,
+    /// Whether it recovers.
+    pub force_recovery: Option<bool>,
+}
+
 impl Offer {
+    /// The offer if something else is forced, or not forced.
+    #[must_use]
+    pub fn forced(self, otherwise: Option<bool>) -> Self {
+        match otherwise {
+            Some(true) => Self::Always,
+            Some(false) if self == Self::Always => Self::Withheld,
+            Some(false) | None => self,
+        }
+    }
+
     /// Whether a subscription gets it.
     #[must_use]
     pub fn grants(self, is_requested: bool, may_read_history: bool) -> bool {
@@ -294,6 +319,10 @@ mod tests {
         assert!(Offer::Withheld.grants(true, true) && !Offer::Withheld.grants(true, false));
         assert!(!Offer::Withheld.grants(false, true) && !Offer::OnRequest.grants(false, true));
         assert!(Offer::OnRequest.grants(true, false) && Offer::Always.grants(false, false));
+        assert_eq!(Offer::Withheld.forced(Some(true)), Offer::Always);
+        assert_eq!(Offer::Always.forced(Some(false)), Offer::Withheld);
+        assert_eq!(Offer::OnRequest.forced(Some(false)), Offer::OnRequest);
+        assert_eq!(Offer::Always.forced(None), Offer::Always);
     }
 
     #[test]

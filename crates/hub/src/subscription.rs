@@ -35,6 +35,15 @@ impl Facts {
     /// Is told who comes and goes.
     pub const HEARS: Self = Self(1 << 3);
 
+    /// The server has made it.
+    pub const SERVER_SIDE: Self = Self(1 << 4);
+    /// The connection token has asked for it.
+    pub const BY_TOKEN: Self = Self(1 << 5);
+    /// Ends as soon as its client has been told that it has begun.
+    pub const ENDS: Self = Self(1 << 6);
+    /// It is the personal one of a user who may have one connection only.
+    pub const SOLE: Self = Self(1 << 7);
+
     /// True if one of the facts in `fact` holds.
     #[must_use]
     pub const fn has(self, fact: Self) -> bool {

@@ -11,5 +11,6 @@ pub use request::{
     Subscribe, Unsubscribe, Uplink,
 };
 pub use result::{
-    ClientInfo, ConnectResult, Data, HistoryResult, PresenceStatsResult, Publication, RefreshResult, SubscribeResult,
+    ClientInfo, ConnectResult, Data, HistoryResult, PresenceStatsResult, Publication, RefreshResult, ServerSub,
+    SubscribeResult,
 };

@@ -11,7 +11,9 @@ mod uplink;
 mod writer;
 
 pub use decode::{Commands, DecodeError, commands};
-pub use push::{PING, push_disconnect, push_join, push_leave, push_publication, push_unsubscribe};
+pub use push::{
+    PING, push_disconnect, push_join, push_leave, push_publication, push_refresh, push_subscribe, push_unsubscribe,
+};
 pub use reply::{
     reply_connect, reply_error, reply_history, reply_presence, reply_presence_stats, reply_publish, reply_refresh,
     reply_sub_refresh, reply_subscribe, reply_unsubscribe,

@@ -64,6 +64,10 @@ writers! {
     fn push_leave(channel: &str, client: &ClientInfo<'_>);
     /// Appends the end of the subscription to `channel`.
     fn push_unsubscribe(channel: &str, code: UnsubscribeCode);
+    /// Appends that the server has subscribed the client to `channel`.
+    fn push_subscribe(channel: &str, result: &SubscribeResult<'_>);
+    /// Appends until when the session lasts from now on.
+    fn push_refresh(result: &RefreshResult);
     /// Appends a disconnect, for transports without a close frame.
     fn push_disconnect(code: u16, reason: &str);
 }

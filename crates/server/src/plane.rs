@@ -1,8 +1,8 @@
 //! The data plane as the control plane sees it: calls become commands, answers come back.
 use std::borrow::Cow;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
@@ -11,12 +11,13 @@ use control::{
     Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
     PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
-use hub::{Draft, Extra, Kind, Position, Version};
+use hub::{Draft, Extra, Kind, Namespace, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
-use shard::{Answer, Command, Limits, Refusal, Report, Transport};
+use shard::{Answer, Command, Refusal, Report, Transport};
 
 use crate::desk::{Desk, Reply};
+use crate::settings::Settings;
 use crate::tally::Tally;
 
 /// A shard that has not answered by then is not going to.
@@ -29,6 +30,7 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
+    dev: bool,
     bounds: Arc<Bounds>,
 }
 
@@ -37,19 +39,31 @@ pub(crate) struct Plane {
 struct Bounds {
     payload_bytes: AtomicUsize,
     presence_clients: AtomicUsize,
+    namespaces: RwLock<Arc<[Namespace]>>,
 }
 
 impl Plane {
-    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, limits: &Limits) -> Self {
-        let plane = Self { desk, key, uid, bounds: Arc::default() };
-        plane.set_limits(limits);
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings) -> Self {
+        let plane = Self { desk, key, uid, dev: settings.dev, bounds: Arc::default() };
+        plane.configure(settings);
         plane
     }
 
-    /// From now on these limits hold.
-    pub(crate) fn set_limits(&self, limits: &Limits) {
+    /// From now on these settings hold.
+    pub(crate) fn configure(&self, settings: &Settings) {
+        let limits = &settings.limits;
         self.bounds.payload_bytes.store(limits.payload_bytes, Ordering::Relaxed);
         self.bounds.presence_clients.store(limits.presence_clients, Ordering::Relaxed);
+        // A list is whole whoever panicked over it.
+        let mut namespaces = self.bounds.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        *namespaces = settings.namespaces.as_slice().into();
+    }
+
+    /// What the subject's namespace says, or what holds in development where there is none; `None`: there is no such subject.
+    pub(crate) fn look<T: Default>(&self, subject: &str, at: impl FnOnce(&Namespace) -> T) -> Option<T> {
+        let namespaces = Arc::clone(&self.bounds.namespaces.read().unwrap_or_else(PoisonError::into_inner));
+        let found = namespaces.iter().find(|namespace| namespace.pattern.matches(subject));
+        found.map(at).or_else(|| self.dev.then(T::default))
     }
 
     /// Most clients that one answer about presence names.
@@ -70,6 +84,13 @@ impl Plane {
         if request.payload.len() + tag_bytes > bytes_max {
             return Err(PublishError::TooLarge { bytes_max });
         }
+        let (format, keeps) = self
+            .look(name, |namespace| (namespace.format, namespace.history.is_some()))
+            .ok_or(PublishError::UnknownSubject)?;
+        if !shard::may_carry(format, &request.payload) {
+            return Err(PublishError::BadData);
+        }
+        let kept = keeps && !request.extra.skip_history;
         let subject = SubjectName::from(name);
         let draft = Draft {
             payload: request.payload.into(),
@@ -84,7 +105,7 @@ impl Plane {
         let Some(Answer::Published(position)) = answer else {
             return Err(PublishError::Unavailable);
         };
-        Ok(accepted(&subject, position))
+        Ok(accepted(&subject, position, kept))
     }
 
     /// Sends a command about a subject to its owner.
@@ -148,6 +169,10 @@ impl DataPlane for Plane {
         self.have_done(whom, order)
     }
 
+    fn users(&self) -> impl Future<Output = Option<u64>> + Send {
+        self.count_users()
+    }
+
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {
         self.all_samples()
     }
@@ -167,11 +192,11 @@ fn extra(told: control::Extra) -> Option<Arc<Extra>> {
     })
 }
 
-fn accepted(subject: &str, Position { epoch, offset }: Position) -> Accepted {
+fn accepted(subject: &str, Position { epoch, offset }: Position, kept: bool) -> Accepted {
     let mut position = Vec::new();
     write_position(&mut position, &[Mark { subject_tag: subject_tag(subject), epoch, offset }]);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Accepted { offset, epoch: text(&epoch::text(epoch)), position: text(&position) }
+    Accepted { kept, offset, epoch: text(&epoch::text(epoch)), position: text(&position) }
 }
 
 /// Adds one shard's samples.

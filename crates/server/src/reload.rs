@@ -57,7 +57,7 @@ impl Listeners {
             eprintln!("ringcast: shard {id} is behind and goes by the old settings: send SIGHUP again");
         }
         self.access.change(rules(&new.api));
-        self.plane.set_limits(&new.limits);
+        self.plane.configure(&new);
         if new.log_level >= LogLevel::Warn {
             new.warnings.iter().for_each(|warning| eprintln!("ringcast: warning: {warning}"));
             let fixed = old.fixed_changes(&new);

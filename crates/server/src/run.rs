@@ -185,7 +185,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane::new(desk, key, uid, &settings.limits);
+    let plane = Plane::new(desk, key, uid, &settings);
     let (leave, left) = mpsc::unbounded_channel();
     let listeners = Listeners { plane, access: ApiAccess::new(reload::rules(&settings.api)), published };
     let control = Control { listeners, delivered, settings, wants, address, left, ended, signals };

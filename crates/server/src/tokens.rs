@@ -2,7 +2,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shard::{Token, TokenError, TokenKind, TokenVerifier, Tokens};
+use hub::Override;
+use shard::{Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens};
 
 use crate::clock;
 use crate::settings::{TokenSettings, Verifiers};
@@ -26,16 +27,30 @@ impl TokenVerifier for Gate {
             TokenKind::Subscription => self.0.subscription.as_ref().map(|verifier| verifier.subscription(token, now)),
         };
         let verified = verified.ok_or(TokenError::Invalid)?;
-        let auth::Token { user, channel, info, expires } = verified.map_err(|error| match error {
-            auth::TokenError::Expired => TokenError::Expired,
-            auth::TokenError::Invalid(_) => TokenError::Invalid,
-            auth::TokenError::Later => TokenError::Later,
-        })?;
+        let auth::Token { user, channel, info, expires, subs, data, changes } =
+            verified.map_err(|error| match error {
+                auth::TokenError::Expired => TokenError::Expired,
+                auth::TokenError::Invalid(_) => TokenError::Invalid,
+                auth::TokenError::Later => TokenError::Later,
+            })?;
         Ok(Token {
             user: user.into(),
             channel: channel.unwrap_or_default().into(),
             info: info.into_bytes().into(),
             left: expires.map(|at| Duration::from_secs(u64::try_from(at.saturating_sub(now)).unwrap_or(0))),
+            subs: subs.into_iter().map(sub).collect(),
+            data: data.into(),
+            changes: changed(changes),
         })
     }
+}
+
+fn sub(sub: auth::TokenSub) -> TokenSub {
+    let auth::TokenSub { channel, info, data, changes } = sub;
+    TokenSub { channel: channel.into(), info: info.into_bytes().into(), data: data.into(), changes: changed(changes) }
+}
+
+fn changed(changes: auth::Changes) -> Override {
+    let auth::Changes { presence, join_leave, force_push_join_leave, force_positioning, force_recovery } = changes;
+    Override { presence, join_leave, force_push_join_leave, force_positioning, force_recovery }
 }

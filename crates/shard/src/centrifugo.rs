@@ -3,30 +3,41 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Kind, Position};
+use hub::{Draft, Extra, Facts, Kind, Position};
 use protocol::centrifugo::{
-    Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
+    Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, ServerSub, Subscribe, SubscribeResult,
+    UnsubscribeCode,
 };
 use protocol::{Encoding, epoch, is_json};
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
-use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
+use crate::server_side::{Connecting, sayable, subscribed};
 use crate::shard::Shard;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// `subscribe`.
-    Subscribe { id: u32, row: u32, recover: Option<Since>, features: Features },
+    Subscribe {
+        id: u32,
+        row: u32,
+        recover: Option<Since>,
+        features: Features,
+        /// What its token says to the client.
+        data: Box<[u8]>,
+    },
+    /// `connect` with server-side subscriptions.
+    Connect(Box<Connecting>),
     /// `publish`.
     Publish { id: u32 },
     /// `history`.
@@ -40,7 +51,7 @@ pub(crate) enum Waiting {
 /// From where a client wants to recover.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since {
-    offset: u64,
+    pub(crate) offset: u64,
 }
 
 /// What to do after a command.
@@ -106,7 +117,7 @@ impl Shard {
         let Command { id, request } = command;
         let connected = self.conns.rows[conn.0].session != NONE;
         match request {
-            Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now),
+            Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now, world),
             _ if !connected => Next::Disconnect(Disconnect::BadRequest),
             Request::Pong => self.on_pong(conn),
             Request::Subscribe(subscribe) => self.on_subscribe(conn, id, &subscribe, now, world),
@@ -133,17 +144,52 @@ impl Shard {
         Next::Command
     }
 
-    fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
-        let token = match self.authenticate(&connect.token) {
-            Ok(token) => token,
+    fn on_connect(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        connect: &Connect<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Next {
+        let admitted = self.authenticate(&connect.token).and_then(|mut token| {
+            let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
+            let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
+            Ok((token, user, wanted))
+        });
+        let (token, user, wanted) = match admitted {
+            Ok(admitted) => admitted,
             Err(refused) => {
                 let next = self.refused(conn, id, refused);
                 return if next == Next::Command { Next::Nothing } else { next };
             }
         };
-        let user = token.as_ref().map_or("", |token| &token.user);
-        self.conns.rows[conn.0].session = self.sessions.begin(conn, user);
+        self.conns.rows[conn.0].session = self.sessions.begin(conn, &user);
         let left = token.and_then(|token| self.identify(conn, token, now));
+        if !wanted.is_empty() {
+            self.connect_with(conn, id, left, wanted, now, world);
+            return self.next_by_phase(conn);
+        }
+        let mut written = self.take_scratch();
+        self.write_connect(conn, id, left, &[], self.encoding(conn), &mut written);
+        if let Some(dialect) = self.conns.rows[conn.0].transport.dialect() {
+            self.queue_own(conn, dialect.frame(&written));
+        }
+        self.scratch = written;
+        self.arm_first_heartbeat(conn, now);
+        Next::Command
+    }
+
+    /// The reply to `connect`, which tells of these subscriptions.
+    pub(crate) fn write_connect(
+        &self,
+        conn: ConnId,
+        id: u32,
+        left: Option<Duration>,
+        subs: &[ServerSub<'_>],
+        encoding: Encoding,
+        written: &mut Vec<u8>,
+    ) {
         let (ping_s, pong) = self.ping_terms(conn);
         let (session, node) = self.uplink_address(conn);
         let result = ConnectResult {
@@ -155,11 +201,10 @@ impl Shard {
             ttl_s: left.map_or(0, ttl_s),
             ping_s,
             pong,
+            subs,
             ..ConnectResult::default()
         };
-        self.tell(conn, |encoding, out| encoding.reply_connect(out, id, &result));
-        self.arm_first_heartbeat(conn, now);
-        Next::Command
+        encoding.reply_connect(written, id, &result);
     }
 
     fn on_subscribe(
@@ -182,14 +227,18 @@ impl Shard {
             Err(refused) => return self.refused(conn, id, refused),
         };
         let row = self.subscribe(conn, channel);
-        self.begin_presence(conn, row, subscribe.join_leave, world);
-        if let Some(token) = token {
+        let changes = token.as_ref().map(|token| token.changes).unwrap_or_default();
+        let terms = self.terms(conn, row, subscribe.join_leave, &changes);
+        self.begin_presence(conn, row, terms, world);
+        let mut data = Box::default();
+        if let Some(mut token) = token {
+            data = core::mem::take(&mut token.data);
             self.grant(conn, row, token, now);
         }
-        let features = self.features(conn, row, subscribe);
+        let features = self.features(conn, row, subscribe, &changes);
         let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features });
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, data });
         self.join(row, since, waiter, now, world);
         self.next_by_phase(conn)
     }
@@ -235,38 +284,23 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let row = self.hub.subscription(subscription).subject;
-        let State::Command(Waiting::Subscribe { id, row: waited, recover, features }) = self.conns.take_state(conn)
+        let State::Command(Waiting::Subscribe { id, row: waited, recover, features, data }) =
+            self.conns.take_state(conn)
         else {
             return;
         };
         debug_assert_eq!(row, waited, "a session asks one owner at a time");
-        let recovered = recover.is_some() && recovery.gapless;
-        let missed = if recovered { &*recovery.missed } else { &[] };
-        // A recovered list that can't be told whole is not told at all.
         let encoding = self.encoding(conn);
-        let pushes: Option<Vec<_>> = missed.iter().map(|one| push(one, encoding)).collect();
-        let recovered = recovered && pushes.is_some();
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
-        let result = SubscribeResult {
-            expires: left.is_some(),
-            ttl_s: left.map_or(0, ttl_s),
-            recoverable: features.recoverable,
-            positioned: features.positioned,
-            epoch: if features.positioned { core::str::from_utf8(&epoch).unwrap_or_default() } else { "" },
-            offset: match (features.positioned, recover) {
-                (false, _) => 0,
-                // Publications bring the client from its own offset to the top.
-                (true, Some(since)) if recovered => since.offset,
-                (true, _) => recovery.top.offset,
-            },
-            recovered,
-            was_recovering: recover.is_some(),
-            ..SubscribeResult::default()
-        };
-        let recovered = pushes.unwrap_or_default();
+        let (result, recovered) = subscribed(features, recover, recovery, &epoch, encoding);
+        let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
+        let result = SubscribeResult { expires, ttl_s, data: sayable(&data, encoding), ..result };
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
         self.announce(conn, subscription, world);
+        if self.hub.facts(subscription).has(Facts::ENDS) {
+            self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Server, world);
+        }
         self.answered(conn, now);
     }
 

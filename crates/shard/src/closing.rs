@@ -120,6 +120,11 @@ impl Shard {
 
     /// Closes it with any code and a reason, which is neither empty nor JSON: the SDKs would not look at the code.
     pub(crate) fn disconnect_with(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
+        let row = &mut self.conns.rows[conn.0];
+        if row.flags.has(Flags::HELD) {
+            // Nobody hears publications who has had no answer to his connect.
+            self.outboxes.drop_publications(&mut row.outbox);
+        }
         if self.conns.rows[conn.0].transport.is_websocket() {
             self.close_websocket(conn, code, reason, now);
         } else {
@@ -186,7 +191,7 @@ impl Shard {
             }
             self.report.refuse(if why == Disconnect::Slow { Refusal::SlowConsumer } else { Refusal::BadCommand });
             self.outboxes.drop_publications(&mut row.outbox);
-            if row.flags.has(Flags::HELD) {
+            if row.flags.has(Flags::HELD) && row.session == NONE {
                 // The response has not begun: there is no WebSocket yet that a frame could close.
                 self.begin_closing(conn, now);
                 continue;

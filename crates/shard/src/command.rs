@@ -1,5 +1,6 @@
 //! What the control plane may ask of a shard, and the answers.
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::SubjectName;
@@ -56,6 +57,8 @@ pub enum Command {
         /// The subject: valid.
         subject: SubjectName,
     },
+    /// Count the users of this shard; answered by [`Answer::Users`].
+    Users,
     /// Do something with the clients of a user; answered by [`Answer::Obeyed`].
     Order {
         /// With which.
@@ -88,6 +91,14 @@ pub enum Answer {
     Headcount(Result<Headcount, PresenceError>),
     /// To [`Command::RollCall`].
     Roll(Result<Roll, PresenceError>),
+    /// To [`Command::Users`].
+    Users {
+        /// How many there are; those without a name are one.
+        count: u64,
+        /// The hashes of their names, by which those of several shards are told apart; `None` beyond
+        /// [`crate::limits::USER_HASHES_MAX`].
+        hashes: Option<Vec<u64>>,
+    },
     /// To [`Command::Order`]: how many clients of this shard it was done with.
     Obeyed(usize),
     /// To [`Command::Report`].

@@ -59,6 +59,17 @@ pub struct Admission {
     pub channel_bytes_max: usize,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
+    /// The channel that each user has and is subscribed to; `None`: none.
+    pub personal: Option<Personal>,
+}
+
+/// The channel that each user has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Personal {
+    /// What comes before the user's name in the channel's.
+    pub prefix: Arc<str>,
+    /// Whether a user has one connection only: a new one ends the others.
+    pub single_connection: bool,
 }
 
 /// Bounds on what one peer may ask for.
@@ -127,6 +138,7 @@ impl Default for Admission {
             open_api: false,
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
             naming: Arc::default(),
+            personal: None,
         }
     }
 }

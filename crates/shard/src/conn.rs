@@ -214,6 +214,12 @@ impl Conns {
         (at != NONE).then(|| &mut self.lents[at])
     }
 
+    /// What the connection is doing beyond its phase, if anything.
+    pub(crate) fn state(&self, conn: ConnId) -> Option<&State> {
+        let at = self.rows[conn.0].lent;
+        (at != NONE).then(|| &self.lents[at].state)
+    }
+
     /// Takes back what is lent if nothing is in it any more.
     pub(crate) fn reclaim(&mut self, conn: ConnId) {
         let row = &mut self.rows[conn.0];

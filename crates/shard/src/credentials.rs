@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
-use hub::Publisher;
+use hub::{Facts, Publisher};
 use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Subscribe, UnsubscribeCode};
 
 use crate::border::Effects;
@@ -39,7 +39,7 @@ fn due(second: u32) -> Option<Instant> {
     (second != NONE).then(|| Instant::ORIGIN + Duration::from_secs(second.into()))
 }
 
-fn refreshed(left: Option<Duration>) -> RefreshResult {
+pub(crate) fn refreshed(left: Option<Duration>) -> RefreshResult {
     RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) }
 }
 
@@ -160,6 +160,8 @@ impl Shard {
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if *token.user != *self.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
+            // Other subscriptions: it is to connect anew, and gets them.
+            Ok(token) if !self.has_same_subs(conn, &token) => Next::Disconnect(Disconnect::InsufficientState),
             Ok(token) => {
                 let left = self.identify(conn, token, now);
                 let result = refreshed(left);
@@ -199,6 +201,19 @@ impl Shard {
         }
     }
 
+    /// Ends a subscription, and the client is told why.
+    pub(crate) fn unsubscribe_and_tell(
+        &mut self,
+        conn: ConnId,
+        subscription: u32,
+        code: UnsubscribeCode,
+        world: &mut impl Effects,
+    ) {
+        let channel = self.hub.name(self.hub.subscription(subscription).subject).clone();
+        self.tell(conn, |encoding, out| encoding.push_unsubscribe(out, &channel, code));
+        self.unsubscribe(conn, subscription, world);
+    }
+
     /// Ends the connections and subscriptions whose tokens were not refreshed in time.
     pub(crate) fn end_expired(&mut self, now: Instant, world: &mut impl Effects) {
         while let Some((conn, subject)) = self.identities.take_due(now) {
@@ -210,10 +225,12 @@ impl Shard {
                 Phase::Asked => self.identities.defer(conn, subject, now + BUSY_DELAY),
                 Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
                     if let Some(subscription) = self.hub.subscription_to(row.subscriptions, subject) {
-                        let channel = self.hub.name(subject).clone();
-                        let code = UnsubscribeCode::Expired;
-                        self.tell(conn, |encoding, out| encoding.push_unsubscribe(out, &channel, code));
-                        self.unsubscribe(conn, subscription, world);
+                        // What the server began, the client can't begin anew.
+                        if self.hub.facts(subscription).has(Facts::SERVER_SIDE) {
+                            self.disconnect(conn, Disconnect::SubscriptionExpired, now);
+                        } else {
+                            self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Expired, world);
+                        }
                     }
                 }
             }

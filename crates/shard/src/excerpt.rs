@@ -68,6 +68,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         match waiter {
+            Waiter::Server { .. } => {}
             Waiter::Command(ticket) => world.answer(ticket, Answer::History(excerpt)),
             Waiter::Conn { conn, generation } => {
                 if self.conns.find(conn, generation).is_some()

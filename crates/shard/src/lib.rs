@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`, `server_side`, `claim`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -22,6 +22,7 @@ extern crate alloc;
 
 mod border;
 mod centrifugo;
+mod claim;
 mod closing;
 mod command;
 mod config;
@@ -51,6 +52,7 @@ mod request;
 mod route;
 mod run;
 mod send;
+mod server_side;
 mod session;
 mod shard;
 mod stream;
@@ -59,13 +61,14 @@ mod uplink;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Admission, Heartbeat, Limits, Outbox, ShardConfig};
+pub use config::{Admission, Heartbeat, Limits, Outbox, Personal, ShardConfig};
 pub use dialect::Dialect;
 pub use endpoints::{Endpoint, Endpoints, Origins};
 pub use excerpt::epoch_of;
-pub use order::{Order, Whom};
+pub use order::{Order, Subscription, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
+pub use permission::to_carry as may_carry;
 pub use presence::{PresenceError, Roll};
 pub use report::{Holdings, Refusal, Report, Transport};
 pub use shard::Shard;
-pub use token::{Token, TokenError, TokenKind, TokenVerifier, Tokens};
+pub use token::{Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens};

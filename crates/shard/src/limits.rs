@@ -16,6 +16,9 @@ pub const RUN_BYTES_MAX: usize = 64 * KIB;
 /// Rows of subjects and subscriptions that one command to list subjects looks at: well under a millisecond.
 pub const LISTED_ROWS_MAX: usize = 4_096;
 
+/// Most users of a shard that are told one by one, so that those of several shards are counted once: some 2 ms of hashing.
+pub const USER_HASHES_MAX: usize = 16_384;
+
 /// Most subjects of one `GET /sub/a,b,c`.
 pub const SUBJECTS_PER_REQUEST_MAX: usize = 64;
 

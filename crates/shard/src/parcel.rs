@@ -33,6 +33,15 @@ pub enum Waiter {
         /// The slot's generation.
         generation: u32,
     },
+    /// A server-side subscription of a connection.
+    Server {
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
+        /// Tells it from another one of the connection to the same subject.
+        join: u32,
+    },
     /// A command of the control plane.
     Command(Ticket),
 }
@@ -117,6 +126,17 @@ pub enum Parcel {
         /// True if it comes.
         comes: bool,
     },
+    /// Request: a connection of this shard claims to be its user's only one, or is no more. For the owner of the user's channel.
+    Claim {
+        /// The user's personal channel.
+        subject: SubjectName,
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
+        /// True if it is there.
+        stays: bool,
+    },
     /// Request: how many are present?
     Census {
         /// The subject.
@@ -147,6 +167,13 @@ pub enum Parcel {
         subject: SubjectName,
         /// What.
         publication: Publication,
+    },
+    /// Delivery: a newer connection of its user has claimed to be the only one.
+    Superseded {
+        /// The connection's slot.
+        conn: ConnId,
+        /// The slot's generation.
+        generation: u32,
     },
     /// Delivery: a client has come or gone, for those of this shard's subscribers that want to hear it.
     Told {
@@ -222,6 +249,7 @@ impl Parcel {
             | Self::Leave { .. }
             | Self::Attend { .. }
             | Self::Announce { .. }
+            | Self::Claim { .. }
             | Self::Census { .. }
             | Self::RollCall { .. }
             | Self::Excerpt { .. }
@@ -229,6 +257,7 @@ impl Parcel {
             Self::Joined { .. }
             | Self::Deliver { .. }
             | Self::Told { .. }
+            | Self::Superseded { .. }
             | Self::Counted { .. }
             | Self::Published { .. }
             | Self::Headcount { .. }

@@ -1,7 +1,7 @@
 //! What clients may do: the options of their namespace, and what the server permits whatever those say (the protocol page, sections
 //! 4.3, 4.6 and 4.7).
 use base::ConnId;
-use hub::{DataFormat, Namespace};
+use hub::{DataFormat, Namespace, Override};
 use protocol::centrifugo::Subscribe;
 use protocol::is_json;
 
@@ -55,7 +55,8 @@ pub(crate) fn to_see(admission: &Admission, namespace: &Namespace, is_anonymous:
 }
 
 /// Whether a publication may be these bytes.
-pub(crate) fn to_carry(format: DataFormat, data: &[u8]) -> bool {
+#[must_use]
+pub fn to_carry(format: DataFormat, data: &[u8]) -> bool {
     match format {
         DataFormat::NotEmpty => !data.is_empty(),
         DataFormat::Json => is_json(data),
@@ -66,20 +67,32 @@ pub(crate) fn to_carry(format: DataFormat, data: &[u8]) -> bool {
 
 impl Shard {
     /// What a subscription gets: what is asked for in vain is left out, without an error.
-    pub(crate) fn features(&self, conn: ConnId, subject: u32, subscribe: &Subscribe<'_>) -> Features {
+    pub(crate) fn features(
+        &self,
+        conn: ConnId,
+        subject: u32,
+        subscribe: &Subscribe<'_>,
+        changes: &Override,
+    ) -> Features {
+        let is_anonymous = self.user(conn).is_empty();
+        // It is subscribing, so that it is as good as a subscriber.
+        let admits = |namespace| to_read(&self.config.admission, namespace, is_anonymous, true);
+        let may_read = self.config.dev || self.hub.namespace(subject).is_some_and(admits);
+        // Whoever asks to recover asks for a subscription that can.
+        let asks =
+            Features { positioned: subscribe.positioned, recoverable: subscribe.recoverable || subscribe.recover };
+        self.features_of(subject, may_read, asks, changes)
+    }
+
+    /// The same for one who asks for `asks`, and may read the history or not.
+    pub(crate) fn features_of(&self, subject: u32, may_read: bool, asks: Features, changes: &Override) -> Features {
         let Some(namespace) = self.hub.namespace(subject).filter(|namespace| namespace.history.is_some()) else {
             return Features::default();
         };
-        let is_anonymous = self.user(conn).is_empty();
-        // It is subscribing, so that it is as good as a subscriber.
-        let may_read = self.config.dev || to_read(&self.config.admission, namespace, is_anonymous, true);
-        // Whoever asks to recover asks for a subscription that can.
-        let wants_recovery = subscribe.recoverable || subscribe.recover;
-        let recoverable = namespace.recovery.grants(wants_recovery, may_read);
-        Features {
-            positioned: recoverable || namespace.positioning.grants(subscribe.positioned, may_read),
-            recoverable,
-        }
+        let recovery = namespace.recovery.forced(changes.force_recovery);
+        let positioning = namespace.positioning.forced(changes.force_positioning);
+        let recoverable = recovery.grants(asks.recoverable, may_read);
+        Features { positioned: recoverable || positioning.grants(asks.positioned, may_read), recoverable }
     }
 }
 

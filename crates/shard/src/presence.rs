@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Facts, Headcount, Namespace, Publisher};
+use hub::{Facts, Headcount, Namespace, Override, Publisher};
 use protocol::centrifugo::{ClientInfo, Disconnect, ErrorCode, PresenceStatsResult};
 
 use crate::border::Effects;
@@ -43,17 +43,24 @@ pub(crate) struct RollCall {
 impl Shard {
     // ---- coming and going ----
 
-    /// A client has subscribed: what its subscription is to presence, and the owner is told that it is there.
-    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, wants_to_hear: bool, world: &mut impl Effects) {
-        let Some(namespace) = self.hub.namespace(row) else {
-            return;
-        };
+    /// What a subscription is to presence: counted, told of, told.
+    pub(crate) fn terms(&self, conn: ConnId, row: u32, wants_to_hear: bool, changes: &Override) -> Facts {
         let mut facts = Facts::default();
-        facts.set(Facts::PRESENT, namespace.presence);
-        facts.set(Facts::ANNOUNCES, namespace.join_leave);
+        let Some(namespace) = self.hub.namespace(row) else {
+            return facts;
+        };
+        facts.set(Facts::PRESENT, changes.presence.unwrap_or(namespace.presence));
+        let join_leave = changes.join_leave.unwrap_or(namespace.join_leave);
+        facts.set(Facts::ANNOUNCES, join_leave);
         // It is subscribing, so that it is as good as a subscriber.
-        let may_hear = wants_to_hear && namespace.join_leave && self.has_presence_access(conn, namespace, true);
-        facts.set(Facts::HEARS, namespace.force_push_join_leave || may_hear);
+        let may_hear = wants_to_hear && join_leave && self.has_presence_access(conn, namespace, true);
+        let is_forced = changes.force_push_join_leave.unwrap_or(namespace.force_push_join_leave);
+        facts.set(Facts::HEARS, is_forced || may_hear);
+        facts
+    }
+
+    /// A client has subscribed: its subscription is to presence what `facts` say, and the owner is told that it is there.
+    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
         let subscription = self.conns.rows[conn.0].subscriptions;
         debug_assert_eq!(self.hub.subscription(subscription).subject, row, "the newest subscription is the first");
         *self.hub.facts(subscription) = facts;

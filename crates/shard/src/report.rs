@@ -231,6 +231,10 @@ pub struct Holdings {
     pub attendance: usize,
     /// Subscriptions that are told who comes and goes.
     pub hearers: usize,
+    /// Server-side subscriptions whose owners have not answered, and orders that wait for them.
+    pub server_side: usize,
+    /// Users of whom only one connection stays.
+    pub claims: usize,
     /// Frames in outboxes.
     pub frames: usize,
     /// Armed timers of connections.

@@ -158,7 +158,9 @@ impl Shard {
     /// is not taken for a slow reader.
     fn recovery_bounds(&self, waiter: Waiter) -> RecoveryBounds {
         let subjects = match waiter {
-            Waiter::Conn { conn, .. } => usize::from(self.conns.rows[conn.0].subscription_count).max(1),
+            Waiter::Conn { conn, .. } | Waiter::Server { conn, .. } => {
+                usize::from(self.conns.rows[conn.0].subscription_count).max(1)
+            }
             Waiter::Command(_) => 1,
         };
         RecoveryBounds {
@@ -174,12 +176,17 @@ impl Shard {
 
     /// The owner has answered a join: the subscription is live from here on.
     fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
-        let Waiter::Conn { conn, generation } = waiter else {
-            return;
+        let (conn, generation) = match waiter {
+            Waiter::Conn { conn, generation } | Waiter::Server { conn, generation, .. } => (conn, generation),
+            Waiter::Command(_) => return,
         };
         let Some(conn_row) = self.conns.find(conn, generation) else {
             return;
         };
+        if let Waiter::Server { join, .. } = waiter {
+            self.server_side_joined(conn, (row, join), recovery, now, world);
+            return;
+        }
         let Some(subscription) = self.hub.subscription_to(conn_row.subscriptions, row) else {
             return;
         };
@@ -195,6 +202,7 @@ impl Shard {
     /// The owner has accepted a publication whose publisher wants to know where it stands.
     pub(crate) fn published(&mut self, waiter: Waiter, position: Position, now: Instant, world: &mut impl Effects) {
         match waiter {
+            Waiter::Server { .. } => {}
             Waiter::Command(ticket) => world.answer(ticket, Answer::Published(position)),
             Waiter::Conn { conn, generation } => {
                 if self.conns.find(conn, generation).is_none() {
@@ -247,6 +255,10 @@ impl Shard {
             }
             Parcel::Attend { subject, user, comes } => self.count_in(&subject, user, comes),
             Parcel::Announce { subject, client, comes } => self.on_announce(&subject, &client, comes, world),
+            Parcel::Claim { subject, conn, generation, stays } => {
+                self.on_claim((from, conn, generation), &subject, stays, world);
+            }
+            Parcel::Superseded { conn, generation } => self.supersede(conn, generation, now),
             Parcel::Told { subject, client, comes } => self.on_told(&subject, &client, comes),
             Parcel::Census { subject, waiter } => {
                 let headcount = self.census(&subject);
@@ -276,6 +288,10 @@ impl Shard {
     /// Ends one subscription.
     pub(crate) fn unsubscribe(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
         let row = self.hub.subscription(subscription).subject;
+        self.end_pending(conn, row, world);
+        if self.hub.facts(subscription).has(hub::Facts::SOLE) {
+            self.end_claim(conn, row, world);
+        }
         let announced = self.end_presence(conn, subscription, world);
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);

@@ -156,6 +156,11 @@ impl Sessions {
         self.rows.len()
     }
 
+    /// The hashes of all users' names, in any order; see [`Sessions::user_hash`].
+    pub(crate) fn user_hashes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.by_name.iter().map(|&user| self.key.hash(self.users[user].name.as_bytes()).0)
+    }
+
     /// Users there are.
     pub(crate) fn users(&self) -> usize {
         self.users.len()

@@ -6,6 +6,7 @@ use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
 use crate::border::{Effects, Input};
+use crate::claim::Claims;
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
@@ -20,6 +21,7 @@ use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
 use crate::run::Run;
 use crate::send::{Frame, Outboxes};
+use crate::server_side::ServerSide;
 use crate::session::Sessions;
 use crate::uplink::{Post, Uplinks};
 
@@ -36,6 +38,8 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
     pub(crate) hearers: Hearers,
+    pub(crate) server_side: ServerSide,
+    pub(crate) claims: Claims,
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     /// Names sessions to those who send commands for them.
@@ -94,6 +98,8 @@ impl Shard {
             sessions,
             identities: Identities::default(),
             hearers: Hearers::default(),
+            server_side: ServerSide::default(),
+            claims: Claims::new(),
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             session_key: SealKey::new(&config.key, "session"),
@@ -245,6 +251,8 @@ impl Shard {
             identities: self.identities.len(),
             attendance: self.hub.attendance_rows(),
             hearers: self.hearers.len(),
+            server_side: self.server_side.len(),
+            claims: self.claims.len(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
             acks: self.acks.len(),
@@ -326,9 +334,16 @@ impl Shard {
                 let roll = self.present_at_all(&subject).map(|()| self.roll(&subject));
                 world.answer(ticket, Answer::Roll(roll));
             }
+            Command::Users => {
+                let count = self.sessions.users();
+                let fits = count <= crate::limits::USER_HASHES_MAX;
+                let hashes = fits.then(|| self.sessions.user_hashes().collect());
+                world.answer(ticket, Answer::Users { count: count as u64, hashes });
+            }
             Command::Order { whom, order } => {
-                let obeyed = self.obey(&whom, &order, now);
-                world.answer(ticket, Answer::Obeyed(obeyed));
+                self.order_begun(ticket);
+                let obeyed = self.obey(ticket, &whom, *order, now, world);
+                self.order_under_way(ticket, obeyed, world);
             }
             Command::Report => {
                 let report = self.full_report();

@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
+use hub::Override;
+
 /// Verifies tokens; called on the shard's thread, in the midst of a turn.
 pub trait TokenVerifier: fmt::Debug + Send + Sync {
     /// What the token says.
@@ -33,6 +35,25 @@ pub struct Token {
     pub info: Box<[u8]>,
     /// For how long what it allows lasts from now on; zero: it is over already.
     pub left: Option<Duration>,
+    /// Channels that the server subscribes the client to, of a connection token; each once. Their names are not checked.
+    pub subs: Box<[TokenSub]>,
+    /// What the client is told when it is subscribed, of a subscription token; empty without any.
+    pub data: Box<[u8]>,
+    /// What is otherwise than the namespace says, of a subscription token.
+    pub changes: Override,
+}
+
+/// A channel that a connection token names.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TokenSub {
+    /// The channel.
+    pub channel: Box<str>,
+    /// JSON text that is told to others; empty without any.
+    pub info: Box<[u8]>,
+    /// What the client is told; empty without any.
+    pub data: Box<[u8]>,
+    /// What is otherwise than the namespace says.
+    pub changes: Override,
 }
 
 /// Why a token is refused.

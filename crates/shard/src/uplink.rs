@@ -126,7 +126,7 @@ impl Shard {
     }
 
     /// The live session of this shard that the name was given to.
-    fn named_session(&self, name: Sealed) -> Option<ConnId> {
+    pub(crate) fn named_session(&self, name: Sealed) -> Option<ConnId> {
         let conn = conn_of(self.session_key.place(name));
         let row = self.conns.rows.get(conn.0)?;
         let is_there = matches!(row.phase, Phase::Asked | Phase::Open)

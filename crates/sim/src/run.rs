@@ -302,6 +302,7 @@ impl Run {
                     | Answer::Subjects(_)
                     | Answer::Headcount(_)
                     | Answer::Obeyed(_)
+                    | Answer::Users { .. }
                     | Answer::Roll(_) => {}
                 }
             }

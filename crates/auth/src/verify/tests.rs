@@ -197,12 +197,53 @@ fn a_token_is_for_one_purpose() {
 }
 
 #[test]
+fn a_token_names_what_the_server_subscribes_to() {
+    let subs = |claims| verifier().connection(&token(&claims), NOW).unwrap().subs;
+    let named = |claims| subs(claims).into_iter().map(|sub| sub.channel).collect::<Vec<_>>();
+    assert_eq!(named(json!({"channels": ["b", "a", "b"]})), ["a", "b"]);
+    assert_eq!(named(json!({"channels": null, "subs": null})), Vec::<String>::new());
+    assert_eq!(named(json!({"channels": ["c"], "subs": {"a": {}, "b": null}})), ["a", "b"]);
+    assert_eq!(named(json!({"channels": ["c"], "subs": {}})), ["c"]);
+    let all = subs(json!({"subs": {"a": {
+        "info": {"n": 1}, "b64data": "/wA=", "data": 2,
+        "override": {"presence": {"value": false}, "force_recovery": {"value": true}, "join_leave": {}, "else": 1},
+    }}}));
+    let changes = Changes {
+        presence: Some(false),
+        join_leave: Some(false),
+        force_push_join_leave: None,
+        force_positioning: None,
+        force_recovery: Some(true),
+    };
+    assert_eq!(all, [TokenSub { channel: "a".into(), info: "{\"n\":1}".into(), data: vec![0xff, 0], changes }]);
+    for wrong in [
+        json!({"channels": "a"}),
+        json!({"channels": [1]}),
+        json!({"subs": ["a"]}),
+        json!({"subs": {"a": {"override": 1}}}),
+    ] {
+        assert!(verifier().connection(&token(&wrong), NOW).is_err(), "{wrong}");
+    }
+    let of_one = json!({"channel": "a", "data": {"d": 1}, "override": {"join_leave": {"value": true}}});
+    let told = verifier().subscription(&token(&of_one), NOW).unwrap();
+    assert_eq!((told.data.as_slice(), told.changes.join_leave), (b"{\"d\":1}".as_slice(), Some(true)));
+}
+
+#[test]
 fn what_is_signed_verifies() {
     let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
     let verifier = made(&keys).unwrap();
     let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60) };
     let text = sign(&keys, &wish, NOW).unwrap();
-    let token = Token { user: "u".into(), channel: None, info: "{\"a\": 1}".into(), expires: Some(NOW + 60) };
+    let token = Token {
+        user: "u".into(),
+        channel: None,
+        info: "{\"a\": 1}".into(),
+        expires: Some(NOW + 60),
+        subs: Vec::new(),
+        data: Vec::new(),
+        changes: Changes::default(),
+    };
     assert_eq!(verifier.connection(&text, NOW), Ok(token));
     assert_eq!(verifier.connection(&text, NOW + 60), Err(TokenError::Expired));
     let wish = Wish { channel: Some("c".into()), info: None, ..wish };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::DataPlane;
+use crate::router::App;
 
 use super::error::ApiError;
 
@@ -26,8 +27,8 @@ struct Channel {
 }
 
 impl Channels {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Listed, ApiError> {
-        let subjects = plane.subjects(self.pattern).await?;
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Listed, ApiError> {
+        let subjects = app.plane.subjects(self.pattern).await?;
         let channels = subjects.into_iter().map(|(name, num_clients)| (name, Channel { num_clients })).collect();
         Ok(Listed { channels })
     }

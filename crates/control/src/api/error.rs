@@ -54,7 +54,10 @@ impl ApiError {
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::BadSubject(_) | PublishError::TooLarge { .. } => Self::bad_request(&error.to_string()),
+            PublishError::BadSubject(_) | PublishError::TooLarge { .. } | PublishError::BadData => {
+                Self::bad_request(&error.to_string())
+            }
+            PublishError::UnknownSubject => Self::UNKNOWN_CHANNEL,
             PublishError::Unavailable => Self::INTERNAL,
         }
     }
@@ -86,6 +89,8 @@ impl From<PresenceError> for ApiError {
 impl From<OrderError> for ApiError {
     fn from(error: OrderError) -> Self {
         match error {
+            OrderError::BadSubject(_) | OrderError::Over => Self::bad_request(&error.to_string()),
+            OrderError::UnknownSubject => Self::UNKNOWN_CHANNEL,
             OrderError::Unavailable => Self::INTERNAL,
         }
     }

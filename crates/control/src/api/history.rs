@@ -6,9 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::router::App;
 use crate::{DataPlane, Kept, PayloadKind};
 
 use super::error::ApiError;
+use super::object::Object;
 
 /// Reads from a subject's history.
 #[derive(Debug, Deserialize)]
@@ -18,7 +20,7 @@ pub(crate) struct History {
     /// 0: only the position; negative: as much as one answer brings.
     #[serde(default)]
     limit: i64,
-    since: Option<Since>,
+    since: Option<Object<Since>>,
     #[serde(default)]
     reverse: bool,
 }
@@ -71,32 +73,32 @@ pub(crate) struct HistoryRemove {
 pub(crate) struct Done {}
 
 impl History {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Page, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Page, ApiError> {
         let Self { channel, limit, since, reverse } = self;
         if channel.is_empty() {
             return Err(ApiError::missing("channel"));
         }
-        if reverse && since.as_ref().is_some_and(|since| since.offset == 0) {
+        if reverse && since.as_ref().is_some_and(|Object(since)| since.offset == 0) {
             return Err(ApiError::bad_request("nothing is before offset 0"));
         }
         let wanted = crate::HistoryWanted {
             subject: channel,
-            since: since.map(|since| (since.offset, since.epoch)),
+            since: since.map(|Object(since)| (since.offset, since.epoch)),
             limit: u32::try_from(limit.max(-1)).unwrap_or(u32::MAX),
             reverse,
         };
-        let crate::History { publications, epoch, offset } = plane.history(wanted).await?;
+        let crate::History { publications, epoch, offset } = app.plane.history(wanted).await?;
         let publications = publications.into_iter().map(told).collect::<Result<_, _>>()?;
         Ok(Page { publications, epoch, offset })
     }
 }
 
 impl HistoryRemove {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Done, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Done, ApiError> {
         if self.channel.is_empty() {
             return Err(ApiError::missing("channel"));
         }
-        plane.remove_history(self.channel).await?;
+        app.plane.remove_history(self.channel).await?;
         Ok(Done {})
     }
 }

@@ -5,6 +5,8 @@ use crate::DataPlane;
 use crate::metric::{self, Metric, Sample};
 use crate::router::App;
 
+use super::error::ApiError;
+
 /// Tells of the nodes: of this one.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Info {}
@@ -21,6 +23,7 @@ struct Node {
     version: &'static str,
     /// Connections of all dialects that stay open, not those between two HTTP requests.
     num_clients: u64,
+    num_users: u64,
     num_subs: u64,
     num_channels: u64,
     /// In seconds.
@@ -28,7 +31,8 @@ struct Node {
 }
 
 impl Info {
-    pub(crate) async fn run<P: DataPlane>(self, app: &App<P>) -> Nodes {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Nodes, ApiError> {
+        let num_users = app.plane.users().await.ok_or(ApiError::INTERNAL)?;
         let taken = app.snapshots.take(app).await;
         let stays = |sample: &Sample| sample.labels.iter().all(|(name, value)| *name != "transport" || value != "http");
         let sum = |metric: &'static Metric| {
@@ -43,11 +47,12 @@ impl Info {
             },
             version: crate::VERSION,
             num_clients: sum(&metric::CONNECTIONS),
+            num_users,
             num_subs: sum(&metric::SUBSCRIPTIONS),
             num_channels: sum(&metric::SUBSCRIBED),
             uptime: app.clock.now().as_millis() / 1_000,
         };
-        Nodes { nodes: [node] }
+        Ok(Nodes { nodes: [node] })
     }
 }
 

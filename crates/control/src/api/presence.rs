@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::router::App;
 use crate::{DataPlane, Headcount, Present};
 
 use super::error::ApiError;
@@ -46,21 +47,21 @@ pub(crate) struct Stats {
 }
 
 impl Presence {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Roll, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Roll, ApiError> {
         if self.channel.is_empty() {
             return Err(ApiError::missing("channel"));
         }
-        let clients = plane.presence(self.channel).await?;
+        let clients = app.plane.presence(self.channel).await?;
         Ok(Roll { presence: clients.into_iter().map(|client| (client.client.clone(), Info::of(client))).collect() })
     }
 }
 
 impl PresenceStats {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Stats, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Stats, ApiError> {
         if self.channel.is_empty() {
             return Err(ApiError::missing("channel"));
         }
-        let Headcount { clients, users } = plane.headcount(self.channel).await?;
+        let Headcount { clients, users } = app.plane.headcount(self.channel).await?;
         Ok(Stats { num_clients: clients, num_users: users })
     }
 }

@@ -9,6 +9,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::router::App;
 use crate::{Accepted, DataPlane, Extra, PayloadKind};
 
 use super::error::ApiError;
@@ -74,15 +75,15 @@ enum Response {
 }
 
 impl Publish {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Published, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Published, ApiError> {
         let Self(mut params) = self;
         let channel = mem::take(&mut params.channel);
-        params.check()?.publish_to(channel, plane).await
+        params.check()?.publish_to(channel, &app.plane).await
     }
 }
 
 impl Broadcast {
-    pub(crate) async fn run(self, plane: &impl DataPlane) -> Result<Broadcasted, ApiError> {
+    pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Broadcasted, ApiError> {
         let Self(mut params) = self;
         let channels = mem::take(&mut params.channels);
         if channels.is_empty() {
@@ -90,7 +91,7 @@ impl Broadcast {
         }
         let ready = params.check()?;
         let responses = stream::iter(channels)
-            .map(|channel| ready.publish_to(channel, plane))
+            .map(|channel| ready.publish_to(channel, &app.plane))
             .buffered(BROADCAST_AHEAD)
             .map(|outcome| outcome.map_or_else(Response::Error, Response::Result))
             .collect()
@@ -143,9 +144,9 @@ impl Ready {
             kind: self.kind,
             extra: self.extra.clone(),
         };
-        let Accepted { offset, epoch, position: _ } = plane.publish(request).await?;
-        // What is not kept has no place: none is told, as in Centrifugo.
-        if self.extra.skip_history {
+        let Accepted { offset, epoch, kept, position: _ } = plane.publish(request).await?;
+        // What is not kept has no place that anybody could come back to: none is told, as in Centrifugo.
+        if !kept {
             return Ok(Published { offset: 0, epoch: String::new() });
         }
         Ok(Published { offset, epoch })

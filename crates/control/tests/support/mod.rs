@@ -30,13 +30,17 @@ impl DataPlane for Recorder {
     async fn publish(&self, request: Publish) -> Result<Accepted, PublishError> {
         match request.subject.as_str() {
             "bad" => return Err(PublishError::BadSubject("it says so".into())),
+            "unknown" => return Err(PublishError::UnknownSubject),
+            "object" => return Err(PublishError::BadData),
             "large" => return Err(PublishError::TooLarge { bytes_max: 5 }),
             "away" => return Err(PublishError::Unavailable),
             _ => {}
         }
         let mut published = self.published.lock().unwrap();
         published.push(request);
-        Ok(Accepted { offset: published.len() as u64, epoch: "e".into(), position: format!("e-{}", published.len()) })
+        let kept = !published.last().unwrap().extra.skip_history;
+        let offset = published.len() as u64;
+        Ok(Accepted { offset, epoch: "e".into(), kept, position: format!("e-{offset}") })
     }
 
     async fn history(&self, wanted: HistoryWanted) -> Result<History, HistoryError> {
@@ -91,9 +95,16 @@ impl DataPlane for Recorder {
         Ok(if subject == "empty" { Headcount { clients: 0, users: 0 } } else { Headcount { clients: 3, users: 2 } })
     }
 
+    async fn users(&self) -> Option<u64> {
+        Some(7)
+    }
+
     async fn order(&self, whom: Whom, order: Order) -> Result<u64, OrderError> {
-        if whom.user == "away" {
-            return Err(OrderError::Unavailable);
+        match whom.user.as_str() {
+            "away" => return Err(OrderError::Unavailable),
+            "over" => return Err(OrderError::Over),
+            "unknown" => return Err(OrderError::UnknownSubject),
+            _ => {}
         }
         self.ordered.lock().unwrap().push((whom, order));
         Ok(1)

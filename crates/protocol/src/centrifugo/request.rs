@@ -1,5 +1,6 @@
 //! What a client may ask.
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 /// One command of a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +66,8 @@ pub struct Connect<'a> {
     pub name: Cow<'a, str>,
     /// The client's version.
     pub version: Cow<'a, str>,
+    /// Channels that the server shall subscribe the client to, and where the client stands in those that it was subscribed to before.
+    pub subs: Vec<Subscribe<'a>>,
 }
 
 /// `subscribe`.

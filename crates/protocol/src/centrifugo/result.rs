@@ -59,6 +59,19 @@ pub struct ConnectResult<'a> {
     pub session: &'a str,
     /// Names the server to the same; empty where nobody does.
     pub node: &'a str,
+    /// What the server has subscribed the client to. SDKs drop those that they had and that are not here.
+    pub subs: &'a [ServerSub<'a>],
+}
+
+/// A subscription that the server has made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerSub<'a> {
+    /// The channel.
+    pub channel: &'a str,
+    /// What the client is told of it.
+    pub result: SubscribeResult<'a>,
+    /// What was recovered, oldest first.
+    pub recovered: &'a [Publication<'a>],
 }
 
 /// To `refresh` and `sub_refresh`.

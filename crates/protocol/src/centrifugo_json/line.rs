@@ -1,5 +1,6 @@
 //! One line: serde's view of a command, and what it says in ours.
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -128,6 +129,37 @@ struct WireConnect<'a> {
     name: Text<'a>,
     #[serde(borrow)]
     version: Text<'a>,
+    #[serde(borrow)]
+    subs: Option<Subs<'a>>,
+}
+
+/// Channels and what is said of each, in their order.
+struct Subs<'a>(Vec<(Text<'a>, WireSubscribe<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Subs<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Subs<'de>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut subs = Vec::new();
+                while let Some((channel, sub)) =
+                    members.next_entry::<Text<'de>, Option<Object<WireSubscribe<'de>>>>()?
+                {
+                    subs.push((channel, sub.map(|Object(sub)| sub).unwrap_or_default()));
+                }
+                Ok(Subs(subs))
+            }
+        }
+
+        from.deserialize_map(Members)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -250,7 +282,17 @@ impl<'a> WireCommand<'a> {
 
 impl<'a> From<WireConnect<'a>> for centrifugo::Connect<'a> {
     fn from(wire: WireConnect<'a>) -> Self {
-        Self { token: wire.token.0, data: raw(wire.data), name: wire.name.0, version: wire.version.0 }
+        let sub = |(channel, sub): (Text<'a>, WireSubscribe<'a>)| centrifugo::Subscribe {
+            channel: channel.0,
+            ..centrifugo::Subscribe::from(sub)
+        };
+        Self {
+            token: wire.token.0,
+            data: raw(wire.data),
+            name: wire.name.0,
+            version: wire.version.0,
+            subs: wire.subs.map(|Subs(subs)| subs.into_iter().map(sub).collect()).unwrap_or_default(),
+        }
     }
 }
 

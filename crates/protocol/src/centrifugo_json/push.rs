@@ -1,7 +1,7 @@
 //! What the server sends unasked.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ClientInfo, Data, Publication, UnsubscribeCode};
+use crate::centrifugo::{ClientInfo, Data, Publication, RefreshResult, SubscribeResult, UnsubscribeCode};
 use crate::json::Object;
 
 /// An empty reply, which is a ping.
@@ -44,6 +44,30 @@ pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode)
         unsubscribe.number("code", code.code().into());
         unsubscribe.text("reason", code.reason());
         unsubscribe.close();
+    });
+}
+
+/// Appends that the server has subscribed the client to `channel`. What was recovered comes behind it, as publications.
+pub fn push_subscribe(out: &mut Vec<u8>, channel: &str, result: &SubscribeResult<'_>) {
+    push(out, |push| {
+        push.text("channel", channel);
+        let mut subscribe = push.object("subscribe");
+        subscribe.flag_if_set("recoverable", result.recoverable);
+        subscribe.text_unless_empty("epoch", result.epoch);
+        subscribe.number_unless_zero("offset", result.offset);
+        subscribe.flag_if_set("positioned", result.positioned);
+        subscribe.raw_unless_empty("data", result.data);
+        subscribe.close();
+    });
+}
+
+/// Appends until when the session lasts from now on.
+pub fn push_refresh(out: &mut Vec<u8>, result: &RefreshResult) {
+    push(out, |push| {
+        let mut refresh = push.object("refresh");
+        refresh.flag_if_set("expires", result.expires);
+        refresh.number_unless_zero("ttl", result.ttl_s.into());
+        refresh.close();
     });
 }
 

@@ -2,7 +2,7 @@
 use alloc::vec::Vec;
 
 use crate::centrifugo::{
-    ClientInfo, ConnectResult, ErrorCode, HistoryResult, PresenceStatsResult, Publication, RefreshResult,
+    ClientInfo, ConnectResult, ErrorCode, HistoryResult, PresenceStatsResult, Publication, RefreshResult, ServerSub,
     SubscribeResult,
 };
 use crate::centrifugo_json::push::{write_info, write_publication};
@@ -19,16 +19,32 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
     connect.raw_unless_empty("data", result.data);
     connect.number_unless_zero("ping", result.ping_s.into());
     connect.flag_if_set("pong", result.pong);
+    write_subs(&mut connect, result.subs);
     connect.text_unless_empty("session", result.session);
     connect.text_unless_empty("node", result.node);
     connect.close();
     reply.close();
 }
 
+fn write_subs(connect: &mut Object<'_>, subs: &[ServerSub<'_>]) {
+    if subs.is_empty() {
+        return;
+    }
+    let mut by_channel = connect.object("subs");
+    for sub in subs {
+        write_subscribed(by_channel.object_of(sub.channel), &sub.result, sub.recovered);
+    }
+    by_channel.close();
+}
+
 /// Appends the reply to `subscribe`, with what was recovered, oldest first.
 pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]) {
     let mut reply = open(out, id);
-    let mut subscribe = reply.object("subscribe");
+    write_subscribed(reply.object("subscribe"), result, recovered);
+    reply.close();
+}
+
+fn write_subscribed(mut subscribe: Object<'_>, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]) {
     subscribe.flag_if_set("expires", result.expires);
     subscribe.number_unless_zero("ttl", result.ttl_s.into());
     subscribe.flag_if_set("recoverable", result.recoverable);
@@ -42,7 +58,6 @@ pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>,
     subscribe.raw_unless_empty("data", result.data);
     subscribe.flag_if_set("was_recovering", result.was_recovering);
     subscribe.close();
-    reply.close();
 }
 
 /// Appends the reply to `history`. All members are there even if nothing is.

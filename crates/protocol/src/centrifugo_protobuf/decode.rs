@@ -103,7 +103,14 @@ fn request(command: message::Command) -> Request<'static> {
 
 impl From<message::ConnectRequest> for centrifugo::Connect<'static> {
     fn from(wire: message::ConnectRequest) -> Self {
-        Self { token: text(wire.token), data: data(wire.data), name: text(wire.name), version: text(wire.version) }
+        let sub = |(channel, sub)| centrifugo::Subscribe { channel: text(channel), ..centrifugo::Subscribe::from(sub) };
+        Self {
+            token: text(wire.token),
+            data: data(wire.data),
+            name: text(wire.name),
+            version: text(wire.version),
+            subs: wire.subs.into_iter().map(sub).collect(),
+        }
     }
 }
 

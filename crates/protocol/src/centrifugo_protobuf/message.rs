@@ -56,6 +56,8 @@ pub struct ConnectRequest {
     pub token: String,
     #[prost(bytes = "vec", tag = "2")]
     pub data: Vec<u8>,
+    #[prost(btree_map = "string, message", tag = "3")]
+    pub subs: BTreeMap<String, SubscribeRequest>,
     #[prost(string, tag = "4")]
     pub name: String,
     #[prost(string, tag = "5")]
@@ -203,6 +205,8 @@ pub struct ConnectResult {
     pub ttl: u32,
     #[prost(bytes = "vec", tag = "5")]
     pub data: Vec<u8>,
+    #[prost(btree_map = "string, message", tag = "6")]
+    pub subs: BTreeMap<String, SubscribeResult>,
     #[prost(uint32, tag = "7")]
     pub ping: u32,
     #[prost(bool, tag = "8")]
@@ -289,8 +293,12 @@ pub struct Push {
     pub leave: Option<Coming>,
     #[prost(message, optional, tag = "7")]
     pub unsubscribe: Option<Unsubscribe>,
+    #[prost(message, optional, tag = "9")]
+    pub subscribe: Option<Subscribed>,
     #[prost(message, optional, tag = "11")]
     pub disconnect: Option<Disconnect>,
+    #[prost(message, optional, tag = "12")]
+    pub refresh: Option<SubRefreshResult>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -330,6 +338,21 @@ pub struct Unsubscribe {
     pub code: u32,
     #[prost(string, tag = "3")]
     pub reason: String,
+}
+
+/// `Subscribe` of a push.
+#[derive(Clone, PartialEq, Message)]
+pub struct Subscribed {
+    #[prost(bool, tag = "1")]
+    pub recoverable: bool,
+    #[prost(string, tag = "4")]
+    pub epoch: String,
+    #[prost(uint64, tag = "5")]
+    pub offset: u64,
+    #[prost(bool, tag = "6")]
+    pub positioned: bool,
+    #[prost(bytes = "vec", tag = "7")]
+    pub data: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,7 +1,7 @@
 //! What the server sends unasked.
 use alloc::vec::Vec;
 
-use crate::centrifugo::{ClientInfo, Data, Publication, UnsubscribeCode};
+use crate::centrifugo::{ClientInfo, Data, Publication, RefreshResult, SubscribeResult, UnsubscribeCode};
 use crate::centrifugo_protobuf::writer::{Fields, delimited};
 
 /// An empty reply, which is a ping.
@@ -39,6 +39,30 @@ pub fn push_unsubscribe(out: &mut Vec<u8>, channel: &str, code: UnsubscribeCode)
         push.message(7, |body| {
             body.number(2, code.code().into());
             body.text(3, code.reason());
+        });
+    });
+}
+
+/// Appends that the server has subscribed the client to `channel`. What was recovered comes behind it, as publications.
+pub fn push_subscribe(out: &mut Vec<u8>, channel: &str, result: &SubscribeResult<'_>) {
+    push(out, |push| {
+        push.text(2, channel);
+        push.message(9, |body| {
+            body.flag(1, result.recoverable);
+            body.text(4, result.epoch);
+            body.number(5, result.offset);
+            body.flag(6, result.positioned);
+            body.bytes(7, result.data);
+        });
+    });
+}
+
+/// Appends until when the session lasts from now on.
+pub fn push_refresh(out: &mut Vec<u8>, result: &RefreshResult) {
+    push(out, |push| {
+        push.message(12, |body| {
+            body.flag(1, result.expires);
+            body.number(2, result.ttl_s.into());
         });
     });
 }

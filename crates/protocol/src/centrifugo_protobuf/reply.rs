@@ -16,6 +16,12 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
         connect.flag(3, result.expires);
         connect.number(4, result.ttl_s.into());
         connect.bytes(5, result.data);
+        for sub in result.subs {
+            connect.message(6, |entry| {
+                entry.text(1, sub.channel);
+                entry.message(2, |body| write_subscribed(body, &sub.result, sub.recovered));
+            });
+        }
         connect.number(7, result.ping_s.into());
         connect.flag(8, result.pong);
         connect.text(9, result.session);
@@ -25,18 +31,20 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
 
 /// Appends the reply to `subscribe`, with what was recovered, oldest first.
 pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]) {
-    reply(out, id, 6, |subscribe| {
-        subscribe.flag(1, result.expires);
-        subscribe.number(2, result.ttl_s.into());
-        subscribe.flag(3, result.recoverable);
-        subscribe.text(6, result.epoch);
-        write_publications(subscribe, 7, recovered);
-        subscribe.flag(8, result.recovered);
-        subscribe.number(9, result.offset);
-        subscribe.flag(10, result.positioned);
-        subscribe.bytes(11, result.data);
-        subscribe.flag(12, result.was_recovering);
-    });
+    reply(out, id, 6, |subscribe| write_subscribed(subscribe, result, recovered));
+}
+
+fn write_subscribed(subscribe: &mut Fields<'_>, result: &SubscribeResult<'_>, recovered: &[Publication<'_>]) {
+    subscribe.flag(1, result.expires);
+    subscribe.number(2, result.ttl_s.into());
+    subscribe.flag(3, result.recoverable);
+    subscribe.text(6, result.epoch);
+    write_publications(subscribe, 7, recovered);
+    subscribe.flag(8, result.recovered);
+    subscribe.number(9, result.offset);
+    subscribe.flag(10, result.positioned);
+    subscribe.bytes(11, result.data);
+    subscribe.flag(12, result.was_recovering);
 }
 
 /// Appends the reply to `history`.

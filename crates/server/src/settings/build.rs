@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{Naming, OutboxPolicy};
-use shard::{Admission, Heartbeat, Limits, Outbox};
+use hub::{Namespace, Naming, OutboxPolicy};
+use shard::{Admission, Heartbeat, Limits, Outbox, Personal};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
@@ -46,6 +46,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
             open_api: values.flag("http_api.insecure"),
             channel_bytes_max: values.number("channel.max_length"),
+            personal: personal(values, &naming, &namespaces, dev)?,
             naming,
         },
         tokens: tokens::build(values)?,
@@ -69,6 +70,28 @@ fn naming(values: &Values) -> Naming {
         user_boundary: mark("channel.user_boundary"),
         user_separator: mark("channel.user_separator"),
     }
+}
+
+/// The channels that users have of their own.
+fn personal(
+    values: &Values,
+    naming: &Naming,
+    namespaces: &[Namespace],
+    dev: bool,
+) -> Result<Option<Personal>, SettingsError> {
+    const SECTION: &str = "client.subscribe_to_user_personal_channel";
+    let of = |name: &str| format!("{SECTION}.{name}");
+    if !values.flag(&of("enabled")) {
+        return Ok(None);
+    }
+    let key = of("personal_channel_namespace");
+    let namespace = values.text(&key);
+    let boundary = if namespace.is_empty() { "" } else { &*naming.namespace_boundary };
+    let prefix = format!("{namespace}{boundary}{}", naming.user_boundary);
+    if !dev && !namespaces.iter().any(|known| known.pattern.matches(&format!("{prefix}user"))) {
+        return Err(values.malformed(&key, format!("no namespace names channels such as '{prefix}user'")));
+    }
+    Ok(Some(Personal { prefix: prefix.into(), single_connection: values.flag(&of("single_connection")) }))
 }
 
 fn address(values: &Values, dev: bool) -> SocketAddr {

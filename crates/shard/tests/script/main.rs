@@ -26,5 +26,6 @@ mod protobuf;
 mod publish;
 mod request;
 mod run;
+mod server_side;
 mod session;
 mod token;

@@ -6,7 +6,7 @@ use crate::desk::{Desk, close_of, frame};
 use crate::presence::{config, subscribe, user};
 
 fn order(desk: &mut Desk, user: &str, client: &str, order: Order) -> usize {
-    let whom = Box::new(Whom { user: user.into(), client: client.into() });
+    let whom = Box::new(Whom { user: user.into(), client: client.into(), ..Whom::default() });
     desk.handle(Input::Command { ticket: Ticket(1), command: Command::Order { whom, order: Box::new(order) } });
     match desk.world().answers.pop() {
         Some(Answer::Obeyed(count)) => {

@@ -1,10 +1,10 @@
 //! Tokens: who may connect and subscribe, until when, and what others are told. The verifier here takes
-//! `user` or `user/seconds`, and for a subscription `user#channel/seconds`; the server's has its own tests.
+//! `user` or `user+channel+channel/seconds`, and for a subscription `user#channel/seconds`; the server's has its own tests.
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::ConnId;
-use shard::{Holdings, ShardConfig, Token, TokenError, TokenKind, TokenVerifier, Tokens};
+use shard::{Holdings, ShardConfig, Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens};
 
 use crate::desk::{Desk, close_of, dev, frame, namespace, text_of, upgrade};
 
@@ -14,6 +14,9 @@ pub(crate) struct Plain;
 impl TokenVerifier for Plain {
     fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError> {
         let (whose, left) = token.split_once('/').map_or((token, None), |(whose, left)| (whose, Some(left)));
+        let mut subs = whose.split('+');
+        let whose = subs.next().unwrap_or_default();
+        let subs = subs.map(|channel| TokenSub { channel: channel.into(), ..TokenSub::default() }).collect();
         let (user, channel) = whose.split_once('#').unwrap_or((whose, ""));
         match (user, kind) {
             ("forged", _) => return Err(TokenError::Invalid),
@@ -24,7 +27,8 @@ impl TokenVerifier for Plain {
         }
         let info = format!("{{\"of\":\"{whose}\"}}");
         let left = left.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
-        Ok(Token { user: user.into(), channel: channel.into(), info: info.into_bytes().into(), left })
+        let info = info.into_bytes().into();
+        Ok(Token { user: user.into(), channel: channel.into(), info, left, subs, ..Token::default() })
     }
 }
 

@@ -202,3 +202,15 @@ fn noise_is_survived() {
         assert!(results.iter().rev().skip(1).all(Result::is_ok), "seed {seed}");
     }
 }
+
+#[test]
+fn a_connect_names_the_channels_that_the_server_is_to_subscribe_it_to() {
+    let line = br#"{"id":1,"connect":{"subs":{"a":{"recover":true,"offset":7,"epoch":"e"},"b\n":null}}}"#;
+    let Ok(Command { request: Request::Connect(connect), .. }) = commands(line).next().unwrap() else { panic!() };
+    let known = Subscribe { channel: "a".into(), recover: true, offset: 7, epoch: "e".into(), ..Subscribe::default() };
+    let other = Subscribe { channel: "b\n".into(), ..Subscribe::default() };
+    assert_eq!(connect.subs, [known, other]);
+    for wrong in [r#"{"id":1,"connect":{"subs":[]}}"#, r#"{"id":1,"connect":{"subs":{"a":[]}}}"#] {
+        assert!(commands(wrong.as_bytes()).next().unwrap().is_err(), "{wrong}");
+    }
+}

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::centrifugo::{ClientInfo, Data, UnsubscribeCode};
-use crate::centrifugo_json::{push_disconnect, push_join, push_leave, push_publication, push_unsubscribe};
+use crate::centrifugo_json::{
+    push_disconnect, push_join, push_leave, push_publication, push_refresh, push_subscribe, push_unsubscribe,
+};
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = b"kept".to_vec();
@@ -133,4 +135,26 @@ fn what_a_client_chose_is_escaped() {
         assert_eq!(push["pub"]["data"].as_str(), Some(data.as_str()), "seed {seed}");
         assert_eq!(push["pub"]["offset"].as_u64().unwrap_or(0), seed);
     }
+}
+
+#[test]
+fn what_the_server_subscribes_to_is_told_with_the_connect_and_beside_it() {
+    let missed = [publication(b"1", 4)];
+    let recovered = SubscribeResult { recoverable: true, recovered: true, offset: 3, ..SubscribeResult::default() };
+    let subs = [
+        ServerSub { channel: "#\"ann", result: SubscribeResult::default(), recovered: &[] },
+        ServerSub { channel: "news", result: recovered, recovered: &missed },
+    ];
+    let result = ConnectResult { client: "id", subs: &subs, ..ConnectResult::default() };
+    let want = concat!(
+        r##"{"id":1,"connect":{"client":"id","subs":{"#\"ann":{},"##,
+        r#""news":{"recoverable":true,"publications":[{"data":1,"offset":4}],"recovered":true,"offset":3}}}}"#
+    );
+    assert_eq!(written(|out| reply_connect(out, 1, &result)), want);
+    let result = SubscribeResult { positioned: true, epoch: "e", offset: 7, data: b"{}", ..SubscribeResult::default() };
+    let want = r#"{"push":{"channel":"a","subscribe":{"epoch":"e","offset":7,"positioned":true,"data":{}}}}"#;
+    assert_eq!(written(|out| push_subscribe(out, "a", &result)), want);
+    let want = r#"{"push":{"refresh":{"expires":true,"ttl":60}}}"#;
+    assert_eq!(written(|out| push_refresh(out, &RefreshResult { expires: true, ttl_s: 60 })), want);
+    assert_eq!(written(|out| push_refresh(out, &RefreshResult::default())), r#"{"push":{"refresh":{}}}"#);
 }

@@ -117,8 +117,8 @@ fn the_first_request_in_the_order_of_the_protocol_counts() {
 
 #[test]
 fn unknown_fields_are_read_over() {
-    // Tags 2 and 99 of every wire type that has a length, a group within a group, and `subs` of a connect.
-    let command = b"\x10\x05\x9a\x06\x03abc\x99\x06ABCDEFGH\x9d\x06ABCD\x9b\x06\x13\x14\x9c\x06\x22\x06\x1a\x02xy\x22\x00\x08\x01";
+    // Tags 2 and 99 of every wire type that has a length, a group within a group, and `headers` of a connect.
+    let command = b"\x10\x05\x9a\x06\x03abc\x99\x06ABCDEFGH\x9d\x06ABCD\x9b\x06\x13\x14\x9c\x06\x22\x06\x32\x02xy\x22\x00\x08\x01";
     let mut bytes = vec![u8::try_from(command.len()).unwrap()];
     bytes.extend_from_slice(command);
     let want = Command { id: 1, request: Request::Connect(centrifugo::Connect::default()) };

@@ -1,14 +1,16 @@
 //! What leaves, against the protocol page's bytes, and against prost: byte by byte the same, whatever is in it.
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
 use base::Prng;
 use prost::Message as _;
 
 use super::*;
-use crate::centrifugo::{ClientInfo, Data, UnsubscribeCode};
+use crate::centrifugo::{ClientInfo, Data, ServerSub, UnsubscribeCode};
 use crate::centrifugo_protobuf::{
-    PING, message, push_disconnect, push_join, push_leave, push_publication, push_unsubscribe,
+    PING, message, push_disconnect, push_join, push_leave, push_publication, push_refresh, push_subscribe,
+    push_unsubscribe,
 };
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -205,6 +207,7 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
         expires: any.flag(),
         ttl: any.small(),
         data: data.into(),
+        subs: BTreeMap::new(),
         ping: any.small(),
         pong: any.flag(),
         session: any.text(),
@@ -217,10 +220,40 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
         expires: wire.expires,
         ttl_s: wire.ttl,
         data,
+        subs: &[],
         ping_s: wire.ping,
         pong: wire.pong,
         session: &wire.session.clone(),
         node: &wire.node.clone(),
     };
     same(&message::Reply { connect: Some(wire), ..reply(id) }, |out| reply_connect(out, id, &result));
+}
+
+#[test]
+fn what_the_server_subscribes_to_is_as_prost_has_it() {
+    let missed = [Publication { data: Data::Bytes(b"1"), offset: 4, info: None, tags: &[] }];
+    let plain = SubscribeResult { recoverable: true, recovered: true, offset: 3, ..SubscribeResult::default() };
+    let subs = [
+        ServerSub { channel: "#ann", result: SubscribeResult::default(), recovered: &[] },
+        ServerSub { channel: "news", result: plain, recovered: &missed },
+    ];
+    let result = ConnectResult { client: "id", subs: &subs, ..ConnectResult::default() };
+    let publications = alloc::vec![message::Publication { data: b"1".into(), offset: 4, ..Default::default() }];
+    let news =
+        message::SubscribeResult { recoverable: true, recovered: true, offset: 3, publications, ..Default::default() };
+    let wire = [("#ann".to_string(), message::SubscribeResult::default()), ("news".to_string(), news)].into();
+    let connect = Some(message::ConnectResult { client: "id".into(), subs: wire, ..Default::default() });
+    // prost leaves an empty message out of a map's entry, which says the same.
+    let read = message::Reply::decode_length_delimited(&*written(|out| reply_connect(out, 1, &result)));
+    assert_eq!(read, Ok(message::Reply { connect, ..reply(1) }));
+
+    let push = |push| message::Reply { push: Some(push), ..reply(0) };
+    let result = SubscribeResult { positioned: true, epoch: "e", offset: 7, data: b"{}", ..SubscribeResult::default() };
+    let subscribe =
+        message::Subscribed { recoverable: false, epoch: "e".into(), offset: 7, positioned: true, data: b"{}".into() };
+    let want = message::Push { channel: "a".into(), subscribe: Some(subscribe), ..message::Push::default() };
+    same(&push(want), |out| push_subscribe(out, "a", &result));
+    let refresh = Some(message::SubRefreshResult { expires: true, ttl: 60 });
+    let want = message::Push { refresh, ..message::Push::default() };
+    same(&push(want), |out| push_refresh(out, &RefreshResult { expires: true, ttl_s: 60 }));
 }
