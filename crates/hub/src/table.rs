@@ -1,5 +1,6 @@
 //! The hub: subjects, subscriptions and histories of one core, and the rules that tie them together.
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
@@ -9,7 +10,7 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
+use crate::{Base, Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
 
 mod change;
 
@@ -18,6 +19,8 @@ mod change;
 pub struct Hub {
     key: SubjectKey,
     namespaces: Box<[Namespace]>,
+    /// True if one of them drops publications of slow readers.
+    some_may_drop: bool,
     subjects: Slab<Subject>,
     index: HashTable<u32>,
     subscriptions: Slab<Subscription>,
@@ -60,6 +63,7 @@ impl Hub {
     pub fn new(key: SubjectKey, namespaces: Vec<Namespace>, history_bytes_max: usize, first_epoch: u32) -> Self {
         Self {
             key,
+            some_may_drop: Self::may_drop(&namespaces),
             namespaces: namespaces.into(),
             subjects: Slab::default(),
             index: HashTable::new(),
@@ -74,6 +78,16 @@ impl Hub {
             attendance: Attendance::default(),
             subscribed: 0,
         }
+    }
+
+    fn may_drop(namespaces: &[Namespace]) -> bool {
+        namespaces.iter().any(|namespace| namespace.outbox.is_some_and(|policy| policy != OutboxPolicy::Close))
+    }
+
+    /// True if a namespace has a policy by which publications are dropped from outboxes.
+    #[must_use]
+    pub fn some_may_drop(&self) -> bool {
+        self.some_may_drop
     }
 
     // ---- subjects ----
@@ -282,6 +296,20 @@ impl Hub {
         self.history(row).and_then(History::version).is_some_and(|newest| version.is_outdated(newest))
     }
 
+    /// What the draft may be told as a delta of: what was sent before it, if that is kept and deltas are wanted. To be asked before
+    /// [`Hub::publish`].
+    #[must_use]
+    pub fn base(&self, row: u32, draft: &Draft) -> Option<Arc<Base>> {
+        let namespace = self.namespace(row).filter(|namespace| namespace.delta)?;
+        let extra = draft.extra.as_deref();
+        let is_wanted = namespace.delta_publish || extra.is_some_and(|extra| extra.delta);
+        if !is_wanted || extra.is_some_and(|extra| extra.skip_history) {
+            return None;
+        }
+        let newest = self.history(row)?.newest_sent()?;
+        Some(Arc::new(Base { payload: Arc::clone(&newest.payload), kind: newest.kind }))
+    }
+
     /// Gives the draft its place and keeps it if the namespace has a history. One that is not to be kept although there is a
     /// history stands where the subject stands: what is kept is counted without a hole.
     pub fn publish(&mut self, row: u32, draft: Draft, now: Instant) -> Publication {
@@ -293,9 +321,12 @@ impl Hub {
         subject.offset += u64::from(counts);
         let position = Position { epoch: subject.epoch, offset: subject.offset };
         let Draft { payload, kind, extra } = draft;
+        let history = subject.history;
         let publication = Publication { payload, extra, position, kind, kept: bounds.is_some() };
         if let Some(bounds) = bounds {
             self.keep(row, publication.clone(), &bounds, now);
+        } else if history != NONE {
+            self.histories[history].strayed = true;
         }
         publication
     }
