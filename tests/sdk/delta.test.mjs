@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { Centrifuge } from "centrifuge";
-import { Centrifuge as ProtobufCentrifuge } from "centrifuge/build/protobuf/index.js";
+import { Centrifuge as ProtobufCentrifuge } from "centrifuge/build/protobuf";
 import WebSocket from "ws";
 
 import { Cable, Server } from "./server.mjs";
@@ -12,6 +12,8 @@ const config = `
 [[namespace]]
 pattern = "delta.>"
 subscribe = true
+allow_history_for_client = true
+allow_history_for_anonymous = true
 history_size = 200
 allowed_delta_types = ["fossil"]
 delta_publish = true
@@ -49,7 +51,7 @@ function counting() {
   return class extends WebSocket {
     constructor(...args) {
       super(...args);
-      this.on("message", (message) => (counting.bytes += message.length));
+      this.on("message", (message) => (counting.bytes += message.byteLength ?? message.length));
     }
   };
 }
