@@ -1,6 +1,5 @@
 //! The hub: subjects, subscriptions and histories of one core, and the rules that tie them together.
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, ShardId, Slab, SubjectKey, SubjectName};
@@ -10,9 +9,12 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Base, Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
+use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
 
 mod change;
+mod recovery;
+
+pub use recovery::{Recovered, RecoveryBounds};
 
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
@@ -35,26 +37,6 @@ pub struct Hub {
     pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
-}
-
-/// How much one recovery brings at most; more is a gap.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RecoveryBounds {
-    /// Publications.
-    pub publications: u32,
-    /// Bytes of their payloads.
-    pub bytes: usize,
-}
-
-/// What [`Hub::recover`] found.
-#[derive(Debug)]
-pub struct Recovered {
-    /// The subject's newest position.
-    pub top: Position,
-    /// True if nothing after the wanted position is missing from `missed`.
-    pub gapless: bool,
-    /// What was published after it, oldest first; if there is a gap, what there is.
-    pub missed: Vec<Publication>,
 }
 
 impl Hub {
@@ -296,20 +278,6 @@ impl Hub {
         self.history(row).and_then(History::version).is_some_and(|newest| version.is_outdated(newest))
     }
 
-    /// What the draft may be told as a delta of: what was sent before it, if that is kept and deltas are wanted. To be asked before
-    /// [`Hub::publish`].
-    #[must_use]
-    pub fn base(&self, row: u32, draft: &Draft) -> Option<Arc<Base>> {
-        let namespace = self.namespace(row).filter(|namespace| namespace.delta)?;
-        let extra = draft.extra.as_deref();
-        let is_wanted = namespace.delta_publish || extra.is_some_and(|extra| extra.delta);
-        if !is_wanted || extra.is_some_and(|extra| extra.skip_history) {
-            return None;
-        }
-        let newest = self.history(row)?.newest_sent()?;
-        Some(Arc::new(Base { payload: Arc::clone(&newest.payload), kind: newest.kind }))
-    }
-
     /// Gives the draft its place and keeps it if the namespace has a history. One that is not to be kept although there is a
     /// history stands where the subject stands: what is kept is counted without a hole.
     pub fn publish(&mut self, row: u32, draft: Draft, now: Instant) -> Publication {
@@ -336,36 +304,6 @@ impl Hub {
     pub fn top(&self, row: u32) -> Position {
         let subject = &self.subjects[row];
         Position { epoch: subject.epoch, offset: subject.offset }
-    }
-
-    /// What came after `since`, within the bounds. If more came, or some of it is gone, or the position is of another
-    /// life, there is a gap: then the newest that are there.
-    #[must_use]
-    pub fn recover(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovered {
-        let top = self.top(row);
-        let Some(since) = since else {
-            return Recovered { top, gapless: true, missed: Vec::new() };
-        };
-        self.trim(row, now);
-        let same_life = since.epoch == top.epoch || since.epoch == Position::ANY_EPOCH;
-        let known = same_life && since.offset <= top.offset;
-        let wanted = if known { since.offset } else { 0 };
-        let history = self.subjects[row].history;
-        if history == NONE {
-            return Recovered { top, gapless: known && wanted == top.offset, missed: Vec::new() };
-        }
-        let history = &self.histories[history];
-        // Without an entry nothing is there to begin with; everything may have outlived its age.
-        let whole = history.first_offset().map_or(wanted == top.offset, |first| first <= wanted + 1);
-        let there = history.after(wanted).count();
-        let mut bytes = 0_usize;
-        let fits = history.after(wanted).rev().take(bounds.publications as usize).take_while(|publication| {
-            bytes += publication.payload.len();
-            bytes <= bounds.bytes
-        });
-        let surplus = there - fits.count();
-        let missed: Vec<_> = history.after(wanted).skip(surplus).cloned().collect();
-        Recovered { top, gapless: known && whole && surplus == 0, missed }
     }
 
     fn history_bounds(&self, row: u32) -> Option<HistoryBounds> {
