@@ -63,7 +63,6 @@ impl<'s> Blocks<'s> {
 }
 
 /// The place of a block in a table of `places`, a power of two.
-#[expect(clippy::cast_possible_truncation, reason = "the lower bits are the place")]
 fn place_of(block: &[u8], places: usize) -> usize {
     let half = |at: usize| block[at..at + 8].iter().fold(0, |word: u64, &byte| word << 8 | u64::from(byte));
     let mixed =
