@@ -166,7 +166,7 @@ impl Shard {
             let subscription = self.hub.subscription(at);
             let (conn, live) = (subscription.conn, subscription.live);
             let this = core::mem::replace(&mut at, subscription.next());
-            if live && (encoded.len() == 1 || !self.deliver_joined(conn, this, row, &mut joined, encoded, now, world)) {
+            if live && (encoded.len() == 1 || !self.deliver_joined(conn, this, &mut joined, encoded, now, world)) {
                 for one in encoded.iter_mut() {
                     self.deliver_to(conn, this, row, one, now, world);
                 }
@@ -180,7 +180,6 @@ impl Shard {
         &mut self,
         conn: ConnId,
         subscription: u32,
-        row: u32,
         joined: &mut Joined,
         encoded: &mut [Encoded<'_>],
         now: Instant,
@@ -192,6 +191,7 @@ impl Shard {
             return false;
         }
         let form = self.form(conn, subscription);
+        let row = self.hub.subscription(subscription).subject;
         let Some(frame) = joined.of(transport, form, encoded, self.hub.name(row)) else {
             return false;
         };
