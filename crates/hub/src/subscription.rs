@@ -23,7 +23,7 @@ pub struct Subscription {
 
 /// Facts about a subscription, a bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Facts(u8);
+pub struct Facts(u16);
 
 impl Facts {
     /// The owner counts it in its attendance.
@@ -34,15 +34,18 @@ impl Facts {
     pub const ANNOUNCED: Self = Self(1 << 2);
     /// Is told who comes and goes.
     pub const HEARS: Self = Self(1 << 3);
-
+    /// Takes deltas.
+    pub const DELTAS: Self = Self(1 << 4);
+    /// Has been sent the newest publication, so that the next one may be a delta of it.
+    pub const BASED: Self = Self(1 << 5);
     /// The server has made it.
-    pub const SERVER_SIDE: Self = Self(1 << 4);
+    pub const SERVER_SIDE: Self = Self(1 << 6);
     /// The connection token has asked for it.
-    pub const BY_TOKEN: Self = Self(1 << 5);
+    pub const BY_TOKEN: Self = Self(1 << 7);
     /// Ends as soon as its client has been told that it has begun.
-    pub const ENDS: Self = Self(1 << 6);
+    pub const ENDS: Self = Self(1 << 8);
     /// It is the personal one of a user who may have one connection only.
-    pub const SOLE: Self = Self(1 << 7);
+    pub const SOLE: Self = Self(1 << 9);
 
     /// True if one of the facts in `fact` holds.
     #[must_use]

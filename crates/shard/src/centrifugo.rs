@@ -16,12 +16,13 @@ use protocol::{Encoding, epoch, is_json};
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
+use crate::delta::Chain;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
-use crate::server_side::{Connecting, sayable, subscribed};
+use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
@@ -248,6 +249,8 @@ impl Shard {
             self.grant(conn, row, token, now);
         }
         let features = self.features(conn, row, subscribe, &changes);
+        let subscription = self.conns.rows[conn.0].subscriptions;
+        self.hub.facts(subscription).set(Facts::DELTAS, features.delta);
         let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
         let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, data });
@@ -303,12 +306,21 @@ impl Shard {
         };
         debug_assert_eq!(row, waited, "a session asks one owner at a time");
         let encoding = self.encoding(conn);
+        let missed = missed_of(recover, recovery);
+        let chain = if features.delta { Chain::of(encoding, missed) } else { None };
+        let pushes = match &chain {
+            Some(chain) => chain.pushes(),
+            None if features.delta => None,
+            None => plain(missed, encoding),
+        };
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
-        let (result, recovered) = subscribed(features, recover, recovery, &epoch, encoding);
+        let (result, recovered) = subscribed(features, recover, recovery, &epoch, pushes);
+        let has_base = result.recovered && missed.last().is_some_and(|last| last.position == recovery.top);
         let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
         let result = SubscribeResult { expires, ttl_s, data: sayable(&data, encoding), ..result };
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
+        self.hub.facts(subscription).set(Facts::BASED, has_base);
         self.announce(conn, subscription, world);
         if self.hub.facts(subscription).has(Facts::ENDS) {
             self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Server, world);

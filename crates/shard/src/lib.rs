@@ -29,6 +29,7 @@ mod config;
 mod conn;
 mod credentials;
 mod decode;
+mod delta;
 mod dialect;
 mod encode;
 mod endpoints;

@@ -4,7 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Sealed, SubjectName};
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, Publisher, RecoveryBounds};
+use hub::{
+    Delivery, Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, Publisher, RecoveryBounds,
+};
 
 use crate::command::Ticket;
 use crate::presence::Roll;
@@ -166,7 +168,7 @@ pub enum Parcel {
         /// The subject.
         subject: SubjectName,
         /// What.
-        publication: Publication,
+        delivery: Delivery,
     },
     /// Delivery: a newer connection of its user has claimed to be the only one.
     Superseded {

@@ -15,6 +15,8 @@ pub(crate) struct Features {
     pub(crate) positioned: bool,
     /// It may resume from there.
     pub(crate) recoverable: bool,
+    /// Publications may be told as deltas.
+    pub(crate) delta: bool,
 }
 
 /// Whether a client may use a channel of this name.
@@ -79,20 +81,27 @@ impl Shard {
         let admits = |namespace| to_read(&self.config.admission, namespace, is_anonymous, true);
         let may_read = self.config.dev || self.hub.namespace(subject).is_some_and(admits);
         // Whoever asks to recover asks for a subscription that can.
-        let asks =
-            Features { positioned: subscribe.positioned, recoverable: subscribe.recoverable || subscribe.recover };
+        let asks = Features {
+            positioned: subscribe.positioned,
+            recoverable: subscribe.recoverable || subscribe.recover,
+            delta: !subscribe.delta.is_empty(),
+        };
         self.features_of(subject, may_read, asks, changes)
     }
 
     /// The same for one who asks for `asks`, and may read the history or not.
     pub(crate) fn features_of(&self, subject: u32, may_read: bool, asks: Features, changes: &Override) -> Features {
-        let Some(namespace) = self.hub.namespace(subject).filter(|namespace| namespace.history.is_some()) else {
+        let Some(namespace) = self.hub.namespace(subject) else {
             return Features::default();
         };
+        let delta = namespace.delta && asks.delta;
+        if namespace.history.is_none() {
+            return Features { delta, ..Features::default() };
+        }
         let recovery = namespace.recovery.forced(changes.force_recovery);
         let positioning = namespace.positioning.forced(changes.force_positioning);
         let recoverable = recovery.grants(asks.recoverable, may_read);
-        Features { positioned: recoverable || positioning.grants(asks.positioned, may_read), recoverable }
+        Features { positioned: recoverable || positioning.grants(asks.positioned, may_read), recoverable, delta }
     }
 }
 

@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Facts, Override, Position, subject_name};
+use hub::{Facts, Override, Position, Publication, subject_name};
 use protocol::centrifugo::{Connect, Disconnect, ErrorCode, Publication as Push, ServerSub, SubscribeResult};
 use protocol::{Encoding, epoch, is_json};
 
@@ -334,7 +334,10 @@ impl Shard {
         let encoding = self.encoding(conn);
         let epoch = epoch::text(recovery.top.epoch);
         let data = sayable(&pending.data, encoding);
-        let (mut result, recovered) = subscribed(pending.features, pending.recover, recovery, &epoch, encoding);
+        let (mut result, recovered) = {
+            let missed = plain(missed_of(pending.recover, recovery), encoding);
+            subscribed(pending.features, pending.recover, recovery, &epoch, missed)
+        };
         result.data = data;
         let channel = self.hub.name(row).clone();
         self.tell(conn, |encoding, out| encoding.push_subscribe(out, &channel, &result));
@@ -355,7 +358,10 @@ impl Shard {
             .iter()
             .zip(&epochs)
             .map(|(Answered { row, pending, recovery, .. }, epoch)| {
-                let (result, recovered) = subscribed(pending.features, pending.recover, recovery, epoch, encoding);
+                let (result, recovered) = {
+                    let missed = plain(missed_of(pending.recover, recovery), encoding);
+                    subscribed(pending.features, pending.recover, recovery, epoch, missed)
+                };
                 let left = self.identities.left(conn, *row, now);
                 let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
                 (SubscribeResult { expires, ttl_s, data: sayable(&pending.data, encoding), ..result }, recovered)
@@ -399,18 +405,25 @@ impl Shard {
     }
 }
 
-/// What a client is told of a subscription, and what it missed. A recovered list that can't be told whole is not told at all.
+/// What a client missed, if it gets all of it.
+pub(crate) fn missed_of(recover: Option<Since>, recovery: &Recovery) -> &[Publication] {
+    if recover.is_some() && recovery.gapless { &recovery.missed } else { &[] }
+}
+
+/// Publications as they are; `None` if one of them can't be told.
+pub(crate) fn plain(missed: &[Publication], encoding: Encoding) -> Option<Vec<Push<'_>>> {
+    missed.iter().map(|one| push(one, encoding)).collect()
+}
+
+/// What a client is told of a subscription, and what it missed: `pushes`. A recovered list that can't be told whole is not told at all.
 pub(crate) fn subscribed<'a>(
     features: Features,
     recover: Option<Since>,
-    recovery: &'a Recovery,
+    recovery: &Recovery,
     epoch: &'a [u8],
-    encoding: Encoding,
+    pushes: Option<Vec<Push<'a>>>,
 ) -> (SubscribeResult<'a>, Vec<Push<'a>>) {
-    let recovered = recover.is_some() && recovery.gapless;
-    let missed = if recovered { &*recovery.missed } else { &[] };
-    let pushes: Option<Vec<_>> = missed.iter().map(|one| push(one, encoding)).collect();
-    let recovered = recovered && pushes.is_some();
+    let recovered = recover.is_some() && recovery.gapless && pushes.is_some();
     let result = SubscribeResult {
         recoverable: features.recoverable,
         positioned: features.positioned,
@@ -423,6 +436,7 @@ pub(crate) fn subscribed<'a>(
         },
         recovered,
         was_recovering: recover.is_some(),
+        delta: features.delta,
         ..SubscribeResult::default()
     };
     (result, pushes.unwrap_or_default())

@@ -57,6 +57,7 @@ fn write_subscribed(mut subscribe: Object<'_>, result: &SubscribeResult<'_>, rec
     subscribe.flag_if_set("positioned", result.positioned);
     subscribe.raw_unless_empty("data", result.data);
     subscribe.flag_if_set("was_recovering", result.was_recovering);
+    subscribe.flag_if_set("delta", result.delta);
     subscribe.close();
 }
 

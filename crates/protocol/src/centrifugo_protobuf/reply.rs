@@ -45,6 +45,7 @@ fn write_subscribed(subscribe: &mut Fields<'_>, result: &SubscribeResult<'_>, re
     subscribe.flag(10, result.positioned);
     subscribe.bytes(11, result.data);
     subscribe.flag(12, result.was_recovering);
+    subscribe.flag(13, result.delta);
 }
 
 /// Appends the reply to `history`.

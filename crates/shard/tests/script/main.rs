@@ -4,6 +4,7 @@ mod acks;
 mod backlog;
 mod close;
 mod delivery;
+mod delta;
 mod desk;
 mod drain;
 mod emulation;

@@ -46,10 +46,9 @@ fn publish(desk: &mut Desk, subject: &str, payload: &str) -> Position {
     let command = Command::Publish { subject: subject.into(), draft };
     desk.handle(Input::Command { ticket: Ticket(9), command });
     desk.settle();
-    match desk.world().answers.pop() {
-        Some(Answer::Published(position)) => position,
-        other => panic!("not published: {other:?}"),
-    }
+    let answer = desk.world().answers.pop();
+    let Some(Answer::Published(position)) = answer else { panic!("not published: {answer:?}") };
+    position
 }
 
 fn order(desk: &mut Desk, user: &str, order: Order) -> usize {
@@ -68,10 +67,9 @@ fn begin_as(desk: &mut Desk, ticket: Ticket, user: &str, order: Order) {
 }
 
 fn obeyed(desk: &mut Desk) -> Option<usize> {
-    desk.world().answers.pop().map(|answer| match answer {
-        Answer::Obeyed(count) => count,
-        other => panic!("not obeyed: {other:?}"),
-    })
+    let answer = desk.world().answers.pop()?;
+    let Answer::Obeyed(count) = answer else { panic!("not obeyed: {answer:?}") };
+    Some(count)
 }
 
 fn subscription(subject: &str) -> Subscription {
