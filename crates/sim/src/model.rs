@@ -67,6 +67,8 @@ pub struct Tally {
     pub connections: u64,
     /// Connections whose listener resumed without a gap.
     pub resumed: u64,
+    /// Comings and goings that sessions were told of.
+    pub told: u64,
     /// Connections whose listener was told of a gap.
     pub reset: u64,
     /// Closes by the server, by code; 0 for an end without one.

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) drains: bool,
     /// And the drain comes in the middle of everything. There are no witnesses then: they would have to leave too.
     pub(crate) drains_early: bool,
+    /// Whether everybody is told who comes and goes.
+    pub(crate) join_leave: bool,
 }
 
 /// A subject of the run.
@@ -95,6 +97,7 @@ impl Plan {
             drains: drains_early || random.one_in(4),
             drains_early,
             delta: random.one_in(2),
+            join_leave: random.one_in(2),
         }
     }
 
@@ -104,6 +107,8 @@ impl Plan {
             subscribe: Access::ALL,
             publish: Access::ALL,
             presence: true,
+            join_leave: self.join_leave,
+            force_push_join_leave: self.join_leave,
             history: self.history,
             delta: self.delta,
             delta_publish: true,

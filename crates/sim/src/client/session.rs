@@ -14,7 +14,7 @@ use crate::model::Place;
 /// A command that waits for its reply; replies come in the order of their commands.
 #[derive(Debug)]
 enum Asked {
-    Connect,
+    Connect { subs: Vec<(usize, Option<Place>)> },
     Subscribe { subject: usize, since: Option<Place>, delta: bool },
     Unsubscribe { subject: usize },
     Publish { number: u32 },
@@ -31,6 +31,10 @@ pub(crate) struct Session {
     feeds: BTreeMap<usize, Feed>,
     /// The newest place seen in each subject, over all connections.
     places: BTreeMap<usize, Place>,
+    /// The client's id.
+    id: String,
+    /// Subjects of which it has been told that it came itself.
+    arrived: BTreeSet<usize>,
     /// Subjects whose publications may come as deltas.
     deltas: BTreeSet<usize>,
     /// What came last of each subject, over all connections: what a delta is a delta of.
@@ -45,6 +49,41 @@ impl Session {
         command.to_string()
     }
 
+    /// The place where it left off, and sometimes none; and how that is said.
+    fn from_where(&self, subject: usize, scene: &mut Scene<'_>) -> (Option<Place>, Value) {
+        let since = self.places.get(&subject).copied().filter(|_| !scene.random.one_in(4));
+        let mut said = json!({});
+        if let Some(since) = since {
+            let text = epoch::text(since.epoch);
+            said["recover"] = true.into();
+            said["offset"] = since.offset.into();
+            said["epoch"] = core::str::from_utf8(&text).unwrap_or_default().into();
+        }
+        (since, said)
+    }
+
+    /// The server has subscribed to what the connect named, and tells so in the answer.
+    fn connected(&mut self, subs: &[(usize, Option<Place>)], reply: &Value, scene: &mut Scene<'_>) {
+        self.id = reply["client"].as_str().expect("a client has an id").to_owned();
+        let told = reply["subs"].as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(told, subs.len(), "all that were named are told: {reply}");
+        for &(subject, since) in subs {
+            self.deltas.remove(&subject);
+            let channel = scene.plan.subjects[subject].name.clone();
+            self.subscribed(subject, since, &reply["subs"][channel], scene);
+        }
+    }
+
+    /// A client has come or gone: told only of what is subscribed to, of oneself only that one has come, and once.
+    fn noticed(&mut self, subject: usize, push: &Value, scene: &mut Scene<'_>) {
+        assert!(scene.plan.join_leave && self.feeds.contains_key(&subject), "nobody asked to hear: {push}");
+        scene.model.tally.told += 1;
+        assert_ne!(push["leave"]["info"]["client"], self.id.as_str(), "its own leave: {push}");
+        if push["join"]["info"]["client"] == self.id.as_str() {
+            assert!(self.arrived.insert(subject), "its own join twice: {push}");
+        }
+    }
+
     fn command(&mut self, scene: &mut Scene<'_>) -> Option<String> {
         let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
         let channel = scene.plan.subjects[subject].name.clone();
@@ -52,15 +91,8 @@ impl Session {
         match scene.random.below(5) {
             0 | 1 if !is_wanted => {
                 self.wanted.push(subject);
-                // The place where it left off, and sometimes none.
-                let since = self.places.get(&subject).copied().filter(|_| !scene.random.one_in(4));
-                let mut subscribe = json!({ "channel": channel });
-                if let Some(since) = since {
-                    let text = epoch::text(since.epoch);
-                    subscribe["recover"] = true.into();
-                    subscribe["offset"] = since.offset.into();
-                    subscribe["epoch"] = core::str::from_utf8(&text).unwrap_or_default().into();
-                }
+                let (since, mut subscribe) = self.from_where(subject, scene);
+                subscribe["channel"] = channel.into();
                 let delta = scene.random.one_in(2);
                 if delta {
                     subscribe["delta"] = "fossil".into();
@@ -118,7 +150,7 @@ impl Session {
         assert_eq!(said["id"].as_u64(), Some(id.into()), "replies are out of order: {said}");
         assert!(said.get("error").is_none(), "{asked:?} was refused: {said}");
         match asked {
-            Asked::Connect => assert!(said["connect"]["client"].is_string(), "{said}"),
+            Asked::Connect { subs } => self.connected(&subs, &said["connect"], scene),
             Asked::Subscribe { subject, since, delta } => {
                 let reply = &said["subscribe"];
                 let may = reply.get("delta").is_some();
@@ -133,6 +165,7 @@ impl Session {
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
                 self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
+                self.arrived.remove(&subject);
             }
             Asked::History { subject, limit, reverse } => {
                 Self::told(subject, limit, reverse, &said["history"], scene);
@@ -181,7 +214,11 @@ impl Session {
     fn pushed(&mut self, push: &Value, scene: &mut Scene<'_>) {
         let channel = push["channel"].as_str().expect("a push has a channel");
         let subject = scene.plan.subjects.iter().position(|topic| topic.name == channel).expect("a known channel");
-        self.saw(subject, &push["pub"], scene);
+        if push.get("pub").is_some() {
+            self.saw(subject, &push["pub"], scene);
+        } else {
+            self.noticed(subject, push, scene);
+        }
     }
 
     /// What was published, of what came.
@@ -225,8 +262,19 @@ impl Dialect for Session {
         self.asked.clear();
         self.wanted.clear();
         self.feeds.clear();
+        self.arrived.clear();
         let mut bytes = self.frames.request("/connection/websocket", scene.random);
-        let connect = self.ask(Asked::Connect, json!({ "connect": {} }));
+        let mut subs = Vec::new();
+        let mut connect = json!({});
+        for subject in 0..scene.plan.subjects.len() {
+            if scene.random.one_in(4) {
+                let (since, said) = self.from_where(subject, scene);
+                self.wanted.push(subject);
+                subs.push((subject, since));
+                connect["subs"][&scene.plan.subjects[subject].name] = said;
+            }
+        }
+        let connect = self.ask(Asked::Connect { subs }, json!({ "connect": connect }));
         bytes.extend(message(Kind::Text, connect.as_bytes(), scene.random));
         bytes
     }
