@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// The place where it left off, and sometimes none; and how that is said.
-    fn from_where(&self, subject: usize, scene: &mut Scene<'_>) -> (Option<Place>, Value) {
+    fn left_off(&self, subject: usize, scene: &mut Scene<'_>) -> (Option<Place>, Value) {
         let since = self.places.get(&subject).copied().filter(|_| !scene.random.one_in(4));
         let mut said = json!({});
         if let Some(since) = since {
@@ -91,7 +91,7 @@ impl Session {
         match scene.random.below(5) {
             0 | 1 if !is_wanted => {
                 self.wanted.push(subject);
-                let (since, mut subscribe) = self.from_where(subject, scene);
+                let (since, mut subscribe) = self.left_off(subject, scene);
                 subscribe["channel"] = channel.into();
                 let delta = scene.random.one_in(2);
                 if delta {
@@ -268,7 +268,7 @@ impl Dialect for Session {
         let mut connect = json!({});
         for subject in 0..scene.plan.subjects.len() {
             if scene.random.one_in(4) {
-                let (since, said) = self.from_where(subject, scene);
+                let (since, said) = self.left_off(subject, scene);
                 self.wanted.push(subject);
                 subs.push((subject, since));
                 connect["subs"][&scene.plan.subjects[subject].name] = said;
