@@ -72,6 +72,8 @@ pub(crate) struct Subject {
     pub(crate) namespace: u16,
     /// True on a core that isn't the owner once the owner knows that this core wants the subject.
     pub(crate) joined: bool,
+    /// True while nothing but its position is kept.
+    pub(crate) kept: bool,
 }
 
 impl Default for Subject {
@@ -85,6 +87,7 @@ impl Default for Subject {
             history: NONE,
             namespace: u16::MAX,
             joined: false,
+            kept: false,
         }
     }
 }

@@ -34,6 +34,7 @@ mod encode;
 mod endpoints;
 mod excerpt;
 mod fields;
+mod filters;
 mod flush;
 mod handshake;
 mod heartbeat;

@@ -13,6 +13,9 @@ pub const SEND_BATCH_MIN: usize = 4;
 /// Payload bytes of a run, from which on it is delivered: beyond that a second frame costs nothing beside its bytes.
 pub const RUN_BYTES_MAX: usize = 64 * KIB;
 
+/// Publications of a run where there are filters: a bit each for what a filter says of it.
+pub const RUN_FILTERED_MAX: usize = 64;
+
 /// Rows of subjects and subscriptions that one command to list subjects looks at: well under a millisecond.
 pub const LISTED_ROWS_MAX: usize = 4_096;
 

@@ -126,7 +126,7 @@ impl Shard {
         };
         self.conns.lend(conn).state = State::Listening(Box::new(listener));
         for (subject, since) in since {
-            self.join(subject, since, waiter, now, world);
+            self.join(subject, since, false, waiter, now, world);
         }
     }
 

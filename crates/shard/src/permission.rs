@@ -17,6 +17,10 @@ pub(crate) struct Features {
     pub(crate) recoverable: bool,
     /// Publications may be told as deltas.
     pub(crate) delta: bool,
+    /// What recovery brings is the newest publication.
+    pub(crate) cache: bool,
+    /// Even if it is not asked for.
+    pub(crate) auto_cache: bool,
 }
 
 /// Whether a client may use a channel of this name.
@@ -86,6 +90,8 @@ impl Shard {
             positioned: recoverable || namespace.positioning.grants(subscribe.positioned, may_read),
             recoverable,
             delta,
+            cache: namespace.cache,
+            auto_cache: recoverable && namespace.cache && namespace.auto_cache,
         }
     }
 }

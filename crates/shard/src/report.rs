@@ -225,6 +225,8 @@ pub struct Holdings {
     pub users: usize,
     /// Sessions of which tokens tell more than the user, and ends of sessions and subscriptions.
     pub identities: usize,
+    /// Filters, and subscriptions that have one.
+    pub filters: usize,
     /// Rows of subjects and users in the attendance.
     pub attendance: usize,
     /// Frames in outboxes.

@@ -143,12 +143,13 @@ impl Shard {
         &mut self,
         row: u32,
         since: Option<Position>,
+        newest_only: bool,
         waiter: Waiter,
         now: Instant,
         world: &mut impl Effects,
     ) {
         let subject = self.hub.name(row).clone();
-        let bounds = self.recovery_bounds(waiter);
+        let bounds = RecoveryBounds { newest_only, ..self.recovery_bounds(waiter) };
         let owner = self.owner(&subject);
         if owner == self.config.shard {
             let recovery = self.recovery(row, since, bounds, now);
@@ -169,6 +170,7 @@ impl Shard {
         RecoveryBounds {
             publications: self.config.limits.recovery_publications,
             bytes: self.config.outbox.bytes / 2 / subjects,
+            newest_only: false,
         }
     }
 
@@ -191,7 +193,7 @@ impl Shard {
         self.hub.set_live(subscription);
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
-            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
+            Some(State::Command(_)) => self.command_joined(conn, subscription, &recovery, now, world),
             Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_) | State::Uplink(_))
             | None => {}
         }
@@ -283,6 +285,7 @@ impl Shard {
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
         self.identities.revoke(conn, row);
+        self.filters.release(subscription);
         conn_row.subscription_count -= 1;
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);

@@ -11,6 +11,7 @@ use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::dialect::PerDialect;
+use crate::filters::Filters;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
@@ -34,6 +35,7 @@ pub struct Shard {
     pub(crate) idempotency: Idempotency,
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
+    pub(crate) filters: Filters,
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     /// Names sessions to those who send commands for them.
@@ -89,6 +91,7 @@ impl Shard {
             idempotency: Idempotency::default(),
             sessions,
             identities: Identities::default(),
+            filters: Filters::default(),
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             session_key: SealKey::new(&config.key, "session"),
@@ -234,6 +237,7 @@ impl Shard {
             sessions: self.sessions.len(),
             users: self.sessions.users(),
             identities: self.identities.len(),
+            filters: self.filters.len(),
             attendance: self.hub.attendance_rows(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),

@@ -19,6 +19,11 @@ pub(crate) struct Plan {
     pub(crate) socket_bytes: usize,
     pub(crate) outbox: Outbox,
     pub(crate) history: Option<HistoryBounds>,
+    /// Whether a recovery of a session brings the newest publication only; and comes without being asked for.
+    pub(crate) cache: bool,
+    pub(crate) auto_cache: bool,
+    /// How long positions are kept.
+    pub(crate) position_age: Duration,
     /// Whether publications may be told as deltas.
     pub(crate) delta: bool,
     pub(crate) heartbeat: Heartbeat,
@@ -95,6 +100,9 @@ impl Plan {
             drains: drains_early || random.one_in(4),
             drains_early,
             delta: random.one_in(2),
+            cache: random.one_in(4),
+            auto_cache: random.one_in(2),
+            position_age: Duration::from_secs([0, 5, 400][usize::try_from(random.below(3)).unwrap_or(0)]),
         }
     }
 
@@ -105,6 +113,10 @@ impl Plan {
             publish: Access::ALL,
             presence: true,
             history: self.history,
+            cache: self.cache,
+            auto_cache: self.auto_cache,
+            position_age: self.position_age,
+            tags_filter: true,
             delta: self.delta,
             delta_publish: true,
             ..Namespace::closed(Pattern::everything())

@@ -17,7 +17,7 @@ fn bounds(count: u32) -> HistoryBounds {
 }
 
 fn most(publications: u32) -> RecoveryBounds {
-    RecoveryBounds { publications, bytes: 1 << 20 }
+    RecoveryBounds { publications, bytes: 1 << 20, newest_only: false }
 }
 
 fn draft(text: &str) -> Draft {
@@ -58,9 +58,9 @@ fn a_recovery_over_its_bytes_is_a_gap_and_brings_the_newest() {
         hub.publish(row, draft(&"x".repeat(100)), at(0));
     }
     let since = Some(Position { epoch: hub.top(row).epoch, offset: 0 });
-    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 250 }, at(0));
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 250, newest_only: false }, at(0));
     assert_eq!((found.gapless, found.missed.len(), found.missed[0].position.offset), (false, 2, 3));
-    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 400 }, at(0));
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 400, newest_only: false }, at(0));
     assert_eq!((found.gapless, found.missed.len()), (true, 4));
 }
 

@@ -55,10 +55,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::same("history.count", "history_size"),
     Key::same_in_millis("history.age_ms", "history_ttl"),
-    Key {
-        state: State::Idle("a position is kept as long as the history"),
-        ..Key::new("history_meta_ttl", Kind::Time { or_zero: true, max: YEAR }, "0s", "")
-    },
+    Key::new(
+        "history_meta_ttl",
+        Kind::Time { or_zero: true, max: YEAR },
+        "0s",
+        "how long a channel's position is kept after it was last published to or read; 0: as `channel.history_meta_ttl` says, in a `namespace` as long as the history",
+    ),
     Key::flag("force_positioning", "every subscription is told where it stands"),
     Key::flag("allow_positioning", "subscriptions that ask for it are; so are those that may read the history"),
     Key::flag(
@@ -84,11 +86,13 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "the policy for slow readers; empty: `outbox.policy`",
     ),
-    Key {
-        state: State::Missing("recovery brings everything that was missed"),
-        ..Key::new("force_recovery_mode", Kind::Choice(&["", "stream", "cache"]), "", "")
-    },
-    flag_later("auto_cache_recover", "recovery brings everything that was missed"),
+    Key::new(
+        "force_recovery_mode",
+        Kind::Choice(&["", "stream", "cache"]),
+        "",
+        "what recovery brings: all that was missed (`stream`), or the newest publication from wherever a client comes (`cache`)",
+    ),
+    Key::flag("auto_cache_recover", "with `force_recovery` and `cache`: every subscription gets it, without asking"),
     Key::new(
         "allowed_delta_types",
         Kind::Words,
@@ -96,7 +100,7 @@ pub(super) const KEYS: &[Key] = &[
         "what subscriptions may have publications told as, if they ask for it: `fossil`, deltas of the publication before",
     ),
     Key::flag("delta_publish", "every publication is, and not only those whose publisher says so"),
-    flag_later("allow_tags_filter", "subscriptions bring every publication, whatever its tags"),
+    Key::flag("allow_tags_filter", "subscriptions may choose publications by their tags"),
     Key::missing("subscribe_proxy_enabled", NO_PROXY),
     Key::missing("subscribe_proxy_name", NO_PROXY),
     Key::missing("publish_proxy_enabled", NO_PROXY),
