@@ -9,6 +9,7 @@ mod desk;
 mod drain;
 mod emulation;
 mod event_stream;
+mod filter;
 mod flush;
 mod heartbeat;
 mod history;

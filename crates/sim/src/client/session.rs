@@ -140,7 +140,10 @@ impl Session {
         {
             let is_recovering = since.is_some() || scene.plan.cache && scene.plan.auto_cache;
             assert!(wishes.strict && is_recovering && scene.plan.history.is_some(), "{asked:?} was refused: {said}");
-            self.wanted.retain(|other| other != subject);
+            let again = |(_, asked): &(u32, Asked)| matches!(asked, Asked::Subscribe { subject: other, .. } if other == subject);
+            if !self.asked.iter().any(again) {
+                self.wanted.retain(|other| other != subject);
+            }
             self.places.remove(subject);
             return Vec::new();
         }
@@ -160,7 +163,8 @@ impl Session {
             }
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
-                self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
+                // Unless the subscription was refused.
+                self.feeds.remove(&subject);
             }
             Asked::History { subject, limit, reverse } => {
                 Self::told(subject, limit, reverse, &said["history"], scene);
