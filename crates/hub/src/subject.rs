@@ -74,6 +74,8 @@ pub(crate) struct Subject {
     pub(crate) joined: bool,
     /// True while nothing but its position is kept.
     pub(crate) kept: bool,
+    /// True while somebody holds the row for other reasons.
+    pub(crate) pinned: bool,
 }
 
 impl Default for Subject {
@@ -88,6 +90,7 @@ impl Default for Subject {
             namespace: u16::MAX,
             joined: false,
             kept: false,
+            pinned: false,
         }
     }
 }

@@ -107,7 +107,7 @@ impl Hub {
     /// Drops the subject's row if nobody needs it; true if it is gone.
     pub fn release(&mut self, row: u32) -> bool {
         let subject = &self.subjects[row];
-        let is_held = subject.history != NONE || subject.kept || subject.joined;
+        let is_held = subject.history != NONE || subject.kept || subject.pinned || subject.joined;
         if subject.first != NONE || subject.watchers != 0 || is_held {
             return false;
         }
@@ -128,6 +128,11 @@ impl Hub {
             self.index.shrink_to(self.index.len() * 2, |&row| key.hash(subjects[row].name.as_bytes()).0);
         }
         true
+    }
+
+    /// Holds the row whoever needs it, or lets it go: [`Hub::release`] is to be called then.
+    pub fn pin(&mut self, row: u32, on: bool) {
+        self.subjects[row].pinned = on;
     }
 
     /// The subject's name.

@@ -43,6 +43,7 @@ mod identity;
 pub mod limits;
 mod listen;
 mod order;
+mod pace;
 mod parcel;
 mod permission;
 mod presence;

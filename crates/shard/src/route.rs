@@ -61,18 +61,16 @@ impl Shard {
             self.receipt(from, receipt, top, now, world);
             return;
         }
-        let base = self.hub.base(row, &draft);
+        let base = self.base(row, &draft);
         let publication = self.hub.publish(row, draft, now);
         let position = publication.position;
         let delivery = Delivery { publication, base };
         if let Some(key) = &key {
             self.idempotency.insert(&self.config.key, subject, key, position, now);
         }
-        for shard in self.hub.watchers(row) {
-            let parcel = Parcel::Deliver { subject: subject.into(), delivery: delivery.clone() };
-            self.mail.send(shard, parcel, world);
+        if let Some(delivery) = self.paced(row, delivery, now) {
+            self.send_out(row, delivery, now, world);
         }
-        self.deliver(row, delivery, now, world);
         self.hub.release(row);
         self.receipt(from, receipt, position, now, world);
     }
@@ -176,7 +174,8 @@ impl Shard {
 
     fn recovery(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovery {
         let found = self.hub.recover(row, since, bounds, now);
-        Recovery { top: found.top, gapless: found.gapless, missed: found.missed }
+        let recovery = Recovery { top: found.top, gapless: found.gapless, missed: found.missed };
+        self.paces.as_sent(row, since, bounds.newest_only, recovery)
     }
 
     /// The owner has answered a join: the subscription is live from here on.

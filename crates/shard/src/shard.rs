@@ -15,6 +15,7 @@ use crate::filters::Filters;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
+use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
@@ -41,6 +42,7 @@ pub struct Shard {
     /// Names sessions to those who send commands for them.
     pub(crate) session_key: SealKey,
     pub(crate) run: Run,
+    pub(crate) paces: Paces,
     pub(crate) mail: Mail,
     pub(crate) wheel: Wheel,
     pub(crate) random: Prng,
@@ -96,6 +98,7 @@ impl Shard {
             uplinks: Uplinks::default(),
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
+            paces: Paces::default(),
             mail: Mail::new(config.shards),
             wheel: Wheel::new(now),
             random,
@@ -142,6 +145,7 @@ impl Shard {
         }
         self.end_expired(now, world);
         self.send_due_acks(now);
+        self.send_due_paces(now, world);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
             self.idempotency.forget(now, hub::KEYS_MAX);
@@ -161,6 +165,7 @@ impl Shard {
             self.wheel.next_due(),
             self.identities.next_due(),
             self.acks_at,
+            self.paces.next_due(),
             self.hub.next_history_expiry(),
             self.idempotency.next_expiry(),
             self.next_drain_step(),
@@ -238,6 +243,7 @@ impl Shard {
             users: self.sessions.users(),
             identities: self.identities.len(),
             filters: self.filters.len(),
+            paces: self.paces.len(),
             attendance: self.hub.attendance_rows(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),

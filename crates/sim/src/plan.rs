@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) auto_cache: bool,
     /// How long positions are kept.
     pub(crate) position_age: Duration,
+    /// Only the newest publication of a subject is sent, every so often. There are no witnesses then: they don't hear all.
+    pub(crate) conflate: Duration,
     /// Whether publications may be told as deltas.
     pub(crate) delta: bool,
     pub(crate) heartbeat: Heartbeat,
@@ -58,6 +60,7 @@ impl Plan {
         let shards = 1 + u16::try_from(random.below(5)).unwrap_or(0);
         let drains_early = random.one_in(10);
         let defers = random.one_in(4);
+        let conflate = Duration::from_millis(if random.one_in(6) { 1 + random.below(40) } else { 0 });
         let count = 1 + random.below(8);
         let subjects = (0..count)
             .map(|number| Topic {
@@ -66,7 +69,7 @@ impl Plan {
                 } else {
                     format!("s{number}")
                 },
-                witnessed: !random.one_in(3) && !drains_early && !defers,
+                witnessed: !random.one_in(3) && !drains_early && !defers && conflate.is_zero(),
             })
             .collect();
         let history = (!random.one_in(3)).then(|| HistoryBounds {
@@ -100,6 +103,7 @@ impl Plan {
             drains: drains_early || random.one_in(4),
             drains_early,
             delta: random.one_in(2),
+            conflate,
             cache: random.one_in(4),
             auto_cache: random.one_in(2),
             position_age: Duration::from_secs([0, 5, 400][usize::try_from(random.below(3)).unwrap_or(0)]),
@@ -117,6 +121,7 @@ impl Plan {
             auto_cache: self.auto_cache,
             position_age: self.position_age,
             tags_filter: true,
+            conflate: self.conflate,
             delta: self.delta,
             delta_publish: true,
             ..Namespace::closed(Pattern::everything())
@@ -163,8 +168,8 @@ impl Plan {
             && self.outbox.bytes >= 1 << 20
     }
 
-    /// True if a slow reader may lose publications without being closed.
+    /// True if a reader may miss publications without being closed or told.
     pub(crate) fn may_drop(&self) -> bool {
-        self.outbox.policy != OutboxPolicy::Close
+        self.outbox.policy != OutboxPolicy::Close || !self.conflate.is_zero()
     }
 }

@@ -74,14 +74,19 @@ impl Hub {
         Recovered { top, gapless: !missed.is_empty(), missed }
     }
 
+    /// True if the draft is to be told as a delta where that can be.
+    #[must_use]
+    pub fn wants_delta(&self, row: u32, draft: &Draft) -> bool {
+        let is_asked = draft.extra.as_ref().is_some_and(|extra| extra.delta);
+        self.namespace(row).is_some_and(|namespace| namespace.delta && (namespace.delta_publish || is_asked))
+    }
+
     /// What the draft may be told as a delta of: what was sent before it, if that is kept and deltas are wanted. To be asked before
     /// [`Hub::publish`].
     #[must_use]
     pub fn base(&self, row: u32, draft: &Draft) -> Option<Arc<Base>> {
-        let namespace = self.namespace(row).filter(|namespace| namespace.delta)?;
-        let extra = draft.extra.as_deref();
-        let is_wanted = namespace.delta_publish || extra.is_some_and(|extra| extra.delta);
-        if !is_wanted || extra.is_some_and(|extra| extra.skip_history) {
+        let is_kept = !draft.extra.as_ref().is_some_and(|extra| extra.skip_history);
+        if !is_kept || !self.wants_delta(row, draft) {
             return None;
         }
         let newest = self.history(row)?.newest_sent()?;

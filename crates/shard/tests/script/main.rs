@@ -19,6 +19,7 @@ mod listing;
 mod long_poll;
 mod order;
 mod origin;
+mod pace;
 mod permissions;
 mod pipeline;
 mod policy;

@@ -86,6 +86,12 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "the policy for slow readers; empty: `outbox.policy`",
     ),
+    Key::number(
+        "conflate_ms",
+        "0",
+        (0, 3_600_000),
+        "subscribers are sent the newest publication of a channel every so many milliseconds, and no more; 0: every publication, at once",
+    ),
     Key::new(
         "force_recovery_mode",
         Kind::Choice(&["", "stream", "cache"]),
