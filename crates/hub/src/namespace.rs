@@ -61,6 +61,8 @@ pub struct Namespace {
     pub delta: bool,
     /// Whether every publication is told as a delta to those, and not only those whose publisher says so.
     pub delta_publish: bool,
+    /// Whether clients may subscribe to patterns of its subjects.
+    pub wildcards: bool,
     /// Subscribers are sent the newest publication of a subject so often at most; zero: all of them at once.
     pub conflate: Duration,
     /// Overrides the server's outbox policy.
@@ -92,6 +94,7 @@ impl Namespace {
             tags_filter: false,
             delta: false,
             delta_publish: false,
+            wildcards: false,
             conflate: Duration::ZERO,
             outbox: None,
         }

@@ -9,7 +9,7 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
+use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Patterns, Position, Publication, Subscription, Version};
 
 mod change;
 mod positions;
@@ -38,6 +38,8 @@ pub struct Hub {
     history_publications: usize,
     epochs: Epochs,
     positions: Positions,
+    /// Patterns that are subscribed to, on all cores.
+    pub patterns: Patterns,
     pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
@@ -62,6 +64,7 @@ impl Hub {
             history_publications: 0,
             epochs: Epochs::new(first_epoch),
             positions: Positions::default(),
+            patterns: Patterns::new(key),
             attendance: Attendance::default(),
             subscribed: 0,
         }
@@ -147,6 +150,13 @@ impl Hub {
         self.namespaces.get(usize::from(self.subjects[row].namespace))
     }
 
+    /// True if both are named by the same namespace.
+    #[must_use]
+    pub fn has_namespace_of(&self, row: u32, subject: &str) -> bool {
+        let number = self.namespaces.iter().position(|namespace| namespace.pattern.matches(subject));
+        number.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX) == self.subjects[row].namespace
+    }
+
     /// The same for a subject without a row.
     #[must_use]
     pub fn namespace_of(&self, name: &str) -> Option<&Namespace> {
@@ -176,9 +186,12 @@ impl Hub {
         self.counted(row, |subject| subject.watchers &= !(1 << shard.0));
     }
 
-    /// The cores that want it.
+    /// The cores that want it, by its name or by a pattern.
     pub fn watchers(&self, row: u32) -> impl Iterator<Item = ShardId> + use<> {
         let mut left = self.subjects[row].watchers;
+        if !self.patterns.is_empty() {
+            left |= self.patterns.watchers(&self.subjects[row].name);
+        }
         core::iter::from_fn(move || {
             let shard = u16::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
             left &= left - 1;
@@ -463,7 +476,7 @@ impl Hub {
     pub fn memory(&self) -> [usize; 3] {
         let index = self.index.allocation_size();
         let histories = self.histories.bytes() + self.history_bytes + self.positions.bytes();
-        [self.subjects.bytes() + index, self.subscriptions.bytes(), histories]
+        [self.subjects.bytes() + index + self.patterns.bytes(), self.subscriptions.bytes(), histories]
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Facts, Kind, Position};
+use hub::{Draft, Extra, Facts, Kind, Position, is_pattern};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
@@ -34,6 +34,8 @@ pub(crate) enum Waiting {
         features: Features,
         /// An error is wanted rather than a subscription that has not recovered.
         is_strict: bool,
+        /// Shards that have not answered yet.
+        unanswered: u16,
     },
     /// `publish`.
     Publish { id: u32 },
@@ -209,8 +211,13 @@ impl Shard {
         let recover = recovers.then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
         let is_strict = subscribe.flag & FLAG_STRICT != 0;
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict });
-        self.join(row, since, features.cache, waiter, now, world);
+        let unanswered = if is_pattern(channel) { self.config.shards - 1 } else { 1 };
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict, unanswered });
+        if is_pattern(channel) {
+            self.join_pattern(row, waiter, now, world);
+        } else {
+            self.join(row, since, features.cache, waiter, now, world);
+        }
         self.next_by_phase(conn)
     }
 
@@ -227,7 +234,11 @@ impl Shard {
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
             return Err(ErrorCode::LimitExceeded);
         }
-        self.known_namespace(channel)?;
+        if is_pattern(channel) {
+            self.may_use_pattern(channel)?;
+        } else {
+            self.known_namespace(channel)?;
+        }
         match subscribe.kind {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
@@ -254,7 +265,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict }) = self.conns.take_state(conn)
+        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, .. }) = self.conns.take_state(conn)
         else {
             return;
         };

@@ -58,6 +58,7 @@ mod shard;
 mod stream;
 mod token;
 mod uplink;
+mod wildcard;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};

@@ -177,6 +177,10 @@ impl Shard {
             let parcel = Parcel::Deliver { subject: self.hub.name(row).clone(), delivery: delivery.clone() };
             self.mail.send(shard, parcel, world);
         }
+        if !self.hub.patterns.is_empty() {
+            let subject = self.hub.name(row).clone();
+            self.deliver_to_patterns(&subject, &delivery.publication, now, world);
+        }
         self.deliver(row, delivery, now, world);
     }
 }

@@ -231,6 +231,8 @@ pub struct Holdings {
     pub filters: usize,
     /// Subjects with a pace.
     pub paces: usize,
+    /// Patterns that are subscribed to, on whatever shard.
+    pub patterns: usize,
     /// Rows of subjects and users in the attendance.
     pub attendance: usize,
     /// Frames in outboxes.

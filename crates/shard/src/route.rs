@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Delivery, Draft, Position, RecoveryBounds};
+use hub::{Delivery, Draft, Position, RecoveryBounds, is_pattern};
 
 use crate::border::{Effects, Frame};
 use crate::command::Answer;
@@ -179,7 +179,7 @@ impl Shard {
     }
 
     /// The owner has answered a join: the subscription is live from here on.
-    fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
         let Waiter::Conn { conn, generation } = waiter else {
             return;
         };
@@ -241,10 +241,17 @@ impl Shard {
                 }
             }
             Parcel::Deliver { subject, delivery } => {
+                self.deliver_to_patterns(&subject, &delivery.publication, now, world);
                 if let Some(row) = self.hub.find(&subject) {
                     self.deliver(row, delivery, now, world);
                 }
             }
+            Parcel::Watch { pattern, waiter } => {
+                self.hub.patterns.set_watcher(&pattern, from, true);
+                self.mail.send(from, Parcel::Watched { pattern, waiter }, world);
+            }
+            Parcel::Unwatch { pattern } => self.hub.patterns.set_watcher(&pattern, from, false),
+            Parcel::Watched { pattern, waiter } => self.watched(&pattern, waiter, now, world),
             Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),
             Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
             Parcel::Excerpt { subject, query, waiter } => {
@@ -289,8 +296,12 @@ impl Shard {
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);
             let subject = self.hub.name(row).clone();
-            let owner = self.owner(&subject);
-            self.mail.send(owner, Parcel::Leave { subject }, world);
+            if is_pattern(&subject) {
+                self.leave_pattern(&subject, world);
+            } else {
+                let owner = self.owner(&subject);
+                self.mail.send(owner, Parcel::Leave { subject }, world);
+            }
         }
         self.hub.release(row);
     }

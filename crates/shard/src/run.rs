@@ -149,8 +149,6 @@ impl Shard {
 
     /// Queues publications for every subscriber of this core, encoded once a dialect.
     fn deliver_each(&mut self, row: u32, deliveries: &[Delivery], now: Instant, world: &mut impl Effects) {
-        let mut joined = Joined::default();
-        self.filters.begin();
         // A publication alone, by far the most frequent, needs no list.
         let (mut one, mut many);
         let encoded: &mut [Encoded<'_>] = match deliveries {
@@ -163,15 +161,31 @@ impl Shard {
                 &mut many
             }
         };
+        self.deliver_encoded(row, encoded, now, world);
+    }
+
+    /// Queues encoded publications for every subscriber of a row on this core.
+    pub(crate) fn deliver_encoded(
+        &mut self,
+        row: u32,
+        encoded: &mut [Encoded<'_>],
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let mut joined = Joined::default();
+        self.filters.begin();
         let mut at = self.hub.first(row);
         while at != NONE {
             let subscription = self.hub.subscription(at);
             let (conn, live) = (subscription.conn, subscription.live);
             let is_filtered = subscription.facts.has(Facts::FILTERED);
             let this = core::mem::replace(&mut at, subscription.next());
-            if live && is_filtered {
+            if !live {
+                continue;
+            }
+            if is_filtered {
                 self.deliver_wanted(conn, this, row, encoded, now, world);
-            } else if live && (encoded.len() == 1 || !self.deliver_joined(conn, this, row, &mut joined, encoded, now, world)) {
+            } else if encoded.len() == 1 || !self.deliver_joined(conn, this, &mut joined, encoded, now, world) {
                 for one in encoded.iter_mut() {
                     self.deliver_to(conn, this, row, one, now, world);
                 }
@@ -205,7 +219,6 @@ impl Shard {
         &mut self,
         conn: ConnId,
         subscription: u32,
-        row: u32,
         joined: &mut Joined,
         encoded: &mut [Encoded<'_>],
         now: Instant,
@@ -217,6 +230,7 @@ impl Shard {
             return false;
         }
         let form = self.form(conn, subscription);
+        let row = self.hub.subscription(subscription).subject;
         let Some(frame) = joined.of(transport, form, encoded, self.hub.name(row)) else {
             return false;
         };

@@ -121,6 +121,7 @@ impl Plan {
             auto_cache: self.auto_cache,
             position_age: self.position_age,
             tags_filter: true,
+            wildcards: true,
             conflate: self.conflate,
             delta: self.delta,
             delta_publish: true,

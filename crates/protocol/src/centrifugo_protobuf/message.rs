@@ -326,6 +326,8 @@ pub struct Publication {
     pub tags: BTreeMap<String, String>,
     #[prost(bool, tag = "8")]
     pub delta: bool,
+    #[prost(string, tag = "10")]
+    pub channel: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

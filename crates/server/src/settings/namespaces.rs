@@ -98,6 +98,7 @@ impl Options<'_> {
             tags_filter: flag("allow_tags_filter"),
             delta: self.delta()?,
             delta_publish: flag("delta_publish"),
+            wildcards: flag("allow_wildcards"),
             conflate: Duration::from_millis(values.number("conflate_ms")),
             outbox: policy(&values.text("outbox")),
         })

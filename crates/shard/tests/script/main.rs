@@ -30,3 +30,4 @@ mod request;
 mod run;
 mod session;
 mod token;
+mod wildcard;

@@ -86,6 +86,10 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "the policy for slow readers; empty: `outbox.policy`",
     ),
+    Key::flag(
+        "allow_wildcards",
+        "who may subscribe may subscribe to patterns: `*` is one token between dots, a last `>` one or more; they bring what this namespace names",
+    ),
     Key::number(
         "conflate_ms",
         "0",
