@@ -8,7 +8,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Kind, Position, Publication};
+use hub::{Kind, Position, Publication, is_pattern};
 use protocol::is_json;
 use protocol::plain::{self, Mark, Payload, PollBody};
 use wire::{response, sse};
