@@ -28,7 +28,15 @@ struct Node {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { token: CompactString::const_new(""), parent: NONE, any: NONE, rest: NONE, children: 0, row: NONE, watchers: 0 }
+        Self {
+            token: CompactString::const_new(""),
+            parent: NONE,
+            any: NONE,
+            rest: NONE,
+            children: 0,
+            row: NONE,
+            watchers: 0,
+        }
     }
 }
 
@@ -166,16 +174,20 @@ impl Patterns {
     /// Whether another core wants the pattern.
     pub fn set_watcher(&mut self, pattern: &str, shard: base::ShardId, on: bool) {
         if on || self.find(pattern).is_some() {
-            self.change(pattern, |node| {
-                if on { node.watchers |= 1 << shard.0 } else { node.watchers &= !(1 << shard.0) }
-            });
+            self.change(
+                pattern,
+                |node| {
+                    if on { node.watchers |= 1 << shard.0 } else { node.watchers &= !(1 << shard.0) }
+                },
+            );
         }
     }
 
     /// True if another pattern can't be taken: there are `most`, and it is none of them.
     #[must_use]
     pub fn is_full_for(&self, pattern: &str, most: usize) -> bool {
-        self.count >= most && self.find(pattern).is_none_or(|at| self.nodes[at].row == NONE && self.nodes[at].watchers == 0)
+        self.count >= most
+            && self.find(pattern).is_none_or(|at| self.nodes[at].row == NONE && self.nodes[at].watchers == 0)
     }
 
     /// The other cores that want the subject by a pattern, a bit each.

@@ -9,7 +9,9 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Patterns, Position, Publication, Subscription, Version};
+use crate::{
+    Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Patterns, Position, Publication, Subscription, Version,
+};
 
 mod change;
 mod positions;

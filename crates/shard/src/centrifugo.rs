@@ -265,7 +265,8 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, .. }) = self.conns.take_state(conn)
+        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, .. }) =
+            self.conns.take_state(conn)
         else {
             return;
         };

@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn equal_filters_are_one_and_are_asked_once() {
         let mut filters = Filters::default();
-        (0..1_000).for_each(|subscription| filters.set(subscription, is(if subscription % 2 == 0 { "x" } else { "y" })));
+        (0..1_000)
+            .for_each(|subscription| filters.set(subscription, is(if subscription % 2 == 0 { "x" } else { "y" })));
         assert_eq!(filters.rows.len(), 2);
         let tags: [(Box<str>, Box<str>); 1] = [("a".into(), "x".into())];
         filters.begin();

@@ -179,7 +179,14 @@ impl Shard {
     }
 
     /// The owner has answered a join: the subscription is live from here on.
-    pub(crate) fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn joined(
+        &mut self,
+        row: u32,
+        recovery: Recovery,
+        waiter: Waiter,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
         let Waiter::Conn { conn, generation } = waiter else {
             return;
         };

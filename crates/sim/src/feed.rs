@@ -39,7 +39,18 @@ impl Feed {
         let asked_at = model.length(subject);
         let (opened_at, last, last_place) = (None, None, None);
         let (is_filtered, shared) = (false, false);
-        Self { subject, begin, asked_at, opened_at, last, last_place, seen: BTreeSet::new(), may_drop, is_filtered, shared }
+        Self {
+            subject,
+            begin,
+            asked_at,
+            opened_at,
+            last,
+            last_place,
+            seen: BTreeSet::new(),
+            may_drop,
+            is_filtered,
+            shared,
+        }
     }
 
     /// The listener was answered: from here on it misses nothing.
@@ -92,7 +103,11 @@ impl Feed {
         };
         if let Some(last) = before {
             let follows = place.epoch == last.epoch
-                && if self.may_drop || self.is_filtered { place.offset > last.offset } else { place.offset == last.offset + 1 };
+                && if self.may_drop || self.is_filtered {
+                    place.offset > last.offset
+                } else {
+                    place.offset == last.offset + 1
+                };
             assert!(follows, "subject {}: publication {number} at {place:?} after {last:?}", self.subject);
         }
         self.last_place = Some(place);
@@ -104,7 +119,11 @@ impl Feed {
             Begin::Live => {
                 let latest = self.opened_at.unwrap_or(usize::MAX);
                 assert!(index >= self.asked_at, "subject {}: {index} is older than the listener", self.subject);
-                assert!(self.may_drop || index <= latest || skips(latest), "subject {}: first {index}, live at {latest}", self.subject);
+                assert!(
+                    self.may_drop || index <= latest || skips(latest),
+                    "subject {}: first {index}, live at {latest}",
+                    self.subject
+                );
             }
             Begin::After(place) => {
                 let next = usize::try_from(place.offset).unwrap_or(usize::MAX);

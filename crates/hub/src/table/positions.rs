@@ -59,7 +59,7 @@ impl Hub {
     }
 
     /// Somebody reads: a position is kept for as long again.
-    pub(super) fn touch(&mut self, row: u32, now: Instant) {
+    pub(crate) fn touch(&mut self, row: u32, now: Instant) {
         if self.subjects[row].kept {
             self.keep_position(row, now);
         }

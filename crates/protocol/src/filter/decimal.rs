@@ -48,7 +48,20 @@ mod tests {
 
     #[test]
     fn numbers_compare_as_numbers() {
-        let ordered = ["-100", "-20.5", "-20.49", "-1", "0", "0.001", "0.01", "9", "10", "10.25", "10.3", "99999999999999999999999"];
+        let ordered = [
+            "-100",
+            "-20.5",
+            "-20.49",
+            "-1",
+            "0",
+            "0.001",
+            "0.01",
+            "9",
+            "10",
+            "10.25",
+            "10.3",
+            "99999999999999999999999",
+        ];
         for (at, one) in ordered.iter().enumerate() {
             for (other_at, other) in ordered.iter().enumerate() {
                 assert_eq!(compare(one, other), Some(at.cmp(&other_at)), "{one} {other}");

@@ -156,7 +156,9 @@ impl Options<'_> {
         let values = self.values;
         let is_cache = values.flag("force_recovery") && values.text("force_recovery_mode") == "cache";
         if values.flag("auto_cache_recover") && !is_cache {
-            return Err(values.malformed("auto_cache_recover", "it wants force_recovery and force_recovery_mode = cache"));
+            return Err(
+                values.malformed("auto_cache_recover", "it wants force_recovery and force_recovery_mode = cache")
+            );
         }
         Ok(values.flag("auto_cache_recover"))
     }

@@ -14,7 +14,12 @@ fn config() -> ShardConfig {
     let cache = Namespace { cache: true, ..namespace("cache.>", 3) };
     let auto = Namespace { auto_cache: true, ..Namespace { cache: true, ..namespace("auto.>", 3) } };
     let filtered = Namespace { tags_filter: true, delta: true, delta_publish: true, ..namespace("f.>", 9) };
-    ShardConfig { namespaces: vec![cache, auto, filtered, namespace("plain.>", 3)], dev: false, anonymous: true, ..dev() }
+    ShardConfig {
+        namespaces: vec![cache, auto, filtered, namespace("plain.>", 3)],
+        dev: false,
+        anonymous: true,
+        ..dev()
+    }
 }
 
 fn tagged(market: &str) -> Extra {
@@ -22,7 +27,8 @@ fn tagged(market: &str) -> Extra {
 }
 
 fn subscribe(desk: &mut Desk, conn: ConnId, channel: &str, more: &str) -> Value {
-    serde_json::from_str(&say(desk, conn, &format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\"{more}}}}}"))).unwrap()
+    serde_json::from_str(&say(desk, conn, &format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\"{more}}}}}")))
+        .unwrap()
 }
 
 const CRYPTO: &str = ",\"tf\":{\"key\":\"market\",\"cmp\":\"eq\",\"val\":\"crypto\"}";
@@ -55,7 +61,10 @@ fn what_is_wanted_comes_live_and_recovered_and_the_rest_does_not() {
             let late = open(&mut desk);
             let since = format!("{CRYPTO},\"recover\":true,\"offset\":1,\"epoch\":\"{epoch}\"");
             let answer = subscribe(&mut desk, late, channel, &since)["subscribe"].take();
-            assert_eq!((data(&answer["publications"]), &answer["recovered"]), (vec![&Value::from(3)], &Value::Bool(true)));
+            assert_eq!(
+                (data(&answer["publications"]), &answer["recovered"]),
+                (vec![&Value::from(3)], &Value::Bool(true))
+            );
             for conn in [conn, all, late] {
                 desk.finish(conn);
             }
@@ -108,7 +117,9 @@ fn a_cache_brings_the_newest_from_wherever_one_comes() {
             let flags = |answer: &Value| [&answer["recovered"], &answer["was_recovering"]].map(|flag| *flag == true);
             assert_eq!((flags(&answer), &answer["offset"]), ([false, true], &Value::Null), "nothing is there yet");
             desk.finish(conn);
-            (1..=5).for_each(|number| drop(publish(&mut desk, channel, &number.to_string(), Extra::default())));
+            for number in 1..=5 {
+                publish(&mut desk, channel, &number.to_string(), Extra::default());
+            }
             let epoch = answer["epoch"].as_str().unwrap();
             for (since, brings) in [
                 (String::new(), vec![5]),
@@ -119,9 +130,13 @@ fn a_cache_brings_the_newest_from_wherever_one_comes() {
                 (",\"offset\":900,\"epoch\":\"other\"".to_owned(), vec![5]),
             ] {
                 let conn = open(&mut desk);
-                let answer = subscribe(&mut desk, conn, channel, &format!(",\"recover\":true{since}"))["subscribe"].take();
+                let answer =
+                    subscribe(&mut desk, conn, channel, &format!(",\"recover\":true{since}"))["subscribe"].take();
                 assert_eq!(flags(&answer), [true, true], "{since}");
-                assert_eq!(data(&answer["publications"]), brings.iter().map(|&one| Value::from(one)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+                assert_eq!(
+                    data(&answer["publications"]),
+                    brings.iter().map(|&one| Value::from(one)).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+                );
                 desk.finish(conn);
             }
             let conn = open(&mut desk);
@@ -140,7 +155,9 @@ fn who_wants_an_error_rather_than_a_gap_gets_it_and_is_not_subscribed() {
         let mut desk = Desk::new(&ShardConfig { shards, ..config() });
         for channel in ["plain.a", "plain.b", "plain.c"] {
             let conn = open(&mut desk);
-            (1..=5).for_each(|number| drop(publish(&mut desk, channel, &number.to_string(), Extra::default())));
+            for number in 1..=5 {
+                publish(&mut desk, channel, &number.to_string(), Extra::default());
+            }
             for (more, code) in [
                 (",\"flag\":2,\"recover\":true,\"offset\":1", 112),
                 (",\"flag\":3,\"recover\":true,\"offset\":5,\"epoch\":\"AAAAAB\"", 112),
@@ -151,7 +168,11 @@ fn who_wants_an_error_rather_than_a_gap_gets_it_and_is_not_subscribed() {
             assert!(desk.holdings().iter().all(|holdings| holdings.lent == 0));
             publish(&mut desk, channel, "6", Extra::default());
             assert!(desk.hear(conn).is_empty());
-            for more in [",\"flag\":2", ",\"flag\":2,\"recover\":true,\"offset\":4", ",\"flag\":1,\"recover\":true,\"offset\":1"] {
+            for more in [
+                ",\"flag\":2",
+                ",\"flag\":2,\"recover\":true,\"offset\":4",
+                ",\"flag\":1,\"recover\":true,\"offset\":1",
+            ] {
                 assert!(subscribe(&mut desk, conn, channel, more)["subscribe"].is_object(), "{more}");
                 say(&mut desk, conn, &format!("{{\"id\":3,\"unsubscribe\":{{\"channel\":\"{channel}\"}}}}"));
             }
@@ -175,7 +196,7 @@ fn positions_are_kept_as_long_as_the_namespace_says() {
         say(&mut desk, conn, &format!("{{\"id\":3,\"unsubscribe\":{{\"channel\":\"{channel}\"}}}}"));
         answer["subscribe"]["epoch"].as_str().unwrap().to_owned()
     });
-    let mut recovers = |desk: &mut Desk, at: usize| {
+    let recovers = |desk: &mut Desk, at: usize| {
         let channel = ["long", "short"][at];
         let since = format!(",\"recover\":true,\"offset\":1,\"epoch\":\"{}\"", epochs[at]);
         let answer = subscribe(desk, conn, channel, &since);

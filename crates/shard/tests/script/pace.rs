@@ -26,7 +26,8 @@ fn subscribed(desk: &mut Desk, channel: &str, more: &str) -> (ConnId, Value) {
 
 fn offsets(desk: &mut Desk, conn: ConnId) -> Vec<u64> {
     let heard = lines(&desk.hear(conn));
-    let offset = |line: &String| serde_json::from_str::<Value>(line).unwrap()["push"]["pub"]["offset"].as_u64().unwrap();
+    let offset =
+        |line: &String| serde_json::from_str::<Value>(line).unwrap()["push"]["pub"]["offset"].as_u64().unwrap();
     heard.iter().map(offset).collect()
 }
 
@@ -80,7 +81,8 @@ fn who_comes_in_between_stands_where_the_others_stand() {
             let (conn, answer) = subscribed(&mut desk, channel, "");
             assert_eq!(answer["offset"], 4, "5 and 6 have not gone out");
             let (late, answer) = subscribed(&mut desk, channel, ",\"recover\":true,\"offset\":1");
-            let recovered: Vec<_> = answer["publications"].as_array().unwrap().iter().map(|one| one["offset"].as_u64()).collect();
+            let recovered: Vec<_> =
+                answer["publications"].as_array().unwrap().iter().map(|one| one["offset"].as_u64()).collect();
             assert_eq!((recovered, &answer["recovered"]), (vec![Some(2), Some(3), Some(4)], &Value::Bool(true)));
             desk.pass(PACE);
             assert_eq!((offsets(&mut desk, conn), offsets(&mut desk, late)), (vec![6], vec![6]));

@@ -16,7 +16,8 @@ fn config() -> ShardConfig {
 }
 
 fn subscribe(desk: &mut Desk, conn: ConnId, channel: &str, more: &str) -> Value {
-    let command = format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\",\"recover\":true,\"delta\":\"fossil\"{more}}}}}");
+    let command =
+        format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\",\"recover\":true,\"delta\":\"fossil\"{more}}}}}");
     serde_json::from_str(&say(desk, conn, &command)).unwrap()
 }
 
@@ -44,7 +45,11 @@ fn what_fits_comes_with_its_channel_wherever_its_owner_is() {
         for (conn, pattern) in [(one, "a.*"), (one, "a.>"), (one, "a.b"), (two, "a.*.c")] {
             let answer = subscribe(&mut desk, conn, pattern, "");
             let is_pattern = pattern != "a.b";
-            assert_eq!((answer["subscribe"]["recoverable"] == true, answer["error"].is_null()), (!is_pattern, true), "{answer}");
+            assert_eq!(
+                (answer["subscribe"]["recoverable"] == true, answer["error"].is_null()),
+                (!is_pattern, true),
+                "{answer}"
+            );
         }
         assert_eq!(subscribe(&mut desk, one, "a.*", "")["error"]["code"], 105);
         for number in 0..8 {
@@ -101,7 +106,9 @@ fn plain_listeners_hear_what_fits_over_a_websocket() {
     for shards in [1, 3] {
         let mut desk = Desk::new(&ShardConfig { shards, ..config() });
         let conn = desk.open("/sub/a.*,a.b.>,x");
-        for (subject, payload) in [("a.1", "1"), ("a.2", "2"), ("a.b.c", "3"), ("x", "4"), ("a.1.2", "5"), ("a.secret.1", "6")] {
+        for (subject, payload) in
+            [("a.1", "1"), ("a.2", "2"), ("a.b.c", "3"), ("x", "4"), ("a.1.2", "5"), ("a.secret.1", "6")]
+        {
             publish(&mut desk, subject, payload, Extra::default());
         }
         assert_eq!(desk.hear(conn), b"\x81\x011\x81\x012\x81\x013\x81\x014");
