@@ -194,3 +194,36 @@ fn a_subject_without_publications_keeps_its_epoch_when_it_is_forgotten() {
     assert_eq!(hub.top(row), top);
     assert!(hub.recover(row, Some(top), most(100), at(0)).gapless);
 }
+
+/// A position is kept after its history, until it is too old or there is no room: then the one that is due first goes.
+#[test]
+fn positions_outlive_their_history_within_the_bound_of_histories() {
+    let kept = |bytes_max| {
+        let namespace = Namespace {
+            history: Some(HistoryBounds { age: Duration::from_secs(10), ..bounds(3) }),
+            position_age: Duration::from_secs(100),
+            ..Namespace::closed(Pattern::everything())
+        };
+        let mut hub = Hub::new(SubjectKey([7, 9]), alloc::vec![namespace], bytes_max, 100);
+        for number in 0..50 {
+            let row = hub.enter(&format!("subject {number}"));
+            hub.publish(row, draft("x"), at(number));
+        }
+        hub.expire_histories(at(70), 1_000);
+        assert_eq!(hub.history_publications(), 0);
+        hub
+    };
+    let mut all = kept(1 << 20);
+    assert_eq!((all.subjects(), all.next_history_expiry()), (50, Some(at(100))));
+    let row = all.find("subject 7").unwrap();
+    assert!(all.recover(row, Some(all.top(row)), most(9), at(70)).gapless);
+    all.expire_histories(at(149), 1_000);
+    assert_eq!((all.subjects(), all.find("subject 7")), (1, Some(row)), "it was read at 70");
+    all.publish(row, draft("y"), at(160));
+    assert_eq!(all.top(row).offset, 2);
+    all.expire_histories(at(171), 1_000);
+    all.expire_histories(at(260), 1_000);
+    assert_eq!((all.subjects(), all.next_history_expiry()), (0, None));
+    let few = kept(2_000);
+    assert!(few.subjects() <= 10 && few.find("subject 49").is_some() && few.find("subject 1").is_none());
+}
