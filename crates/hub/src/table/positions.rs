@@ -49,6 +49,15 @@ impl Hub {
         };
         self.positions.set(row, Some(last_at + age));
         self.subjects[row].kept = true;
+        while self.history_bytes + self.positions.bytes() > self.history_bytes_max
+            && let Some(&(_, first)) = self.positions.dues.first()
+        {
+            self.forget_position(first);
+            // Whoever asked has yet to let go of this one.
+            if first != row {
+                self.release(first);
+            }
+        }
     }
 
     /// How long after the last publication or reading; `None`: as long as the history.

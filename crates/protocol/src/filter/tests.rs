@@ -1,4 +1,5 @@
 use super::*;
+use alloc::vec;
 
 fn leaf(key: &str, cmp: &str, val: &str, vals: &[&str]) -> FilterNode {
     let vals = vals.iter().map(|&value| value.into()).collect();
