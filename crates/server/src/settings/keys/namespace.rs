@@ -4,10 +4,6 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 const NO_PROXY: &str = "events are not passed on to a backend";
 const NO_MAP: &str = "channels are streams";
 
-const fn flag_later(name: &'static str, why: &'static str) -> Key {
-    Key { state: State::Missing(why), ..Key::flag(name, "") }
-}
-
 pub(super) const KEYS: &[Key] = &[
     Key::text("name", "of one of `channel.namespaces`: two characters at least, of a-z A-Z 0-9 - _ ."),
     Key::text(

@@ -122,10 +122,3 @@ pub(super) const KEYS: &[Key] = &[
 const fn at(name: &'static str, path: &'static str, why: &'static str) -> Key {
     Key { state: State::Missing(why), ..Key::new(name, Kind::Text, path, "") }
 }
-
-impl Key {
-    /// The value is checked, and nothing follows from it.
-    const fn idle_for_now(self) -> Self {
-        Self { state: State::Idle("a position is kept as long as the history"), ..self }
-    }
-}
