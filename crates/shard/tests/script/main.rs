@@ -10,6 +10,7 @@ mod drain;
 mod emulation;
 mod event_stream;
 mod filter;
+mod flood;
 mod flush;
 mod heartbeat;
 mod history;
