@@ -190,21 +190,19 @@ impl Patterns {
             && self.find(pattern).is_none_or(|at| self.nodes[at].row == NONE && self.nodes[at].watchers == 0)
     }
 
-    /// The other cores that want the subject by a pattern, a bit each.
-    #[must_use]
-    pub fn watchers(&self, subject: &str) -> u128 {
+    /// The other cores that want the subject by a pattern, a bit each; this core's rows of the patterns that it fits are appended to
+    /// `rows`.
+    pub fn fitting(&self, subject: &str, rows: &mut alloc::vec::Vec<u32>) -> u128 {
         let mut watchers = 0;
-        self.visit(ROOT, Some(subject), &mut |node| watchers |= node.watchers);
+        if self.count > 0 {
+            self.visit(ROOT, Some(subject), &mut |node| {
+                watchers |= node.watchers;
+                if node.row != NONE {
+                    rows.push(node.row);
+                }
+            });
+        }
         watchers
-    }
-
-    /// This core's rows of the patterns that the subject fits are appended.
-    pub fn rows(&self, subject: &str, rows: &mut alloc::vec::Vec<u32>) {
-        self.visit(ROOT, Some(subject), &mut |node| {
-            if node.row != NONE {
-                rows.push(node.row);
-            }
-        });
     }
 
     /// Every node at which a pattern of `rest`, what is left of a subject, ends. As deep as a pattern has tokens.
@@ -278,9 +276,8 @@ mod tests {
                 let fitting: Vec<_> =
                     twin.iter().filter(|(pattern, _)| Pattern::parse(pattern).unwrap().matches(&subject)).collect();
                 let (mut rows, mut watchers) = (Vec::new(), 0);
-                patterns.rows(&subject, &mut rows);
                 fitting.iter().for_each(|(_, known)| watchers |= known.1);
-                assert_eq!(patterns.watchers(&subject), watchers, "seed {seed}: {subject}");
+                assert_eq!(patterns.fitting(&subject, &mut rows), watchers, "seed {seed}: {subject}");
                 let known: BTreeSet<_> = fitting.iter().map(|(_, known)| known.0).filter(|&row| row != NONE).collect();
                 assert_eq!((rows.len(), rows.into_iter().collect::<BTreeSet<_>>()), (known.len(), known), "{subject}");
             }

@@ -188,12 +188,9 @@ impl Hub {
         self.counted(row, |subject| subject.watchers &= !(1 << shard.0));
     }
 
-    /// The cores that want it, by its name or by a pattern.
-    pub fn watchers(&self, row: u32) -> impl Iterator<Item = ShardId> + use<> {
-        let mut left = self.subjects[row].watchers;
-        if !self.patterns.is_empty() {
-            left |= self.patterns.watchers(&self.subjects[row].name);
-        }
+    /// The cores that want it, and the `others` that do by a pattern.
+    pub fn watchers(&self, row: u32, others: u128) -> impl Iterator<Item = ShardId> + use<> {
+        let mut left = self.subjects[row].watchers | others;
         core::iter::from_fn(move || {
             let shard = u16::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
             left &= left - 1;

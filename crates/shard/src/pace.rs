@@ -173,14 +173,18 @@ impl Shard {
 
     /// Sends a publication of a subject that this shard owns to every core that wants it.
     pub(crate) fn send_out(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
-        for shard in self.hub.watchers(row) {
+        let mut fitting = core::mem::take(&mut self.fitting);
+        let others = self.hub.patterns.fitting(self.hub.name(row), &mut fitting);
+        for shard in self.hub.watchers(row, others) {
             let parcel = Parcel::Deliver { subject: self.hub.name(row).clone(), delivery: delivery.clone() };
             self.mail.send(shard, parcel, world);
         }
-        if !self.hub.patterns.is_empty() {
+        if !fitting.is_empty() {
             let subject = self.hub.name(row).clone();
-            self.deliver_to_patterns(&subject, &delivery.publication, now, world);
+            self.deliver_to_fitting(&fitting, &subject, &delivery.publication, now, world);
+            fitting.clear();
         }
+        self.fitting = fitting;
         self.deliver(row, delivery, now, world);
     }
 }

@@ -81,8 +81,7 @@ impl Shard {
         }
     }
 
-    /// Queues a publication for the subscribers of every pattern that its subject fits. Only for those of its own namespace: what the others
-    /// permit says nothing of it; and not if its subject is for some users only.
+    /// Queues a publication of another shard's subject for the subscribers of every pattern that its subject fits.
     pub(crate) fn deliver_to_patterns(
         &mut self,
         subject: &SubjectName,
@@ -90,21 +89,32 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        if self.hub.patterns.is_empty() {
-            return;
-        }
         let mut fitting = core::mem::take(&mut self.fitting);
-        self.hub.patterns.rows(subject, &mut fitting);
-        if !fitting.is_empty() && !self.is_for_some(subject) {
-            for &row in &fitting {
-                if self.hub.has_namespace_of(row, subject) {
-                    let encoded = Encoded::under_pattern(publication, subject);
-                    self.deliver_encoded(row, &mut [encoded], now, world);
-                }
-            }
-        }
+        self.hub.patterns.fitting(subject, &mut fitting);
+        self.deliver_to_fitting(&fitting, subject, publication, now, world);
         fitting.clear();
         self.fitting = fitting;
+    }
+
+    /// Queues it for the subscribers of patterns. Only for those of its own namespace: what the others
+    /// permit says nothing of it; and not if its subject is for some users only.
+    pub(crate) fn deliver_to_fitting(
+        &mut self,
+        fitting: &[u32],
+        subject: &SubjectName,
+        publication: &Publication,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        if fitting.is_empty() || self.is_for_some(subject) {
+            return;
+        }
+        for &row in fitting {
+            if self.hub.has_namespace_of(row, subject) {
+                let encoded = Encoded::under_pattern(publication, subject);
+                self.deliver_encoded(row, &mut [encoded], now, world);
+            }
+        }
     }
 
     /// True if the subject is for those with a token, or for the users that its name lists.
