@@ -17,6 +17,8 @@ enum Asked {
     Connect,
     Subscribe { subject: usize, since: Option<Place>, wishes: Wishes },
     Unsubscribe { subject: usize },
+    Pattern,
+    NoPattern,
     Publish { number: u32 },
     History { subject: usize, limit: i64, reverse: bool },
 }
@@ -44,7 +46,13 @@ pub(crate) struct Session {
     deltas: BTreeSet<usize>,
     /// What came last of each subject, over all connections: what a delta is a delta of.
     bases: BTreeMap<usize, Vec<u8>>,
+    /// Subscribed to the pattern of all subjects, or about to be; and what that has brought, by subject, once it is.
+    wants_pattern: bool,
+    pattern: BTreeMap<usize, Feed>,
 }
+
+/// Names every subject: none has a dot.
+const PATTERN: &str = "*";
 
 impl Session {
     fn ask(&mut self, asked: Asked, mut command: Value) -> String {
@@ -58,7 +66,16 @@ impl Session {
         let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
         let channel = scene.plan.subjects[subject].name.clone();
         let is_wanted = self.wanted.contains(&subject);
-        match scene.random.below(5) {
+        match scene.random.below(6) {
+            5 if !self.wants_pattern || scene.random.one_in(4) => {
+                self.wants_pattern = !self.wants_pattern;
+                let channel = json!({ "channel": PATTERN });
+                Some(if self.wants_pattern {
+                    self.ask(Asked::Pattern, json!({ "subscribe": channel }))
+                } else {
+                    self.ask(Asked::NoPattern, json!({ "unsubscribe": channel }))
+                })
+            }
             0 | 1 if !is_wanted => {
                 self.wanted.push(subject);
                 // The place where it left off, and sometimes none.
@@ -161,6 +178,16 @@ impl Session {
                 }
                 self.subscribed(subject, since, wishes, reply, scene);
             }
+            Asked::Pattern => {
+                assert_eq!(said["subscribe"], json!({}), "a pattern has no place: {said}");
+                for subject in 0..scene.plan.subjects.len() {
+                    let mut feed = Feed::new(subject, Begin::Live, scene.plan.may_drop(), scene.model);
+                    (feed.asked_at, feed.shared) = (0, true);
+                    feed.opened(scene.model);
+                    self.pattern.insert(subject, feed);
+                }
+            }
+            Asked::NoPattern => self.pattern.clear(),
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
                 // Unless the subscription was refused.
@@ -238,7 +265,18 @@ impl Session {
 
     fn pushed(&mut self, push: &Value, scene: &mut Scene<'_>) {
         let channel = push["channel"].as_str().expect("a push has a channel");
-        let subject = scene.plan.subjects.iter().position(|topic| topic.name == channel).expect("a known channel");
+        let named = |channel: &str| scene.plan.subjects.iter().position(|topic| topic.name == channel);
+        if channel == PATTERN {
+            let publication = &push["pub"];
+            let subject = publication["channel"].as_str().and_then(named).expect("where it was published");
+            let (number, other) = recognize(&publication["data"], scene.model);
+            assert_eq!(subject, other, "publication {number} came as of another channel");
+            let feed = self.pattern.get_mut(&subject).expect("the pattern is subscribed to");
+            feed.saw(number, None, scene.model);
+            return;
+        }
+        assert!(push["pub"].get("channel").is_none(), "it is the channel that was subscribed to: {push}");
+        let subject = named(channel).expect("a known channel");
         self.saw(subject, &push["pub"], scene);
     }
 
@@ -283,6 +321,8 @@ impl Dialect for Session {
         self.asked.clear();
         self.wanted.clear();
         self.feeds.clear();
+        self.pattern.clear();
+        self.wants_pattern = false;
         let mut bytes = self.frames.request("/connection/websocket", scene.random);
         let connect = self.ask(Asked::Connect, json!({ "connect": {} }));
         bytes.extend(message(Kind::Text, connect.as_bytes(), scene.random));
@@ -346,7 +386,7 @@ impl Dialect for Session {
     fn settled(&mut self, scene: &mut Scene<'_>) {
         if self.is_open() {
             assert!(self.asked.is_empty(), "some are not answered: {:?}", self.asked);
-            self.feeds.values().for_each(|feed| feed.settled(scene.model));
+            self.feeds.values().chain(self.pattern.values()).for_each(|feed| feed.settled(scene.model));
         }
     }
 
