@@ -28,6 +28,8 @@ pub(crate) struct Feed {
     seen: BTreeSet<u32>,
     /// Publications may be dropped on their way to a slow reader.
     may_drop: bool,
+    /// No places are told, and a subject may begin anew between two publications: nobody but this listener may hold it.
+    pub(crate) is_placeless: bool,
     /// Only what passes the filter comes.
     pub(crate) is_filtered: bool,
     /// The connection has other subjects too.
@@ -38,7 +40,7 @@ impl Feed {
     pub(crate) fn new(subject: usize, begin: Begin, may_drop: bool, model: &Model) -> Self {
         let asked_at = model.length(subject);
         let (opened_at, last, last_place) = (None, None, None);
-        let (is_filtered, shared) = (false, false);
+        let (is_placeless, is_filtered, shared) = (false, false, false);
         Self {
             subject,
             begin,
@@ -48,6 +50,7 @@ impl Feed {
             last_place,
             seen: BTreeSet::new(),
             may_drop,
+            is_placeless,
             is_filtered,
             shared,
         }
@@ -70,7 +73,8 @@ impl Feed {
         assert!(!self.is_filtered || model.passes(number), "publication {number} does not pass the filter");
         assert!(self.seen.insert(number), "publication {number} of subject {subject} came twice");
         // What is recovered for a stream of several subjects comes without its place.
-        match place.or_else(|| model.place(subject, number)) {
+        let place = if self.is_placeless { None } else { place.or_else(|| model.place(subject, number)) };
+        match place {
             Some(place) => {
                 self.saw_at(number, place);
                 model.learn(subject, number, place);

@@ -120,7 +120,7 @@ fn a_subject_nobody_needs_is_forgotten_and_starts_a_new_life() {
     hub.watch(row, ShardId(3));
     hub.watch(row, ShardId(127));
     assert!(!hub.release(row));
-    assert_eq!(hub.watchers(row).collect::<Vec<_>>(), [ShardId(3), ShardId(127)]);
+    assert_eq!(hub.watchers(row, 0).collect::<Vec<_>>(), [ShardId(3), ShardId(127)]);
     hub.unwatch(row, ShardId(3));
     hub.unwatch(row, ShardId(127));
     assert!(hub.release(row));
