@@ -18,6 +18,7 @@ mod idempotency;
 mod listing;
 mod namespace;
 mod naming;
+mod patterns;
 mod publication;
 mod subject;
 mod subscription;
@@ -32,7 +33,8 @@ pub use namespace::{
     Access, DataFormat, NameRule, Names, Namespace, Offer, OutboxPolicy, Override, Pattern, PatternError,
 };
 pub use naming::Naming;
+pub use patterns::{PATTERN_TOKENS_MAX, Patterns};
 pub use publication::{Base, Delivery, Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
-pub use subject::{SubjectError, subject_name};
+pub use subject::{SubjectError, is_pattern, subject_name, subject_pattern};
 pub use subscription::{Facts, Subscription};
 pub use table::{Hub, Recovered, RecoveryBounds};

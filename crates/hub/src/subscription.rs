@@ -46,6 +46,8 @@ impl Facts {
     pub const ENDS: Self = Self(1 << 8);
     /// It is the personal one of a user who may have one connection only.
     pub const SOLE: Self = Self(1 << 9);
+    /// Wants some publications only.
+    pub const FILTERED: Self = Self(1 << 10);
 
     /// True if one of the facts in `fact` holds.
     #[must_use]

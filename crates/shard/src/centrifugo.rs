@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Facts, Kind, Position};
+use hub::{Draft, Extra, Facts, Kind, Position, is_pattern};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, ServerSub, Subscribe, SubscribeResult,
     UnsubscribeCode,
@@ -34,6 +34,10 @@ pub(crate) enum Waiting {
         row: u32,
         recover: Option<Since>,
         features: Features,
+        /// An error is wanted rather than a subscription that has not recovered.
+        is_strict: bool,
+        /// Shards that have not answered yet.
+        unanswered: u16,
         /// What its token says to the client.
         data: Box<[u8]>,
     },
@@ -54,6 +58,9 @@ pub(crate) enum Waiting {
 pub(crate) struct Since {
     pub(crate) offset: u64,
 }
+
+/// Bit of a `subscribe`'s `flag`: an error is wanted rather than a subscription that has not recovered.
+const FLAG_STRICT: i64 = 2;
 
 /// What to do after a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,6 +246,10 @@ impl Shard {
             Ok(token) => token,
             Err(refused) => return self.refused(conn, id, refused),
         };
+        let filter = match self.filter(subscribe) {
+            Ok(filter) => filter,
+            Err(code) => return self.reply_error(conn, id, code),
+        };
         let row = self.subscribe(conn, channel);
         let changes = token.as_ref().map(|token| token.changes).unwrap_or_default();
         let terms = self.terms(conn, row, subscribe.join_leave, &changes);
@@ -251,10 +262,18 @@ impl Shard {
         let features = self.features(conn, row, subscribe, &changes);
         let subscription = self.conns.rows[conn.0].subscriptions;
         self.hub.facts(subscription).set(Facts::DELTAS, features.delta);
-        let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
+        self.set_filter(subscription, filter);
+        let recovers = subscribe.recover && features.recoverable || features.auto_cache;
+        let recover = recovers.then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, data });
-        self.join(row, since, waiter, now, world);
+        let is_strict = subscribe.flag & FLAG_STRICT != 0;
+        let unanswered = if is_pattern(channel) { self.config.shards - 1 } else { 1 };
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict, unanswered, data });
+        if is_pattern(channel) {
+            self.join_pattern(row, waiter, now, world);
+        } else {
+            self.join(row, since, features.cache, waiter, now, world);
+        }
         self.next_by_phase(conn)
     }
 
@@ -271,7 +290,11 @@ impl Shard {
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
             return Err(ErrorCode::LimitExceeded);
         }
-        self.known_namespace(channel)?;
+        if is_pattern(channel) {
+            self.may_use_pattern(channel)?;
+        } else {
+            self.known_namespace(channel)?;
+        }
         match subscribe.kind {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
@@ -298,21 +321,29 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let row = self.hub.subscription(subscription).subject;
-        let State::Command(Waiting::Subscribe { id, row: waited, recover, features, data }) =
+        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, data, .. }) =
             self.conns.take_state(conn)
         else {
             return;
         };
-        debug_assert_eq!(row, waited, "a session asks one owner at a time");
+        debug_assert_eq!(row, self.hub.subscription(subscription).subject, "a session asks one owner at a time");
+        let missed = missed_of(recover, recovery).iter();
+        let missed: Vec<_> = missed.filter(|one| self.filters.wants_one(subscription, one.tags())).collect();
         let encoding = self.encoding(conn);
-        let missed = missed_of(recover, recovery);
-        let chain = if features.delta { Chain::of(encoding, missed) } else { None };
+        let chain = if features.delta { Chain::of(encoding, &missed) } else { None };
         let pushes = match &chain {
             Some(chain) => chain.pushes(),
             None if features.delta => None,
-            None => plain(missed, encoding),
+            None => plain(missed.iter().copied(), encoding),
         };
+        let recovered = recover.is_some() && recovery.gapless && pushes.is_some();
+        if is_strict && recover.is_some() && !recovered {
+            drop(pushes);
+            self.unsubscribe(conn, subscription, world);
+            self.reply_error(conn, id, ErrorCode::UnrecoverablePosition);
+            self.answered(conn, now);
+            return;
+        }
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
         let (result, recovered) = subscribed(features, recover, recovery, &epoch, pushes);

@@ -78,7 +78,7 @@ impl Shard {
     }
 
     fn tell_everywhere(&mut self, row: u32, client: &Arc<Publisher>, comes: bool, world: &mut impl Effects) {
-        for shard in self.hub.watchers(row) {
+        for shard in self.hub.watchers(row, 0) {
             let subject = self.hub.name(row).clone();
             self.mail.send(shard, Parcel::Told { subject, client: Arc::clone(client), comes }, world);
         }

@@ -153,6 +153,25 @@ pub enum Parcel {
         /// Who asked.
         waiter: Waiter,
     },
+    /// Request, to every shard: this shard wants what is published to subjects that fit the pattern from now on.
+    Watch {
+        /// The pattern.
+        pattern: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
+    /// Request, to every shard: it wants that no more.
+    Unwatch {
+        /// The pattern.
+        pattern: SubjectName,
+    },
+    /// Delivery: the answer to [`Parcel::Watch`]. What this shard takes from here on comes.
+    Watched {
+        /// The pattern.
+        pattern: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
     /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
     /// `recovered`; every later one comes after it.
     Joined {
@@ -249,6 +268,8 @@ impl Parcel {
             Self::Publish { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. }
             | Self::Attend { .. }
             | Self::Announce { .. }
             | Self::Claim { .. }
@@ -257,6 +278,7 @@ impl Parcel {
             | Self::Excerpt { .. }
             | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
+            | Self::Watched { .. }
             | Self::Deliver { .. }
             | Self::Told { .. }
             | Self::Superseded { .. }

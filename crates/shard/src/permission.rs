@@ -1,7 +1,7 @@
 //! What clients may do: the options of their namespace, and what the server permits whatever those say (the protocol page, sections
 //! 4.3, 4.6 and 4.7).
 use base::ConnId;
-use hub::{DataFormat, Namespace, Override};
+use hub::{DataFormat, Namespace, Override, is_pattern};
 use protocol::centrifugo::Subscribe;
 use protocol::is_json;
 
@@ -17,6 +17,10 @@ pub(crate) struct Features {
     pub(crate) recoverable: bool,
     /// Publications may be told as deltas.
     pub(crate) delta: bool,
+    /// What recovery brings is the newest publication.
+    pub(crate) cache: bool,
+    /// Even if it is not asked for.
+    pub(crate) auto_cache: bool,
 }
 
 /// Whether a client may use a channel of this name.
@@ -76,6 +80,10 @@ impl Shard {
         subscribe: &Subscribe<'_>,
         changes: &Override,
     ) -> Features {
+        // A pattern has no place, no history and nothing that comes before.
+        if is_pattern(&subscribe.channel) {
+            return Features::default();
+        }
         let is_anonymous = self.user(conn).is_empty();
         // It is subscribing, so that it is as good as a subscriber.
         let admits = |namespace| to_read(&self.config.admission, namespace, is_anonymous, true);
@@ -85,6 +93,7 @@ impl Shard {
             positioned: subscribe.positioned,
             recoverable: subscribe.recoverable || subscribe.recover,
             delta: !subscribe.delta.is_empty(),
+            ..Features::default()
         };
         self.features_of(subject, may_read, asks, changes)
     }
@@ -101,7 +110,13 @@ impl Shard {
         let recovery = namespace.recovery.forced(changes.force_recovery);
         let positioning = namespace.positioning.forced(changes.force_positioning);
         let recoverable = recovery.grants(asks.recoverable, may_read);
-        Features { positioned: recoverable || positioning.grants(asks.positioned, may_read), recoverable, delta }
+        Features {
+            positioned: recoverable || positioning.grants(asks.positioned, may_read),
+            recoverable,
+            delta,
+            cache: namespace.cache,
+            auto_cache: recoverable && namespace.cache && namespace.auto_cache,
+        }
     }
 }
 

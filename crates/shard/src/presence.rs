@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Facts, Headcount, Namespace, Override, Publisher};
+use hub::{Facts, Headcount, Namespace, Override, Publisher, is_pattern};
 use protocol::centrifugo::{ClientInfo, Disconnect, ErrorCode, PresenceStatsResult};
 
 use crate::border::Effects;
@@ -50,6 +50,10 @@ impl Shard {
             return facts;
         };
         facts.set(Facts::PRESENT, changes.presence.unwrap_or(namespace.presence));
+        if is_pattern(self.hub.name(row)) {
+            // Who comes to a pattern comes to no channel that others hear of.
+            return facts;
+        }
         let join_leave = changes.join_leave.unwrap_or(namespace.join_leave);
         facts.set(Facts::ANNOUNCES, join_leave);
         // It is subscribing, so that it is as good as a subscriber.

@@ -100,7 +100,7 @@ struct Answered {
 }
 
 /// A subscription whose owner is to be asked: the subject's row, from where to recover, who asks.
-type Enlisted = (u32, Option<Position>, Waiter);
+type Enlisted = (u32, Option<Position>, bool, Waiter);
 
 impl Shard {
     // ---- what a connect begins with ----
@@ -220,8 +220,8 @@ impl Shard {
     }
 
     /// The owner's answer comes to [`Shard::server_side_joined`], at once if it is this shard.
-    fn ask_owner_of(&mut self, (row, since, waiter): Enlisted, now: Instant, world: &mut impl Effects) {
-        self.join(row, since, waiter, now, world);
+    fn ask_owner_of(&mut self, (row, since, newest_only, waiter): Enlisted, now: Instant, world: &mut impl Effects) {
+        self.join(row, since, newest_only, waiter, now, world);
     }
 
     fn enlist(&mut self, conn: ConnId, wanted: Wanted, to: To, now: Instant, world: &mut impl Effects) -> Enlisted {
@@ -242,7 +242,8 @@ impl Shard {
             self.grant(conn, row, Token { info, left, ..Token::default() }, now);
         }
         let features = self.features_of(row, false, Features::default(), &changes);
-        let since = since.filter(|_| features.recoverable);
+        // A cache is told of without being asked for.
+        let since = since.filter(|_| features.recoverable).or(features.auto_cache.then(Position::default));
         let recover = since.map(|since| Since { offset: since.offset });
         self.server_side.joins = self.server_side.joins.wrapping_add(1);
         let join = self.server_side.joins;
@@ -251,7 +252,7 @@ impl Shard {
         }
         self.server_side.pending.insert((conn, row), Pending { join, features, recover, data, to });
         let generation = self.conns.rows[conn.0].generation;
-        (row, since, Waiter::Server { conn, generation, join })
+        (row, since, features.cache, Waiter::Server { conn, generation, join })
     }
 
     /// The owner has answered.
@@ -411,8 +412,11 @@ pub(crate) fn missed_of(recover: Option<Since>, recovery: &Recovery) -> &[Public
 }
 
 /// Publications as they are; `None` if one of them can't be told.
-pub(crate) fn plain(missed: &[Publication], encoding: Encoding) -> Option<Vec<Push<'_>>> {
-    missed.iter().map(|one| push(one, encoding)).collect()
+pub(crate) fn plain<'a>(
+    missed: impl IntoIterator<Item = &'a Publication>,
+    encoding: Encoding,
+) -> Option<Vec<Push<'a>>> {
+    missed.into_iter().map(|one| push(one, encoding)).collect()
 }
 
 /// What a client is told of a subscription, and what it missed: `pushes`. A recovered list that can't be told whole is not told at all.
