@@ -14,7 +14,7 @@ Object.assign(world, { Centrifuge, WebSocket, options: { websocket: WebSocket } 
 for (const name of Object.keys({ ...scenarios, ...plainScenarios })) {
   test(name, { timeout: 60_000 }, async () => {
     await play(name, world).catch((error) => {
-      throw new Error(`${error.stack}\nserver: ${server.log}`);
+      throw new Error(`${error.stack ?? JSON.stringify(error)}\nserver: ${server.log}`);
     });
   });
 }
