@@ -62,6 +62,7 @@ metrics! {
     OUTBOX_CONFLATED = Counter "ringcast_outbox_conflated_messages_total" "Publications that a newer one of their subject replaced under the policy conflate.";
     OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
     OUTDATED = Counter "ringcast_outdated_messages_total" "Publications that went nowhere, since one of their version or a later one had been kept.";
+    DEFLATED = Counter "ringcast_deflated_messages_total" "Messages that were compressed, or tried: a publication once for each encoding, however many subscribers get it.";
 
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";

@@ -192,6 +192,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
         (&metric::OUTDATED, report.outdated),
+        (&metric::DEFLATED, report.deflated),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),

@@ -79,6 +79,7 @@ impl Shard {
 
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
+        let frame = self.deflated_own(conn, frame);
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Own);
         self.flush_soon(conn);
     }

@@ -43,6 +43,8 @@ pub struct ShardConfig {
     pub heartbeat: Heartbeat,
     /// What waits for slow readers.
     pub outbox: Outbox,
+    /// Compressed messages.
+    pub compression: Compression,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.
@@ -117,6 +119,25 @@ pub struct Outbox {
     pub bytes: usize,
     /// What happens beyond.
     pub policy: OutboxPolicy,
+}
+
+/// Compressed messages of WebSockets: permessage-deflate.
+#[derive(Clone, Copy, Debug)]
+pub struct Compression {
+    /// Whether it is agreed to with clients that offer it. In development `/echo` always does.
+    pub enabled: bool,
+    /// How hard to try: from 1, the fastest, to 9.
+    pub level: u8,
+    /// Messages of so many bytes or fewer are sent as they are.
+    pub payload_bytes: usize,
+    /// Largest compressed message of a Centrifugo client in bytes, as it is when it has been read; as it comes it is bounded as any other.
+    pub command_bytes: usize,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { enabled: false, level: 1, payload_bytes: 0, command_bytes: 640 * KIB }
+    }
 }
 
 impl Default for Admission {

@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
+use wire::deflate::Window;
 use wire::frame::Partial;
 
 use crate::listen::Listener;
@@ -104,6 +105,8 @@ pub(crate) struct Conn {
     pub(crate) flags: Flags,
     pub(crate) phase: Phase,
     pub(crate) transport: Transport,
+    /// Messages may be compressed, and ours may refer so far back.
+    pub(crate) deflate: Option<Window>,
 }
 
 impl Default for Conn {
@@ -120,6 +123,7 @@ impl Default for Conn {
             flags: Flags::default(),
             phase: Phase::Vacant,
             transport: Transport::Http,
+            deflate: None,
         }
     }
 }

@@ -184,6 +184,8 @@ pub struct Report {
     pub outbox_closed: u64,
     /// Publications that went nowhere, since one of their version or a later one had been kept.
     pub outdated: u64,
+    /// Messages that were compressed, or tried.
+    pub deflated: u64,
     /// Bytes waiting in outboxes now.
     pub outbox_bytes: u64,
     /// Parcels sent to other shards.

@@ -10,6 +10,7 @@ use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
 use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
+use crate::deflate::Deflates;
 use crate::dialect::PerDialect;
 use crate::flush::Dirty;
 use crate::hop::Mail;
@@ -50,6 +51,7 @@ pub struct Shard {
     /// Publish streams with something to report.
     pub(crate) acks: Vec<(ConnId, u32)>,
     pub(crate) constant: Constant,
+    pub(crate) deflates: Deflates,
     /// For building what is then shared or sent; empty between uses.
     pub(crate) scratch: Vec<u8>,
     // What a turn leaves for its end.
@@ -102,6 +104,7 @@ impl Shard {
             acks_at: None,
             acks: Vec::new(),
             constant: Constant::default(),
+            deflates: Deflates::new(&config.compression),
             scratch: Vec::new(),
             dirty: Dirty::default(),
             ready: Vec::new(),
@@ -187,6 +190,7 @@ impl Shard {
             share = self.take_share(share);
             self.flush_dirty(now, world);
         }
+        self.deflates.forget();
     }
 
     /// False while this shard has more to send to other shards than it should: what makes parcels must wait.
@@ -332,6 +336,9 @@ impl Shard {
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
+        if config.compression.level != self.config.compression.level {
+            self.deflates.set_level(config.compression.level);
+        }
         self.config = ShardConfig { shard, shards, seed, key, dev, ..config };
     }
 
@@ -380,6 +387,7 @@ impl Shard {
         Report {
             bytes_out: self.outboxes.taken,
             outbox_bytes: count(self.outboxes.bytes),
+            deflated: self.deflates.tried(),
             hops_out: self.mail.sent,
             hops_in: self.hops_in,
             backlog_parcels: count(self.mail.waiting()),

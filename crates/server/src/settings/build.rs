@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Naming, OutboxPolicy};
-use shard::{Admission, Heartbeat, Limits, Outbox};
+use shard::{Admission, Compression, Heartbeat, Limits, Outbox};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
@@ -14,6 +14,9 @@ use super::tokens;
 use super::transports;
 use super::values::Values;
 use super::{Api, LogLevel, Settings, SettingsError, Source};
+
+/// So many times larger than it came may a compressed message be, if nothing is said.
+const INFLATED_TIMES: usize = 10;
 
 /// Puts the settings together.
 pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
@@ -56,6 +59,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             bytes: values.number("client.queue_max_size"),
             policy: policy(&values.text("outbox.policy")).unwrap_or(OutboxPolicy::Close),
         },
+        compression: compression(values),
         warnings: reading.warnings,
         source: Source::default(),
     })
@@ -121,6 +125,17 @@ fn limits(values: &Values) -> Limits {
         poll_timeout: values.time("limits.poll_timeout_ms"),
         history_bytes: values.number("limits.history_bytes"),
         ..Limits::default()
+    }
+}
+
+fn compression(values: &Values) -> Compression {
+    let command_bytes: usize = values.number("websocket.message_size_limit");
+    let inflated_bytes: usize = values.number("websocket.decompressed_message_size_limit");
+    Compression {
+        enabled: values.flag("websocket.compression"),
+        level: values.number("websocket.compression_level"),
+        payload_bytes: values.number("websocket.compression_min_size"),
+        command_bytes: if inflated_bytes == 0 { command_bytes * INFLATED_TIMES } else { inflated_bytes },
     }
 }
 

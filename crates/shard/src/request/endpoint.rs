@@ -68,7 +68,7 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
     let path = head.path();
     let is_for = |endpoint: &Endpoint| endpoint.serves(path);
     if is_for(&all.websocket) {
-        return Some(websocket(head, &all.origins));
+        return Some(websocket(head, &all.origins, config.compression.enabled));
     }
     let cors = || Cors::of(head, &all.origins);
     if is_for(&all.emulation) {
@@ -88,13 +88,13 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
     }
 }
 
-fn websocket(head: &Head<'_>, origins: &Origins) -> Result<Request, Denied> {
-    let (upgrade, key) = must_upgrade(head)?;
+fn websocket(head: &Head<'_>, origins: &Origins, deflates: bool) -> Result<Request, Denied> {
+    let (upgrade, handshake) = must_upgrade(head, deflates)?;
     check_origin(head, origins)?;
     let protocol = upgrade.protocols().find_map(known_protocol);
     let dialect = if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
     let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
-    Ok(Request::Centrifugo { key, protocol, dialect, frame_pings })
+    Ok(Request::Centrifugo { handshake, protocol, dialect, frame_pings })
 }
 
 /// Centrifugo's subprotocols.

@@ -3,6 +3,7 @@
 mod acks;
 mod backlog;
 mod close;
+mod deflate;
 mod delivery;
 mod desk;
 mod drain;

@@ -72,10 +72,24 @@ pub(super) const KEYS: &[Key] = &[
         (125, 256 * MIB as u64),
         "a message of a Centrifugo client in bytes (1009)",
     ),
-    Key::missing("websocket.compression", "messages are not compressed"),
-    Key::idle("websocket.compression_level", "messages are not compressed"),
-    Key::idle("websocket.compression_min_size", "messages are not compressed"),
-    Key::idle("websocket.decompressed_message_size_limit", "messages are not compressed"),
+    Key::flag(
+        "websocket.compression",
+        "whether messages are compressed for clients that offer it, at every WebSocket endpoint (permessage-deflate)",
+    ),
+    Key::number("websocket.compression_level", "1", (1, 9), "how hard to try; 1 is the fastest"),
+    Key::number(
+        "websocket.compression_min_size",
+        "0",
+        (0, 256 * MIB as u64),
+        "messages of so many bytes or fewer are sent as they are; so are those that would not get shorter",
+    ),
+    Key::number(
+        "websocket.decompressed_message_size_limit",
+        "0",
+        (0, 1024 * MIB as u64),
+        "a compressed message of a Centrifugo client in bytes, when it has been read (1009); \
+         0: ten times `websocket.message_size_limit`",
+    ),
     Key::idle(
         "websocket.write_timeout",
         "a slow reader is bounded by client.queue_max_size, a dead one by heartbeat.user_timeout_ms",
