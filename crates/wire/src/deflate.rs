@@ -13,6 +13,9 @@ pub use agreement::{Agreement, agree};
 pub use deflater::Deflater;
 pub use inflater::Inflater;
 
+/// Room that is kept from one message to the next, in bytes.
+const ROOM_BYTES_KEPT: usize = 1 << 20;
+
 /// How far back a compressed message may refer: what a client has room for. A server may use less than is asked for (section 7.1.2.1), so three
 /// sizes do for all; the fewer, the more clients share a frame.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

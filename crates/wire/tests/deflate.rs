@@ -393,6 +393,28 @@ fn only_what_gets_shorter_is_compressed() {
     assert!(deflater.frames(&long, Window::Bits15, 199).is_some());
 }
 
+/// What the library has left over of a message that found no room must not be in the way of later ones: it once was, until it panicked.
+#[test]
+fn noise_leaves_nothing_behind() {
+    for level in 1..=9 {
+        let mut deflater = Deflater::new(level);
+        let mut random = Prng::new(u64::from(level), "noise");
+        for _ in 0..12 {
+            let length = usize::try_from(40 + random.below(70_000)).unwrap();
+            let noise: Vec<u8> = (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
+            for window in [Window::Bits9, Window::Bits12, Window::Bits15] {
+                for _ in 0..3 {
+                    assert_eq!(deflater.frames(&server(Opcode::Binary, &noise), window, 0), None);
+                }
+                let payload = payload(&mut random, 20_000);
+                let compressed = deflater.frames(&server(Opcode::Binary, &payload), window, 0).unwrap();
+                let start = if compressed[1] == 127 { 10 } else { 4 };
+                assert_eq!(read_in(window, &compressed[start..]), payload);
+            }
+        }
+    }
+}
+
 #[test]
 fn short_messages_are_the_same_in_every_window() {
     let mut deflater = Deflater::new(1);

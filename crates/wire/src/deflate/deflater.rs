@@ -5,7 +5,7 @@ use core::fmt;
 
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
-use super::Window;
+use super::{ROOM_BYTES_KEPT, Window};
 use crate::frame::{Opcode, compressed_header, split_frame};
 
 /// Shorter payloads are not tried: hardly any becomes shorter.
@@ -75,24 +75,30 @@ impl Deflater {
             return None;
         }
         self.tried += 1;
+        if self.room.len() > ROOM_BYTES_KEPT {
+            self.room = Vec::new();
+        }
         let window = window.enough_for(payload.len());
         let stream = self.streams[window as usize]
             .get_or_insert_with(|| Box::new(Deflate::new(i32::from(self.level), false, window.bits())));
         stream.reset();
-        // What would not be shorter finds no room.
-        let wanted = payload.len() + FLUSHED.len();
+        // Room for the worst, a literal of 9 bits for each byte, though nothing comes of that: a stream of this library that once ran out of
+        // room has less of its own from then on, and panics in the end (0.6.8, `Pending::reset_keep`).
+        let wanted = payload.len() + payload.len() / 4 + 256;
         if self.room.len() < wanted {
             self.room.resize(wanted, 0);
         }
-        let room = &mut self.room[..wanted];
-        let done = stream.compress(payload, room, DeflateFlush::SyncFlush);
+        let done = stream.compress(payload, &mut self.room, DeflateFlush::SyncFlush);
         let made = usize::try_from(stream.total_out()).unwrap_or(usize::MAX);
-        let is_done = matches!(done, Ok(Status::Ok)) && stream.total_in() == payload.len() as u64 && made < wanted;
+        let is_done =
+            matches!(done, Ok(Status::Ok)) && stream.total_in() == payload.len() as u64 && made < self.room.len();
         if !is_done {
+            debug_assert!(false, "there is room for everything");
+            self.streams[window as usize] = None;
             return None;
         }
-        let compressed = room[..made].strip_suffix(&FLUSHED);
+        let compressed = self.room[..made].strip_suffix(&FLUSHED);
         debug_assert!(compressed.is_some(), "a flush ends with an empty block");
-        compressed
+        compressed.filter(|compressed| compressed.len() < payload.len())
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::Window;
+use super::{ROOM_BYTES_KEPT, Window};
 use crate::frame::FrameError;
 
 /// What the sender has left out of the message's last block, and after it an empty last block of ours: only a message that ends with a block
@@ -14,9 +14,6 @@ const TAIL: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// Room for a message to begin with, in bytes.
 const ROOM_BYTES_MIN: usize = 4 << 10;
-
-/// Room that is kept from one message to the next, in bytes.
-const ROOM_BYTES_KEPT: usize = 1 << 20;
 
 /// Reads compressed messages, one after the other, of whatever connections. Makes what it needs (some 45 KiB) for the first one, and has room for
 /// the last one.
@@ -39,6 +36,15 @@ impl Inflater {
     /// [`FrameError::DeflateInvalid`]; [`FrameError::MessageTooLarge`] as soon as it is more than `bytes_max`, however many bytes would come:
     /// no more than these are ever held.
     pub(crate) fn inflate(&mut self, payload: &[u8], bytes_max: usize) -> Result<usize, FrameError> {
+        let made = self.read(payload, bytes_max);
+        if made.is_err() {
+            // Nothing of what was wrong is left.
+            self.stream = None;
+        }
+        made
+    }
+
+    fn read(&mut self, payload: &[u8], bytes_max: usize) -> Result<usize, FrameError> {
         if self.room.len() > ROOM_BYTES_KEPT {
             self.room = Vec::new();
         }
