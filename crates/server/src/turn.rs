@@ -29,7 +29,7 @@ const COMPLETIONS_PER_TURN: usize = 512;
 const PARCELS_PER_TURN: usize = 1_024;
 
 /// Commands of one turn.
-const COMMANDS_PER_TURN: usize = 256;
+const COMMANDS_PER_TURN: u64 = 256;
 
 /// After so long a full mailbox is tried again: the time in which its reader handles some hundred parcels.
 const RETRY: Duration = Duration::from_micros(200);
@@ -132,7 +132,8 @@ impl Core {
     pub(crate) fn lie_down(&mut self) -> bool {
         let me = self.world.me();
         self.world.beds.lie_down(me);
-        let quiet = self.world.mesh.is_quiet(self.shard.accepts_requests()) && self.commands.is_empty();
+        let accepts = self.shard.accepts_requests();
+        let quiet = self.world.mesh.is_quiet(accepts) && (self.commands.is_empty() || !accepts);
         if !quiet {
             self.get_up();
         }
@@ -235,10 +236,11 @@ impl Core {
         handled
     }
 
-    /// Does what the control plane asks.
+    /// Does what the control plane asks, as long as what follows from it can be sent.
     fn obey(&mut self, now: Instant) -> u64 {
         let mut handled = 0;
-        for (ticket, command) in self.commands.try_iter().take(COMMANDS_PER_TURN) {
+        while handled < COMMANDS_PER_TURN && self.shard.accepts_requests() {
+            let Ok((ticket, command)) = self.commands.try_recv() else { break };
             if matches!(command, Command::Drain { .. }) {
                 self.world.leave();
             }

@@ -57,8 +57,8 @@ pub(crate) enum Next {
 }
 
 impl Shard {
-    /// The commands of one message, or those of it that had to wait.
-    pub(crate) fn on_commands(
+    /// A message has come: its commands, those that have to wait being kept.
+    pub(crate) fn on_whole_message(
         &mut self,
         conn: ConnId,
         encoding: Encoding,
@@ -66,17 +66,32 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
+        let left = self.on_commands(conn, encoding, message, now, world);
+        if left > 0 {
+            self.conns.lend(conn).commands = message[message.len() - left..].into();
+        }
+    }
+
+    /// The commands of one message, or those of it that had to wait. Says how many bytes of its end have to wait.
+    pub(crate) fn on_commands(
+        &mut self,
+        conn: ConnId,
+        encoding: Encoding,
+        message: &[u8],
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> usize {
         let mut commands = encoding.commands(message);
         loop {
             // Replies may be many times longer than their commands: who doesn't read them is not served.
             self.stall_if_full(conn, world);
+            self.stall_if_backlogged(conn);
             let rest = commands.rest();
             if !rest.is_empty() && self.conns.rows[conn.0].flags.has(Flags::STALLED) {
-                self.conns.lend(conn).commands = rest.into();
-                return;
+                return rest.len();
             }
             let Some(command) = commands.next() else {
-                return;
+                return 0;
             };
             let next = match command {
                 Ok(command) => self.on_command(conn, command, now, world),
@@ -84,18 +99,15 @@ impl Shard {
             };
             match next {
                 Next::Command => {}
-                Next::Nothing => return,
+                Next::Nothing => return 0,
                 Next::Wait => {
-                    let rest = commands.rest();
-                    if !rest.is_empty() {
-                        self.conns.lend(conn).commands = rest.into();
-                    }
-                    return;
+                    self.stall_if_backlogged(conn);
+                    return commands.rest().len();
                 }
                 Next::Disconnect(why) => {
                     self.report.refuse(Refusal::BadCommand);
                     self.disconnect(conn, why, now);
-                    return;
+                    return 0;
                 }
             }
         }

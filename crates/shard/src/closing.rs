@@ -253,11 +253,8 @@ impl Shard {
         self.report.closed += 1;
         self.conns.open -= 1;
         let generation = self.conns.rows[conn.0].generation;
-        let dirty = self.conns.rows[conn.0].flags.has(Flags::DIRTY);
         let row = &mut self.conns.rows[conn.0];
-        *row = crate::conn::Conn { generation, ..Default::default() };
-        // Still on this turn's list: a connection that gets the slot in the same turn must not be listed twice.
-        row.flags.set(Flags::DIRTY, dirty);
+        *row = crate::conn::Conn { generation, flags: row.flags.of(Flags::LISTS), ..Default::default() };
     }
 
     /// Takes back everything that is lent.

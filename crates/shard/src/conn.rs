@@ -44,8 +44,8 @@ pub(crate) enum Phase {
 pub(crate) struct Flags(u16);
 
 impl Flags {
-    /// On the turn's list of connections to flush.
-    pub(crate) const DIRTY: Self = Self(1);
+    /// On the list of connections that this turn flushes.
+    pub(crate) const SOON: Self = Self(1);
     /// The socket is full: [`crate::Input::Writable`] will come.
     pub(crate) const FULL: Self = Self(1 << 1);
     /// The peer has sent its FIN.
@@ -71,13 +71,26 @@ impl Flags {
 
     /// A Centrifugo session that is pinged by WebSocket frames, not by empty replies.
     pub(crate) const FRAME_PINGS: Self = Self(1 << 12);
+    /// On the list of connections that are flushed when their turn comes.
+    pub(crate) const LATER: Self = Self(1 << 13);
+    /// On the list of connections that are looked at when mailboxes have room.
+    pub(crate) const LISTED: Self = Self(1 << 14);
 
+    /// What is queued will be flushed.
+    pub(crate) const WAITS: Self = Self(Self::SOON.0 | Self::LATER.0);
+    /// The lists that a slot may still be on after its connection has left: the next one in the slot is on them too.
+    pub(crate) const LISTS: Self = Self(Self::SOON.0 | Self::LATER.0 | Self::LISTED.0);
     /// Whatever is queued waits: the socket is full, or the response has not begun.
     pub(crate) const BLOCKED: Self = Self(Self::FULL.0 | Self::HELD.0);
 
     /// True if one of the facts in `flag` holds.
     pub(crate) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
+    }
+
+    /// Those of the facts that are in `mask`.
+    pub(crate) const fn of(self, mask: Self) -> Self {
+        Self(self.0 & mask.0)
     }
 
     pub(crate) fn set(&mut self, flag: Self, on: bool) {
@@ -138,10 +151,39 @@ pub(crate) struct Lent {
     pub(crate) partial: Option<Box<Partial>>,
     /// Bytes received that can't be handled yet: an unfinished head, or what came while an answer is awaited.
     pub(crate) unread: Vec<u8>,
-    /// Commands of a message whose handling waits for an owner.
-    pub(crate) commands: Vec<u8>,
+    /// Commands of a message whose handling waits for an owner, or for room.
+    pub(crate) commands: Remainder,
     /// What the connection is doing, beyond its phase.
     pub(crate) state: State,
+}
+
+/// The end of a message that is handled piece by piece, without being copied again for each.
+#[derive(Debug, Default)]
+pub(crate) struct Remainder {
+    bytes: Box<[u8]>,
+    from: usize,
+}
+
+impl Remainder {
+    /// What is left.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.from..]
+    }
+
+    /// Only the last `count` bytes are left.
+    pub(crate) fn keep_last(&mut self, count: usize) {
+        self.from = self.bytes.len() - count;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest().is_empty()
+    }
+}
+
+impl From<&[u8]> for Remainder {
+    fn from(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), from: 0 }
+    }
 }
 
 /// What a connection is doing, beyond its phase.
@@ -179,7 +221,7 @@ impl Lent {
 
     /// Heap bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.partial.as_ref().map_or(0, |partial| partial.bytes()) + self.unread.capacity() + self.commands.capacity()
+        self.partial.as_ref().map_or(0, |partial| partial.bytes()) + self.unread.capacity() + self.commands.bytes.len()
     }
 }
 

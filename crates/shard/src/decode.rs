@@ -58,11 +58,15 @@ impl Shard {
         if !self.can_read(conn) {
             return;
         }
-        let commands = self.conns.lent(conn).map(|lent| core::mem::take(&mut lent.commands)).unwrap_or_default();
+        let mut commands = self.conns.lent(conn).map(|lent| core::mem::take(&mut lent.commands)).unwrap_or_default();
         if !commands.is_empty()
             && let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
         {
-            self.on_commands(conn, dialect.encoding(), &commands, now, world);
+            let left = self.on_commands(conn, dialect.encoding(), commands.rest(), now, world);
+            if left > 0 {
+                commands.keep_last(left);
+                self.conns.lend(conn).commands = commands;
+            }
         }
         if self.uplinks.has(conn) && self.can_read(conn) {
             self.go_on_with_uplinks(conn, now, world);
@@ -168,7 +172,7 @@ impl Shard {
         row.active_s = crate::heartbeat::second(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
-            Transport::Centrifugo(dialect) => self.on_commands(conn, dialect.encoding(), payload, now, world),
+            Transport::Centrifugo(dialect) => self.on_whole_message(conn, dialect.encoding(), payload, now, world),
             Transport::Echo => {
                 self.queue_own(conn, message(kind.opcode(), payload));
                 self.stall_if_full(conn, world);
@@ -209,6 +213,14 @@ impl Shard {
         }
     }
 
+    /// Stops reading from a peer whose requests make parcels while more of them wait than should, until there is room.
+    pub(crate) fn stall_if_backlogged(&mut self, conn: ConnId) {
+        if self.mail.is_over_bound() {
+            self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
+            self.list_stalled(conn);
+        }
+    }
+
     /// Ends the stall of a connection whose outbox has room again.
     pub(crate) fn unstall(&mut self, conn: ConnId) {
         let row = &mut self.conns.rows[conn.0];
@@ -218,8 +230,26 @@ impl Shard {
         if self.mail.has_room() {
             row.flags.set(Flags::STALLED, false);
             self.wake(conn);
-        } else if !self.stalled.contains(&conn) {
+        } else {
+            self.list_stalled(conn);
+        }
+    }
+
+    fn list_stalled(&mut self, conn: ConnId) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::LISTED) {
+            flags.set(Flags::LISTED, true);
             self.stalled.push(conn);
+        }
+    }
+
+    /// Ends the stall of those who wait for room in mailboxes, once there is.
+    pub(crate) fn unstall_listed(&mut self) {
+        if self.mail.has_room() {
+            for conn in core::mem::take(&mut self.stalled) {
+                self.conns.rows[conn.0].flags.set(Flags::LISTED, false);
+                self.unstall(conn);
+            }
         }
     }
 

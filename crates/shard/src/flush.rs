@@ -40,28 +40,25 @@ impl Dirty {
 impl Shard {
     /// Has the connection flushed at the end of the turn, unless it is waiting to be flushed already.
     pub(crate) fn flush_soon(&mut self, conn: ConnId) {
-        if self.becomes_dirty(conn) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::SOON) {
+            flags.set(Flags::SOON, true);
             self.dirty.soon.push(conn);
         }
     }
 
-    /// Has the connection flushed when its turn comes.
+    /// Has the connection flushed when its turn comes, which may be this one.
     pub(crate) fn flush_later(&mut self, conn: ConnId) {
-        if self.becomes_dirty(conn) {
+        let flags = &mut self.conns.rows[conn.0].flags;
+        if !flags.has(Flags::WAITS) {
+            flags.set(Flags::LATER, true);
             self.dirty.later.push_back(conn);
         }
     }
 
-    fn becomes_dirty(&mut self, conn: ConnId) -> bool {
-        let flags = &mut self.conns.rows[conn.0].flags;
-        let becomes = !flags.has(Flags::DIRTY);
-        flags.set(Flags::DIRTY, true);
-        becomes
-    }
-
     /// How many of those who wait this turn flushes.
     pub(crate) fn share(&self) -> usize {
-        self.config.limits.flushes_per_turn.max(self.dirty.later.len() / SHARE)
+        self.config.limits.flushes_per_turn.max(self.dirty.later.len() / SHARE).max(1)
     }
 
     /// Adds up to `share` of the others to those whom this turn must flush, and before them: who published is answered after his
@@ -69,7 +66,15 @@ impl Shard {
     pub(crate) fn take_share(&mut self, share: usize) -> usize {
         let Dirty { soon, later, .. } = &mut self.dirty;
         let (count, must) = (share.min(later.len()), soon.len());
-        soon.extend(later.drain(..count));
+        for conn in later.drain(..count) {
+            let flags = &mut self.conns.rows[conn.0].flags;
+            flags.set(Flags::LATER, false);
+            // Whom this turn must flush for another reason is not listed twice.
+            if !flags.has(Flags::SOON) {
+                flags.set(Flags::SOON, true);
+                soon.push(conn);
+            }
+        }
         soon.rotate_left(must);
         share - count
     }
@@ -90,7 +95,7 @@ impl Shard {
     /// A connection with one thing to send waits for others of its kind: they leave together.
     fn flush_one(&mut self, conn: ConnId, together: bool, now: Instant, world: &mut impl Effects) {
         let row = &mut self.conns.rows[conn.0];
-        row.flags.set(Flags::DIRTY, false);
+        row.flags.set(Flags::SOON, false);
         let may_send = !row.flags.has(Flags::BLOCKED);
         let phase = row.phase;
         match phase {

@@ -267,7 +267,14 @@ impl Shard {
 
     /// Queues an event for a stream of several subjects, with an id of its own. One frame: a policy that drops an event
     /// must not leave its id to the next one.
-    pub(crate) fn note_event(&mut self, conn: ConnId, row: u32, encoded: &mut Encoded<'_>, world: &mut impl Effects) {
+    pub(crate) fn note_event(
+        &mut self,
+        conn: ConnId,
+        row: u32,
+        encoded: &mut Encoded<'_>,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
         let position = encoded.publication().position;
         let Some(listener) = self.listener(conn) else {
             return;
@@ -279,8 +286,7 @@ impl Shard {
             write_id(&mut event, &listener.marks());
         }
         event.extend_from_slice(&encoded.bare_event());
-        self.report.messages_out += 1;
-        self.queue(conn, event.into(), row, 1, world);
+        self.queue_delivery(conn, event.into(), row, 1, now, world);
     }
 
     // ---- long poll ----

@@ -13,7 +13,7 @@ use wire::head::HeadError;
 use wire::response;
 
 use crate::border::Effects;
-use crate::conn::{Flags, Phase, State};
+use crate::conn::{Phase, State};
 use crate::encode::message;
 use crate::handshake::Response;
 use crate::parcel::{Parcel, Receipt, Waiter};
@@ -36,12 +36,14 @@ pub(crate) struct Publisher {
     ahead: Vec<u32>,
     accepted: u64,
     reported: u64,
+    /// On the list of those with something to report.
+    is_listed: bool,
 }
 
 impl Publisher {
     pub(crate) fn boxed(shards: u16) -> Box<Self> {
         let ahead = alloc::vec![0; usize::from(shards)];
-        Box::new(Self { sent: VecDeque::new(), ahead, accepted: 0, reported: 0 })
+        Box::new(Self { sent: VecDeque::new(), ahead, accepted: 0, reported: 0, is_listed: false })
     }
 
     fn note_sent(&mut self, owner: ShardId) {
@@ -178,6 +180,7 @@ impl Shard {
         self.conns.lend(conn).state = State::Publishing { keep_alive, subject_tag };
         let draft = Draft { payload: bytes.into(), kind, extra: extra.map(Arc::from) };
         self.publish(&subject, draft, Receipt::Position(waiter), now, world);
+        self.stall_if_backlogged(conn);
     }
 
     /// The owner has accepted the publication of a `POST /pub`.
@@ -228,10 +231,7 @@ impl Shard {
         let receipt = self.receipt_of(conn, subject);
         let draft = Draft { payload: payload.into(), kind: Kind::Binary, extra: None };
         self.publish(subject, draft, receipt, now, world);
-        if self.mail.is_over_bound() {
-            self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
-            self.stalled.push(conn);
-        }
+        self.stall_if_backlogged(conn);
     }
 
     fn receipt_of(&mut self, conn: ConnId, subject: &str) -> Receipt {
@@ -267,7 +267,7 @@ impl Shard {
         }
         if let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) {
             publisher.note_accepted(from, count);
-            if !self.acks.contains(&(conn, generation)) {
+            if !core::mem::replace(&mut publisher.is_listed, true) {
                 self.acks.push((conn, generation));
             }
         }
@@ -280,7 +280,13 @@ impl Shard {
         }
         self.acks_at = None;
         for (conn, generation) in core::mem::take(&mut self.acks) {
-            if self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open) {
+            let Some(phase) = self.conns.find(conn, generation).map(|row| row.phase) else {
+                continue;
+            };
+            if let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) {
+                publisher.is_listed = false;
+            }
+            if phase == Phase::Open {
                 self.report_acks(conn);
             }
         }

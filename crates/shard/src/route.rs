@@ -104,7 +104,7 @@ impl Shard {
                 }
             },
             Transport::EventStream if self.tells_all_positions(conn) => {
-                self.note_event(conn, row, encoded, world);
+                self.note_event(conn, row, encoded, now, world);
                 return;
             }
             Transport::EventStream => encoded.event(self.hub.name(row)),

@@ -174,11 +174,7 @@ impl Shard {
     pub fn finish_turn(&mut self, now: Instant, world: &mut impl Effects) {
         self.end_run(now, world);
         self.mail.retry(world);
-        if self.mail.has_room() {
-            for conn in core::mem::take(&mut self.stalled) {
-                self.unstall(conn);
-            }
-        }
+        self.unstall_listed();
         self.send_counts(now, world);
         // Flushing may condemn, closing may queue: twice is enough, the rest is the next turn's.
         let mut share = self.share();
@@ -251,8 +247,7 @@ impl Shard {
     fn on_accepted(&mut self, conn: ConnId, now: Instant) {
         let row = self.conns.rows.grow_to(conn.0);
         debug_assert_eq!(row.phase, Phase::Vacant, "{conn} is accepted while it is open");
-        let mut flags = Flags::default();
-        flags.set(Flags::DIRTY, row.flags.has(Flags::DIRTY));
+        let flags = row.flags.of(Flags::LISTS);
         *row = Conn { generation: row.generation.wrapping_add(1), phase: Phase::Head, flags, ..Conn::default() };
         self.conns.open += 1;
         self.report.accepted += 1;

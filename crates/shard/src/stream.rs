@@ -52,7 +52,7 @@ impl Shard {
         let anchor = self.conns.rows[conn.0].outbox.last();
         self.begin_open(conn, anchor, response, Transport::Centrifugo(*dialect), now);
         if self.conns.rows[conn.0].phase == Phase::Open {
-            self.on_commands(conn, dialect.encoding(), message, now, world);
+            self.on_whole_message(conn, dialect.encoding(), message, now, world);
         }
     }
 

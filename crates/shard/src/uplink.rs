@@ -239,7 +239,7 @@ impl Shard {
             let Some(commands) = self.uplinks.next(conn) else {
                 return;
             };
-            self.on_commands(conn, dialect.encoding(), &commands, now, world);
+            self.on_whole_message(conn, dialect.encoding(), &commands, now, world);
         }
     }
 

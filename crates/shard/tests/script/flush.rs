@@ -2,6 +2,7 @@
 use shard::{Limits, ShardConfig};
 
 use crate::desk::{Desk, dev, frame, with_history};
+use crate::session;
 
 fn two_a_turn() -> ShardConfig {
     ShardConfig { limits: Limits { flushes_per_turn: 2, ..Limits::default() }, ..dev() }
@@ -50,6 +51,30 @@ fn an_answer_does_not_wait_for_other_connections_publications() {
     let waiting = listeners.iter().filter(|&&conn| desk.hear(conn).is_empty()).count();
     assert_eq!(waiting, 7);
     desk.settle();
+}
+
+/// An answer for who waited for publications was flushed in its place in the line, up to eight turns later.
+#[test]
+fn an_answer_does_not_wait_for_the_asker_s_own_publications() {
+    let mut desk = Desk::new(&two_a_turn());
+    let stream = desk.open("/pub");
+    let clients: Vec<_> = (0..9).map(|_| session::open(&mut desk)).collect();
+    for &client in &clients {
+        session::say(&mut desk, client, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
+    }
+    desk.tell(stream, publication("a", "1"));
+    desk.finish_turn();
+    let waiting: Vec<_> = clients.into_iter().filter(|&client| desk.hear(client).is_empty()).collect();
+    assert_eq!(waiting.len(), 7);
+    // The last in the line asks, and gets what waited for it first.
+    let last = waiting[6];
+    desk.tell(last, frame(0x81, "{\"id\":3,\"publish\":{\"channel\":\"b\",\"data\":1}}"));
+    desk.finish_turn();
+    let heard = session::lines(&desk.hear(last));
+    assert!(heard.len() == 2 && heard[0].contains("\"push\"") && heard[1].starts_with("{\"id\":3,"), "{heard:?}");
+    desk.settle();
+    assert!(desk.hear(last).is_empty(), "nothing comes twice");
+    assert!(waiting[..6].iter().all(|&client| session::lines(&desk.hear(client)).len() == 1));
 }
 
 #[test]
