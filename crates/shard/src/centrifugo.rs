@@ -14,6 +14,7 @@ use protocol::{Encoding, epoch, is_json};
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
+use crate::dialect::Dialect;
 use crate::encode::push;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
@@ -21,6 +22,7 @@ use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
 use crate::shard::Shard;
+use crate::uni::disconnect_of;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
 #[derive(Debug)]
@@ -145,7 +147,7 @@ impl Shard {
         Next::Command
     }
 
-    fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
+    pub(crate) fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
         let token = match self.authenticate(&connect.token) {
             Ok(token) => token,
             Err(refused) => {
@@ -370,6 +372,9 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
+        if self.conns.rows[conn.0].transport.dialect().is_some_and(Dialect::is_uni) {
+            return Next::Disconnect(disconnect_of(code));
+        }
         self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));
         Next::Command
     }

@@ -8,7 +8,9 @@ use wire::frame::{Opcode, close_frame};
 
 use crate::border::{Close, Effects, End};
 use crate::conn::{Flags, Phase, State};
+use crate::dialect::Dialect;
 use crate::encode::message;
+use crate::endpoints::Farewell;
 use crate::heartbeat::CLOSING_TIMEOUT;
 use crate::report::{Refusal, Transport};
 use crate::send::{Content, Flushed, Frame};
@@ -121,10 +123,18 @@ impl Shard {
 
     /// Closes it with any code and a reason, which is neither empty nor JSON: the SDKs would not look at the code.
     pub(crate) fn disconnect_with(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
-        if self.conns.rows[conn.0].transport.is_websocket() {
+        let transport = self.conns.rows[conn.0].transport;
+        let told = match (transport.is_websocket(), transport.dialect().is_some_and(Dialect::is_uni)) {
+            (true, true) => self.config.endpoints.uni_farewell,
+            (true, false) => Farewell { push: false, close_frame: true },
+            (false, _) => Farewell { push: true, close_frame: false },
+        };
+        if told.push {
+            self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
+        }
+        if told.close_frame {
             self.close_websocket(conn, code, reason, now);
         } else {
-            self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
             self.begin_closing(conn, now);
         }
     }

@@ -126,6 +126,8 @@ pub struct Outbox {
 pub struct Compression {
     /// Whether it is agreed to with clients that offer it. In development `/echo` always does.
     pub enabled: bool,
+    /// The same for the unidirectional WebSocket.
+    pub uni_enabled: bool,
     /// How hard to try: from 1, the fastest, to 9.
     pub level: u8,
     /// Messages of so many bytes or fewer are sent as they are.
@@ -136,7 +138,7 @@ pub struct Compression {
 
 impl Default for Compression {
     fn default() -> Self {
-        Self { enabled: false, level: 1, payload_bytes: 0, command_bytes: 640 * KIB }
+        Self { enabled: false, uni_enabled: false, level: 1, payload_bytes: 0, command_bytes: 640 * KIB }
     }
 }
 

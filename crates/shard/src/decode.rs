@@ -6,6 +6,7 @@ use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
 
 use crate::border::Effects;
 use crate::conn::{Conn, Flags, Phase};
+use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::shard::Shard;
@@ -97,6 +98,10 @@ impl Shard {
         let Conn { transport, deflate, .. } = self.conns.rows[conn.0];
         let (frame_bytes_max, message_bytes_max) = match transport {
             Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
+            Transport::Centrifugo(Dialect::UniJson) => {
+                let most = self.config.endpoints.uni_websocket.body_bytes;
+                (most, most)
+            }
             Transport::Centrifugo(_) => (limits.command_bytes, limits.command_bytes),
             // One publication a message: the payload's bound, and the subject before it.
             Transport::PublishStream => {
@@ -109,7 +114,7 @@ impl Shard {
             }
         };
         let inflated_bytes_max = deflate.map(|_| match transport {
-            Transport::Centrifugo(_) => self.config.compression.command_bytes,
+            Transport::Centrifugo(dialect) if !dialect.is_uni() => self.config.compression.command_bytes,
             _ => message_bytes_max,
         });
         Decoder { role: Role::Server, frame_bytes_max, message_bytes_max, inflated_bytes_max }
@@ -172,6 +177,7 @@ impl Shard {
         row.active_s = crate::heartbeat::second(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
+            Transport::Centrifugo(dialect) if dialect.is_uni() => self.on_uni_message(conn, payload, now),
             Transport::Centrifugo(dialect) => self.on_whole_message(conn, dialect.encoding(), payload, now, world),
             Transport::Echo => {
                 self.queue_own(conn, message(kind.opcode(), payload));

@@ -9,6 +9,7 @@ use wire::{response, upgrade};
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
+use crate::dialect::Dialect;
 use crate::publisher::Publisher;
 use crate::report::{Refusal, Transport};
 use crate::request::{self, Denied, Handshake, Purpose, Request};
@@ -73,7 +74,7 @@ impl Shard {
         match request {
             Request::Listen(listen) => self.listen(conn, listen, now, world),
             Request::Body(body) => self.begin_body(conn, body, now, world),
-            Request::Downlink { downlink, message } => self.begin_downlink(conn, &downlink, &message, now, world),
+            Request::Downlink { downlink, message } => self.begin_downlink(conn, downlink, &message, now, world),
             Request::PublishStream { handshake, ack } => {
                 self.upgraded(conn, &handshake, None, Transport::PublishStream, now);
                 if ack {
@@ -83,6 +84,13 @@ impl Shard {
             Request::Centrifugo { handshake, protocol, dialect, frame_pings } => {
                 self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
                 self.upgraded(conn, &handshake, protocol, Transport::Centrifugo(dialect), now);
+            }
+            Request::UniWebSocket { handshake, message } => {
+                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, true);
+                self.upgraded(conn, &handshake, None, Transport::Centrifugo(Dialect::UniJson), now);
+                if let Some(message) = message {
+                    self.on_uni_message(conn, &message, now);
+                }
             }
             Request::Echo { handshake } => self.upgraded(conn, &handshake, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),

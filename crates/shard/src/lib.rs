@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, compressed: `deflate`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, compressed: `deflate`, over what but a WebSocket: `stream` and `uplink`, one way only: `uni`, and who they are: `credentials`, `identity`, `session`, `presence`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -55,13 +55,14 @@ mod session;
 mod shard;
 mod stream;
 mod token;
+mod uni;
 mod uplink;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Admission, Compression, Heartbeat, Limits, Outbox, ShardConfig};
 pub use dialect::Dialect;
-pub use endpoints::{Endpoint, Endpoints, Origins};
+pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
 pub use excerpt::epoch_of;
 pub use order::{Order, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};

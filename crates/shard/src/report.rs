@@ -22,7 +22,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
@@ -34,6 +34,9 @@ impl Transport {
         Self::Centrifugo(Dialect::JsonEvents),
         Self::Centrifugo(Dialect::JsonLines),
         Self::Centrifugo(Dialect::ProtobufStream),
+        Self::Centrifugo(Dialect::UniJson),
+        Self::Centrifugo(Dialect::UniEvents),
+        Self::Centrifugo(Dialect::UniLines),
     ];
 
     /// The name in metrics.

@@ -133,6 +133,7 @@ fn compression(values: &Values) -> Compression {
     let inflated_bytes: usize = values.number("websocket.decompressed_message_size_limit");
     Compression {
         enabled: values.flag("websocket.compression"),
+        uni_enabled: values.flag("uni_websocket.compression"),
         level: values.number("websocket.compression_level"),
         payload_bytes: values.number("websocket.compression_min_size"),
         command_bytes: if inflated_bytes == 0 { command_bytes * INFLATED_TIMES } else { inflated_bytes },

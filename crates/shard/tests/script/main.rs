@@ -28,3 +28,4 @@ mod request;
 mod run;
 mod session;
 mod token;
+mod uni;

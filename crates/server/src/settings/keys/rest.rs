@@ -5,6 +5,7 @@ use base::units::MIB;
 use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
+const NO_CODES: &str = "who may not connect gets a disconnect push";
 const NO_PROXY: &str = "events are not passed on to a backend";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
 const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
@@ -97,9 +98,16 @@ pub(super) const KEYS: &[Key] = &[
     Key::idle("websocket.read_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.write_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
-    Key::missing("uni_websocket", NO_OTHER_TRANSPORT),
-    Key::missing("uni_sse", NO_OTHER_TRANSPORT),
-    Key::missing("uni_http_stream", NO_OTHER_TRANSPORT),
+    Key::missing("uni_websocket.join_push_messages", "each push has a frame of its own"),
+    Key::idle("uni_websocket.compression_level", "websocket.compression_level holds"),
+    Key::idle("uni_websocket.compression_min_size", "websocket.compression_min_size holds"),
+    Key::idle("uni_websocket.decompressed_message_size_limit", "uni_websocket.message_size_limit holds"),
+    Key::idle("uni_websocket.write_timeout", "a slow reader is bounded by client.queue_max_size"),
+    Key::idle("uni_websocket.read_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("uni_websocket.write_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("uni_websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
+    Key::missing("uni_sse.connect_code_to_http_response", NO_CODES),
+    Key::missing("uni_http_stream.connect_code_to_http_response", NO_CODES),
     Key::missing("uni_grpc", NO_OTHER_TRANSPORT),
     Key::missing("webtransport", NO_OTHER_TRANSPORT),
     Key::missing("init", "there is no /connection/init"),
