@@ -7,8 +7,8 @@ use ring::Batch;
 /// Time constant of the average.
 const MEMORY: Duration = Duration::from_millis(5);
 
-/// Below so many messages in a window nothing is gained: the core would wake for each of them anyway.
-const MESSAGES_PER_WINDOW_MIN: f64 = 2.5;
+/// Below so many messages in a window too little is gained for what a message has to wait.
+const MESSAGES_PER_WINDOW_MIN: f64 = 4.0;
 
 /// So many completions end a window early.
 const BATCH_COMPLETIONS: u32 = 32;
@@ -64,10 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_pays_from_two_and_a_half_messages_a_window() {
+    fn a_batch_pays_from_four_messages_a_window() {
         let window = Duration::from_micros(200);
-        assert!(settled(10_000).batch(window).is_none());
-        assert!(settled(16_000).batch(window).is_some());
+        assert!(settled(16_000).batch(window).is_none());
+        assert!(settled(25_000).batch(window).is_some());
         assert!(settled(100_000).batch(Duration::ZERO).is_none());
         let mut quiet = settled(60_000);
         quiet.count(1, Instant::from_nanos(1_100_000_000));
