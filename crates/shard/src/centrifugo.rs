@@ -148,7 +148,7 @@ impl Shard {
     }
 
     pub(crate) fn on_connect(&mut self, conn: ConnId, id: u32, connect: &Connect<'_>, now: Instant) -> Next {
-        let token = match self.authenticate(&connect.token) {
+        let token = match self.authenticate(conn, &connect.token) {
             Ok(token) => token,
             Err(refused) => {
                 let next = self.refused(conn, id, refused);

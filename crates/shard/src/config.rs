@@ -1,4 +1,5 @@
 //! What a shard is told at its start. Plain data, checked by who reads it; the ranges are in docs/OPERATING.md.
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,6 +10,7 @@ use base::{ShardId, SubjectKey};
 use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::endpoints::Endpoints;
+use crate::gate::Gate;
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -45,6 +47,8 @@ pub struct ShardConfig {
     pub outbox: Outbox,
     /// Compressed messages.
     pub compression: Compression,
+    /// What all shards of the server count together; other settings leave it as it is.
+    pub gate: Arc<Gate>,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.
@@ -59,6 +63,9 @@ pub struct Admission {
     pub open_api: bool,
     /// Longest name of a channel that a client may subscribe to, in bytes; [`base::SUBJECT_BYTES_MAX`] at most.
     pub channel_bytes_max: usize,
+    /// The header field in which whoever is in front of the server says who the user is, in lower case; empty: none. It counts for a client without
+    /// a token where one is wanted.
+    pub user_field: Box<str>,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
 }
@@ -82,6 +89,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Largest published payload in bytes, by whatever transport.
     pub payload_bytes: usize,
+    /// Most connections of Centrifugo clients to all shards together; 0: any number.
+    pub sessions: u64,
+    /// Most of them that come in a second; 0: any number.
+    pub sessions_per_second: u64,
     /// Most subscriptions of one connection.
     pub subscriptions_per_connection: usize,
     /// Most publications that one recovery brings; more is a gap.
@@ -149,6 +160,7 @@ impl Default for Admission {
             anonymous_tokens: true,
             open_api: false,
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
+            user_field: Box::default(),
             naming: Arc::default(),
         }
     }
@@ -165,6 +177,8 @@ impl Default for Limits {
             frame_bytes: MIB,
             message_bytes: MIB,
             payload_bytes: MIB,
+            sessions: 0,
+            sessions_per_second: 0,
             subscriptions_per_connection: 128,
             recovery_publications: 300,
             history_publications: 300,

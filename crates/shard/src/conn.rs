@@ -207,6 +207,8 @@ pub(crate) enum State {
     Publisher(Box<Publisher>),
     /// Waiting until the commands of its `POST /emulation` have been handled.
     Uplink(AnswerTo),
+    /// A Centrifugo client that has not connected, and who it is according to whoever is in front of the server.
+    Introduced(Box<str>),
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

@@ -81,13 +81,18 @@ impl Shard {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
-            Request::Centrifugo { handshake, protocol, dialect, frame_pings } => {
+            Request::Centrifugo { .. } | Request::UniWebSocket { .. } if !self.may_enter(now) => {
+                self.turn_away(conn, now, world);
+            }
+            Request::Centrifugo { handshake, protocol, dialect, frame_pings, user } => {
                 self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
                 self.upgraded(conn, &handshake, protocol, Transport::Centrifugo(dialect), now);
+                self.introduce(conn, user);
             }
-            Request::UniWebSocket { handshake, message } => {
+            Request::UniWebSocket { handshake, message, user } => {
                 self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, true);
                 self.upgraded(conn, &handshake, None, Transport::Centrifugo(Dialect::UniJson), now);
+                self.introduce(conn, user);
                 if let Some(message) = message {
                     self.on_uni_message(conn, &message, now);
                 }

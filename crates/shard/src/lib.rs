@@ -35,6 +35,7 @@ mod endpoints;
 mod excerpt;
 mod fields;
 mod flush;
+mod gate;
 mod handshake;
 mod heartbeat;
 mod hop;
@@ -64,6 +65,7 @@ pub use config::{Admission, Compression, Heartbeat, Limits, Outbox, ShardConfig}
 pub use dialect::Dialect;
 pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
 pub use excerpt::epoch_of;
+pub use gate::Gate;
 pub use order::{Order, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use presence::{PresenceError, Roll};

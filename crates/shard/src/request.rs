@@ -22,7 +22,7 @@ use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::permission;
 use crate::report::Refusal;
-pub(crate) use endpoint::{Cors, Downlink, not_connect};
+pub(crate) use endpoint::{Cors, Downlink, User, not_connect};
 
 /// What the answer to an upgrade is made of.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +45,9 @@ pub(crate) enum Request {
     /// `GET /pub`, upgraded.
     PublishStream { handshake: Handshake, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { handshake: Handshake, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool },
+    Centrifugo { handshake: Handshake, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool, user: User },
     /// `GET /connection/uni_websocket`, upgraded, and what the client says first if the request had it.
-    UniWebSocket { handshake: Handshake, message: Option<Vec<u8>> },
+    UniWebSocket { handshake: Handshake, message: Option<Vec<u8>>, user: User },
     /// `GET /echo`, upgraded.
     Echo { handshake: Handshake },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.

@@ -188,7 +188,14 @@ impl Shard {
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
             Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
-            Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_) | State::Uplink(_))
+            Some(
+                State::None
+                | State::Body(_)
+                | State::Publishing { .. }
+                | State::Publisher(_)
+                | State::Uplink(_)
+                | State::Introduced(_),
+            )
             | None => {}
         }
     }
@@ -205,7 +212,12 @@ impl Shard {
                     Some(State::Publishing { .. }) => self.answer_publish(conn, position, now, world),
                     Some(State::Command(_)) => self.command_published(conn, now),
                     Some(
-                        State::None | State::Body(_) | State::Listening(_) | State::Publisher(_) | State::Uplink(_),
+                        State::None
+                        | State::Body(_)
+                        | State::Listening(_)
+                        | State::Publisher(_)
+                        | State::Uplink(_)
+                        | State::Introduced(_),
                     )
                     | None => {}
                 }

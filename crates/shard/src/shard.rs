@@ -1,4 +1,5 @@
 //! The shard: one core's whole machine. This file is its table of contents.
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, Prng, SealKey, ShardId, Wheel};
@@ -12,6 +13,7 @@ use crate::config::ShardConfig;
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::deflate::Deflates;
 use crate::dialect::PerDialect;
+use crate::endpoints::Endpoints;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
@@ -330,11 +332,14 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
+        let gate = Arc::clone(&self.config.gate);
+        let node = core::mem::take(&mut self.config.endpoints.node);
+        let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
         if config.compression.level != self.config.compression.level {
             self.deflates.set_level(config.compression.level);
         }
-        self.config = ShardConfig { shard, shards, seed, key, dev, ..config };
+        self.config = ShardConfig { shard, shards, seed, key, dev, gate, endpoints, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -368,6 +373,9 @@ impl Shard {
     /// Counts the connection under another transport.
     pub(crate) fn set_transport(&mut self, conn: ConnId, transport: Transport) {
         let row = &mut self.conns.rows[conn.0];
+        if row.transport.dialect().is_some() && transport.dialect().is_none() {
+            self.config.gate.leave();
+        }
         self.report.connections[row.transport.index()] -= 1;
         self.report.connections[transport.index()] += 1;
         row.transport = transport;

@@ -35,10 +35,14 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let Downlink { dialect, cors } = downlink;
+        let Downlink { dialect, user, cors } = downlink;
         let request = dialect.is_uni().then(|| of_request(message));
         if let Some(Err(_)) = &request {
             self.deny(conn, &not_connect().with(cors), now, world);
+            return;
+        }
+        if !self.may_enter(now) {
+            self.turn_away(conn, now, world);
             return;
         }
         let mut fields: Vec<(&str, &str)> = Vec::with_capacity(9);
@@ -60,6 +64,7 @@ impl Shard {
         if self.conns.rows[conn.0].phase != Phase::Open {
             return;
         }
+        self.introduce(conn, user);
         match request {
             Some(request) => self.connect_uni(conn, request, now),
             None => self.on_whole_message(conn, dialect.encoding(), message, now, world),

@@ -124,6 +124,7 @@ impl Plan {
             heartbeat: self.heartbeat,
             outbox: self.outbox,
             compression: Compression::default(),
+            gate: Default::default(),
         }
     }
 

@@ -15,10 +15,14 @@ use crate::report::Refusal;
 /// The parameter that carries what a client says first where it can't send a body.
 const CONNECT: &str = "cf_connect";
 
+/// Who the client is according to a header field of the request, if somebody said so.
+pub(crate) type User = Option<Box<str>>;
+
 /// A response without an end, which a request opens.
 #[derive(Debug)]
 pub(crate) struct Downlink {
     pub(crate) dialect: Dialect,
+    pub(crate) user: User,
     pub(crate) cors: Option<Box<Cors>>,
 }
 
@@ -50,6 +54,11 @@ impl Cors {
     }
 }
 
+fn user(head: &Head<'_>, config: &ShardConfig) -> User {
+    let field = &*config.admission.user_field;
+    text(head, field).filter(|_| !field.is_empty()).map(Box::from)
+}
+
 fn text<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
     head.field(name).and_then(|value| core::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
 }
@@ -71,41 +80,41 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
     let path = head.path();
     let is_for = |endpoint: &Endpoint| endpoint.serves(path);
     if is_for(&all.websocket) {
-        return Some(websocket(head, &all.origins, config.compression.enabled));
+        return Some(websocket(head, config));
     }
     let cors = || Cors::of(head, &all.origins);
     if is_for(&all.emulation) {
         Some(uplink(head, &all.emulation, cors()))
     } else if is_for(&all.sse) {
-        let downlink = Downlink { dialect: Dialect::JsonEvents, cors: cors() };
+        let downlink = Downlink { dialect: Dialect::JsonEvents, user: user(head, config), cors: cors() };
         Some(stream(head, &all.sse, Get::WithConnect, downlink))
     } else if is_for(&all.uni_websocket) {
         Some(uni_websocket(head, config))
     } else if is_for(&all.uni_sse) {
-        let downlink = Downlink { dialect: Dialect::UniEvents, cors: cors() };
+        let downlink = Downlink { dialect: Dialect::UniEvents, user: user(head, config), cors: cors() };
         Some(stream(head, &all.uni_sse, Get::MaybeWithConnect, downlink))
     } else if is_for(&all.uni_http_stream) {
-        let downlink = Downlink { dialect: Dialect::UniLines, cors: cors() };
+        let downlink = Downlink { dialect: Dialect::UniLines, user: user(head, config), cors: cors() };
         Some(stream(head, &all.uni_http_stream, Get::No, downlink))
     } else if is_for(&all.http_stream) {
         let dialect = match encoding(head) {
             Encoding::Json => Dialect::JsonLines,
             Encoding::Protobuf => Dialect::ProtobufStream,
         };
-        let downlink = Downlink { dialect, cors: cors() };
+        let downlink = Downlink { dialect, user: user(head, config), cors: cors() };
         Some(stream(head, &all.http_stream, Get::No, downlink))
     } else {
         None
     }
 }
 
-fn websocket(head: &Head<'_>, origins: &Origins, deflates: bool) -> Result<Request, Denied> {
-    let (upgrade, handshake) = must_upgrade(head, deflates)?;
-    check_origin(head, origins)?;
+fn websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
+    let (upgrade, handshake) = must_upgrade(head, config.compression.enabled)?;
+    check_origin(head, &config.endpoints.origins)?;
     let protocol = upgrade.protocols().find_map(known_protocol);
     let dialect = if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
     let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
-    Ok(Request::Centrifugo { handshake, protocol, dialect, frame_pings })
+    Ok(Request::Centrifugo { handshake, protocol, dialect, frame_pings, user: user(head, config) })
 }
 
 fn uni_websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
@@ -114,7 +123,7 @@ fn uni_websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denie
     let message = head.param(CONNECT).map(|message| message.into_owned().into_bytes());
     match &message {
         Some(message) if connect_request(message).is_err() => Err(not_connect()),
-        Some(_) | None => Ok(Request::UniWebSocket { handshake, message }),
+        Some(_) | None => Ok(Request::UniWebSocket { handshake, message, user: user(head, config) }),
     }
 }
 

@@ -10,6 +10,7 @@ mod drain;
 mod emulation;
 mod event_stream;
 mod flush;
+mod gate;
 mod heartbeat;
 mod history;
 mod keys;
