@@ -87,6 +87,8 @@ pub struct Extra {
     pub version_epoch: String,
     /// Sent to those who listen, and not kept.
     pub skip_history: bool,
+    /// Told as a delta of the publication before to those who take that.
+    pub delta: bool,
 }
 
 /// What a payload is. Decides the opcode with which plain WebSocket subscribers get it.

@@ -70,8 +70,7 @@ fn a_thousand_subjects_each_get_it_once() {
 #[test]
 fn what_a_publication_may_have_goes_to_the_data_plane() {
     let server = server();
-    let body =
-        r#"{"channel":"a","data":1,"tags":{"b":"2","a":"1"},"version":7,"version_epoch":"e","skip_history":true}"#;
+    let body = r#"{"channel":"a","data":1,"tags":{"b":"2","a":"1"},"version":7,"version_epoch":"e","skip_history":true,"delta":true}"#;
     assert_eq!(server.post("/api/publish", KEY, body).body, r#"{"result":{}}"#, "what is not kept has no place");
     let body = r#"{"channels":["a"],"data":1,"tags":null,"version":1}"#;
     assert_eq!(server.post("/api/broadcast", KEY, body).status, 200);
@@ -83,6 +82,7 @@ fn what_a_publication_may_have_goes_to_the_data_plane() {
         version: 7,
         version_epoch: "e".into(),
         skip_history: true,
+        delta: true,
     };
     assert_eq!(published[0].extra, wanted);
     assert_eq!(published[1].extra, control::Extra { version: 1, ..control::Extra::default() });

@@ -32,6 +32,8 @@ pub(crate) struct History {
     bytes: usize,
     /// When the subject was last published to, whether or not that publication is still here.
     pub(crate) last_at: Instant,
+    /// True if something was sent after the newest entry that is not here.
+    pub(crate) strayed: bool,
     /// The newest publication's, if it has a version, whether or not that publication is still here.
     versioned: Option<Arc<Extra>>,
     pub(crate) subject: u32,
@@ -45,6 +47,7 @@ impl Default for History {
             entries: VecDeque::new(),
             bytes: 0,
             last_at: Instant::ORIGIN,
+            strayed: false,
             versioned: None,
             subject: NONE,
             newer: NONE,
@@ -73,6 +76,7 @@ impl History {
     pub(crate) fn push(&mut self, publication: Publication, at: Instant) {
         self.bytes += publication.bytes() + ENTRY_BYTES;
         self.last_at = at;
+        self.strayed = false;
         self.versioned = publication.extra.clone().filter(|extra| extra.version.is_some());
         self.entries.push_back(Entry { at, publication });
     }
@@ -114,6 +118,11 @@ impl History {
     /// The version of the newest publication, if it has one.
     pub(crate) fn version(&self) -> Option<&Version> {
         self.versioned.as_ref()?.version.as_ref()
+    }
+
+    /// The newest entry, if nothing was sent after it that is not here.
+    pub(crate) fn newest_sent(&self) -> Option<&Publication> {
+        self.entries.back().filter(|_| !self.strayed).map(|entry| &entry.publication)
     }
 
     /// Drops all publications.

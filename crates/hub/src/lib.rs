@@ -30,7 +30,7 @@ pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};
 pub use listing::{Listing, glob_fits};
 pub use namespace::{Access, DataFormat, NameRule, Names, Namespace, Offer, OutboxPolicy, Pattern, PatternError};
 pub use naming::Naming;
-pub use publication::{Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
+pub use publication::{Base, Delivery, Draft, Extra, Kind, Position, Publication, Publisher, Tags, Version};
 pub use subject::{SubjectError, subject_name};
 pub use subscription::{Facts, Subscription};
 pub use table::{Hub, Recovered, RecoveryBounds};

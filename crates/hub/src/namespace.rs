@@ -48,6 +48,10 @@ pub struct Namespace {
     pub positioning: Offer,
     /// Whether subscriptions recover; one that does has a position.
     pub recovery: Offer,
+    /// Whether subscriptions may have publications told as deltas.
+    pub delta: bool,
+    /// Whether every publication is told as a delta to those, and not only those whose publisher says so.
+    pub delta_publish: bool,
     /// Overrides the server's outbox policy.
     pub outbox: Option<OutboxPolicy>,
 }
@@ -71,6 +75,8 @@ impl Namespace {
             force_push_join_leave: false,
             positioning: Offer::Withheld,
             recovery: Offer::Always,
+            delta: false,
+            delta_publish: false,
             outbox: None,
         }
     }

@@ -35,6 +35,8 @@ pub struct Extra {
     pub version: Option<Version>,
     /// Sent to those who listen, and not kept.
     pub skip_history: bool,
+    /// Told as a delta of the publication before to those who take that, whatever the namespace says.
+    pub delta: bool,
 }
 
 /// Keys and values.
@@ -102,6 +104,24 @@ pub struct Publication {
     pub kind: Kind,
     /// True if the subject's history has taken it: the position can be recovered from.
     pub kept: bool,
+}
+
+/// The publication before, as whoever has been sent it has it: what a delta is a delta of.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// The bytes.
+    pub payload: Arc<[u8]>,
+    /// What they are.
+    pub kind: Kind,
+}
+
+/// A publication on its way to subscribers.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What.
+    pub publication: Publication,
+    /// What it may be told as a delta of, if it may: then every live subscriber has been sent it before, and nothing in between.
+    pub base: Option<Arc<Base>>,
 }
 
 impl Publication {

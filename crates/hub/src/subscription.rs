@@ -34,6 +34,10 @@ impl Facts {
     pub const ANNOUNCED: Self = Self(1 << 2);
     /// Is told who comes and goes.
     pub const HEARS: Self = Self(1 << 3);
+    /// Takes deltas.
+    pub const DELTAS: Self = Self(1 << 4);
+    /// Has been sent the newest publication, so that the next one may be a delta of it.
+    pub const BASED: Self = Self(1 << 5);
 
     /// True if one of the facts in `fact` holds.
     #[must_use]

@@ -9,15 +9,20 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, Facts, HistoryBounds, Namespace, Position, Publication, Subscription, Version};
+use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
 
 mod change;
+mod recovery;
+
+pub use recovery::{Recovered, RecoveryBounds};
 
 /// What one core knows of subjects. Rows are named by small numbers that stay valid until the row is released.
 #[derive(Debug)]
 pub struct Hub {
     key: SubjectKey,
     namespaces: Box<[Namespace]>,
+    /// True if one of them drops publications of slow readers.
+    some_may_drop: bool,
     subjects: Slab<Subject>,
     index: HashTable<u32>,
     subscriptions: Slab<Subscription>,
@@ -34,32 +39,13 @@ pub struct Hub {
     subscribed: usize,
 }
 
-/// How much one recovery brings at most; more is a gap.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RecoveryBounds {
-    /// Publications.
-    pub publications: u32,
-    /// Bytes of their payloads.
-    pub bytes: usize,
-}
-
-/// What [`Hub::recover`] found.
-#[derive(Debug)]
-pub struct Recovered {
-    /// The subject's newest position.
-    pub top: Position,
-    /// True if nothing after the wanted position is missing from `missed`.
-    pub gapless: bool,
-    /// What was published after it, oldest first; if there is a gap, what there is.
-    pub missed: Vec<Publication>,
-}
-
 impl Hub {
     /// An empty hub. `first_epoch` must differ from start to start: positions of an earlier life must not match.
     #[must_use]
     pub fn new(key: SubjectKey, namespaces: Vec<Namespace>, history_bytes_max: usize, first_epoch: u32) -> Self {
         Self {
             key,
+            some_may_drop: Self::may_drop(&namespaces),
             namespaces: namespaces.into(),
             subjects: Slab::default(),
             index: HashTable::new(),
@@ -74,6 +60,16 @@ impl Hub {
             attendance: Attendance::default(),
             subscribed: 0,
         }
+    }
+
+    fn may_drop(namespaces: &[Namespace]) -> bool {
+        namespaces.iter().any(|namespace| namespace.outbox.is_some_and(|policy| policy != OutboxPolicy::Close))
+    }
+
+    /// True if a namespace has a policy by which publications are dropped from outboxes.
+    #[must_use]
+    pub fn some_may_drop(&self) -> bool {
+        self.some_may_drop
     }
 
     // ---- subjects ----
@@ -293,9 +289,12 @@ impl Hub {
         subject.offset += u64::from(counts);
         let position = Position { epoch: subject.epoch, offset: subject.offset };
         let Draft { payload, kind, extra } = draft;
+        let history = subject.history;
         let publication = Publication { payload, extra, position, kind, kept: bounds.is_some() };
         if let Some(bounds) = bounds {
             self.keep(row, publication.clone(), &bounds, now);
+        } else if history != NONE {
+            self.histories[history].strayed = true;
         }
         publication
     }
@@ -305,36 +304,6 @@ impl Hub {
     pub fn top(&self, row: u32) -> Position {
         let subject = &self.subjects[row];
         Position { epoch: subject.epoch, offset: subject.offset }
-    }
-
-    /// What came after `since`, within the bounds. If more came, or some of it is gone, or the position is of another
-    /// life, there is a gap: then the newest that are there.
-    #[must_use]
-    pub fn recover(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovered {
-        let top = self.top(row);
-        let Some(since) = since else {
-            return Recovered { top, gapless: true, missed: Vec::new() };
-        };
-        self.trim(row, now);
-        let same_life = since.epoch == top.epoch || since.epoch == Position::ANY_EPOCH;
-        let known = same_life && since.offset <= top.offset;
-        let wanted = if known { since.offset } else { 0 };
-        let history = self.subjects[row].history;
-        if history == NONE {
-            return Recovered { top, gapless: known && wanted == top.offset, missed: Vec::new() };
-        }
-        let history = &self.histories[history];
-        // Without an entry nothing is there to begin with; everything may have outlived its age.
-        let whole = history.first_offset().map_or(wanted == top.offset, |first| first <= wanted + 1);
-        let there = history.after(wanted).count();
-        let mut bytes = 0_usize;
-        let fits = history.after(wanted).rev().take(bounds.publications as usize).take_while(|publication| {
-            bytes += publication.payload.len();
-            bytes <= bounds.bytes
-        });
-        let surplus = there - fits.count();
-        let missed: Vec<_> = history.after(wanted).skip(surplus).cloned().collect();
-        Recovered { top, gapless: known && whole && surplus == 0, missed }
     }
 
     fn history_bounds(&self, row: u32) -> Option<HistoryBounds> {

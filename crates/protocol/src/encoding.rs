@@ -1,5 +1,6 @@
 //! Centrifugo's encodings behind one name. Whatever a codec can read or write has one line here and one function in each
 //! codec; who talks to a client names neither.
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -9,7 +10,8 @@ use crate::centrifugo::{
 };
 use crate::centrifugo_json as json;
 use crate::centrifugo_protobuf as protobuf;
-use crate::json::is_json;
+use crate::fossil::Cut;
+use crate::json::{is_json, write_text};
 
 /// How messages are written. What separates one from the next on the wire is not said here: that is the transport's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +109,38 @@ impl Encoding {
             Self::Json if is_json(payload) => Some(Data::Json(payload)),
             Self::Json if is_text => core::str::from_utf8(payload).ok().map(Data::Text),
             Self::Json => None,
+        }
+    }
+
+    /// What a client with deltas has of a payload, and is told the next delta of: in JSON the JSON text; `None` if it can't be said.
+    #[must_use]
+    pub fn base(self, payload: &[u8], is_text: bool) -> Option<Cow<'_, [u8]>> {
+        match self.data(payload, is_text)? {
+            Data::Bytes(payload) | Data::Json(payload) => Some(Cow::Borrowed(payload)),
+            Data::Text(text) => {
+                let mut written = Vec::with_capacity(text.len() + 2);
+                write_text(&mut written, text);
+                Some(Cow::Owned(written))
+            }
+        }
+    }
+
+    /// How a client with deltas is told such a payload, or a delta of it. In JSON every one of its data is a string; `None` if it can't be
+    /// one.
+    #[must_use]
+    pub fn delta_data(self, bytes: &[u8]) -> Option<Data<'_>> {
+        match self {
+            Self::Protobuf => Some(Data::Bytes(bytes)),
+            Self::Json => core::str::from_utf8(bytes).ok().map(Data::Text),
+        }
+    }
+
+    /// Where a delta may be cut so that it can be told.
+    #[must_use]
+    pub const fn cut(self) -> Cut {
+        match self {
+            Self::Protobuf => Cut::Anywhere,
+            Self::Json => Cut::BetweenCharacters,
         }
     }
 }

@@ -159,11 +159,11 @@ impl DataPlane for Plane {
 
 fn extra(told: control::Extra) -> Option<Arc<Extra>> {
     (told != control::Extra::default()).then(|| {
-        let control::Extra { idempotency_key, tags, version, version_epoch, skip_history } = told;
+        let control::Extra { idempotency_key, tags, version, version_epoch, skip_history, delta } = told;
         let version = (version > 0).then(|| Version { number: version, epoch: version_epoch.into() });
         let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         let idempotency_key = idempotency_key.map(Into::into);
-        Arc::new(Extra { publisher: None, idempotency_key, tags, version, skip_history })
+        Arc::new(Extra { publisher: None, idempotency_key, tags, version, skip_history, delta })
     })
 }
 

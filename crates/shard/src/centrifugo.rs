@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Kind, Position};
+use hub::{Draft, Extra, Facts, Kind, Position};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
@@ -14,6 +14,7 @@ use protocol::{Encoding, epoch, is_json};
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
+use crate::delta::Chain;
 use crate::dialect::Dialect;
 use crate::encode::push;
 use crate::excerpt::epoch_of;
@@ -201,6 +202,8 @@ impl Shard {
             self.grant(conn, row, token, now);
         }
         let features = self.features(conn, row, subscribe);
+        let subscription = self.conns.rows[conn.0].subscriptions;
+        self.hub.facts(subscription).set(Facts::DELTAS, features.delta);
         let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
         let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features });
@@ -250,8 +253,14 @@ impl Shard {
         let missed = if recovered { &*recovery.missed } else { &[] };
         // A recovered list that can't be told whole is not told at all.
         let encoding = self.encoding(conn);
-        let pushes: Option<Vec<_>> = missed.iter().map(|one| push(one, encoding)).collect();
+        let chain = if features.delta { Chain::of(encoding, missed) } else { None };
+        let pushes: Option<Vec<_>> = match &chain {
+            Some(chain) => chain.pushes(),
+            None if features.delta => None,
+            None => missed.iter().map(|one| push(one, encoding)).collect(),
+        };
         let recovered = recovered && pushes.is_some();
+        let has_base = recovered && missed.last().is_some_and(|last| last.position == recovery.top);
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
         let result = SubscribeResult {
@@ -268,10 +277,14 @@ impl Shard {
             },
             recovered,
             was_recovering: recover.is_some(),
+            delta: features.delta,
             ..SubscribeResult::default()
         };
         let recovered = pushes.unwrap_or_default();
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
+        if has_base && let Some(subscription) = self.hub.subscription_to(self.conns.rows[conn.0].subscriptions, row) {
+            self.hub.facts(subscription).set(Facts::BASED, true);
+        }
         self.answered(conn, now);
     }
 

@@ -55,6 +55,7 @@ impl Shard {
             let policy = self.hub.namespace(subject).and_then(|namespace| namespace.outbox);
             let policy = policy.unwrap_or(self.config.outbox.policy);
             let row = &mut self.conns.rows[conn.0];
+            let before = self.outboxes.frames();
             if policy == OutboxPolicy::Conflate {
                 while let Some(dropped) = self.outboxes.drop_oldest(&mut row.outbox, Some(subject)) {
                     self.report.outbox_conflated += u64::from(dropped);
@@ -73,6 +74,9 @@ impl Shard {
                     return;
                 };
                 self.report.outbox_dropped += u64::from(dropped);
+            }
+            if self.outboxes.frames() < before {
+                self.forget_bases(conn);
             }
         }
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Publications { subject, count });

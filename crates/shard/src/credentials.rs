@@ -88,13 +88,13 @@ impl Shard {
 
     fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
-        match core::mem::take(state) {
-            State::Introduced(user) => Some(user),
-            other => {
-                *state = other;
-                None
-            }
+        if !matches!(state, State::Introduced(_)) {
+            return None;
         }
+        let State::Introduced(user) = core::mem::take(state) else {
+            return None;
+        };
+        Some(user)
     }
 
     /// Without a key no token is valid; in development that matters to nobody.

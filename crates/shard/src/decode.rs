@@ -113,10 +113,9 @@ impl Shard {
                 (limits.frame_bytes, limits.message_bytes)
             }
         };
-        let inflated_bytes_max = deflate.map(|_| match transport {
-            Transport::Centrifugo(dialect) if !dialect.is_uni() => self.config.compression.command_bytes,
-            _ => message_bytes_max,
-        });
+        let says_commands = transport.dialect().is_some_and(|dialect| !dialect.is_uni());
+        let inflated_bytes_max =
+            deflate.map(|_| if says_commands { self.config.compression.command_bytes } else { message_bytes_max });
         Decoder { role: Role::Server, frame_bytes_max, message_bytes_max, inflated_bytes_max }
     }
 

@@ -1,15 +1,17 @@
 //! *Encode*: a publication as finished bytes, once for each dialect that has a subscriber on this core.
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::SubjectName;
-use hub::{Kind, Publication};
+use hub::{Base, Delivery, Kind, Publication};
 use protocol::Encoding;
 use protocol::centrifugo::Publication as Push;
 use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::delta::{Deltas, Form};
 use crate::dialect::{Dialect, PerDialect};
 use crate::presence::told;
 use crate::send::Frame;
@@ -22,11 +24,25 @@ pub(crate) struct Encoded<'p> {
     event: Option<Frame>,
     bare_event: Option<Frame>,
     centrifugo: PerDialect<Option<Frame>>,
+    base: Option<&'p Base>,
+    deltas: Option<Box<Deltas>>,
 }
 
 impl<'p> Encoded<'p> {
-    pub(crate) fn new(publication: &'p Publication) -> Self {
-        Self { publication, raw: None, event: None, bare_event: None, centrifugo: PerDialect::default() }
+    pub(crate) fn new(publication: &'p Publication, base: Option<&'p Base>) -> Self {
+        Self {
+            publication,
+            raw: None,
+            event: None,
+            bare_event: None,
+            centrifugo: PerDialect::default(),
+            base,
+            deltas: None,
+        }
+    }
+
+    pub(crate) fn of(delivery: &'p Delivery) -> Self {
+        Self::new(&delivery.publication, delivery.base.as_deref())
     }
 
     pub(crate) fn publication(&self) -> &'p Publication {
@@ -62,8 +78,12 @@ impl<'p> Encoded<'p> {
     }
 
     /// A Centrifugo push; `None` if the dialect can't say it: JSON can't say just any payload.
-    pub(crate) fn centrifugo(&mut self, dialect: Dialect, subject: &SubjectName) -> Option<Frame> {
+    pub(crate) fn centrifugo(&mut self, dialect: Dialect, form: Form, subject: &SubjectName) -> Option<Frame> {
         let publication = self.publication;
+        if form != Form::Plain {
+            let deltas = self.deltas.get_or_insert_default();
+            return deltas.frame(dialect, form, subject, publication, self.base);
+        }
         self.centrifugo
             .get_or_insert_with(dialect, || {
                 let push = push(publication, dialect.encoding())?;
@@ -111,5 +131,5 @@ pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push
     let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info, tags: publication.tags() })
+    Some(Push { data, offset, info, tags: publication.tags(), delta: false })
 }

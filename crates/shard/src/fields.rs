@@ -23,9 +23,13 @@ pub(crate) fn extra(head: &Head<'_>) -> Result<Option<Box<Extra>>, Denied> {
         tags: tags(head)?,
         version: version(head)?,
         skip_history: flag(head, "Ringcast-Skip-History")?,
+        delta: flag(head, "Ringcast-Delta")?,
     };
-    let said =
-        extra.idempotency_key.is_some() || !extra.tags.is_empty() || extra.version.is_some() || extra.skip_history;
+    let said = extra.idempotency_key.is_some()
+        || !extra.tags.is_empty()
+        || extra.version.is_some()
+        || extra.skip_history
+        || extra.delta;
     Ok(said.then(|| extra.into()))
 }
 
@@ -108,12 +112,12 @@ mod tests {
     fn what_is_said_is_read() {
         let extra = read(
             "ringcast-tags: b=%C3%A4%26&a=1&b=2\r\nRingcast-Version: 7\r\nRingcast-Version-Epoch: e\r\n\
-             Ringcast-Skip-History: true\r\nIdempotency-Key: k\r\n",
+             Ringcast-Skip-History: true\r\nRingcast-Delta: true\r\nIdempotency-Key: k\r\n",
         );
         let extra = extra.unwrap().unwrap();
         assert_eq!(&*extra.tags, [("a".into(), "1".into()), ("b".into(), "2".into())]);
         assert_eq!(extra.version, Some(Version { number: 7, epoch: "e".into() }));
-        assert!(extra.skip_history && extra.idempotency_key.as_deref() == Some("k"));
+        assert!(extra.skip_history && extra.delta && extra.idempotency_key.as_deref() == Some("k"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod conn;
 mod credentials;
 mod decode;
 mod deflate;
+mod delta;
 mod dialect;
 mod encode;
 mod endpoints;

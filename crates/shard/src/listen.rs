@@ -7,7 +7,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use base::{ConnId, Instant};
+use base::{ConnId, Instant, NONE};
 use hub::{Kind, Position, Publication};
 use protocol::is_json;
 use protocol::plain::{self, Mark, Payload, PollBody};
@@ -185,7 +185,7 @@ impl Shard {
                     self.queue_reset(conn, row);
                 }
                 for publication in &recovery.missed {
-                    self.deliver_to(conn, row, &mut Encoded::new(publication), now, world);
+                    self.deliver_to(conn, NONE, row, &mut Encoded::new(publication, None), now, world);
                 }
             }
         }

@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, Sealed, SubjectName};
-use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, RecoveryBounds};
+use hub::{Delivery, Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, RecoveryBounds};
 
 use crate::command::Ticket;
 use crate::presence::Roll;
@@ -136,7 +136,7 @@ pub enum Parcel {
         /// The subject.
         subject: SubjectName,
         /// What.
-        publication: Publication,
+        delivery: Delivery,
     },
     /// Delivery: so many more publications of the connection's stream were accepted by this owner.
     Counted {

@@ -15,6 +15,8 @@ pub(crate) struct Features {
     pub(crate) positioned: bool,
     /// It may resume from there.
     pub(crate) recoverable: bool,
+    /// Publications may be told as deltas.
+    pub(crate) delta: bool,
 }
 
 /// Whether a client may use a channel of this name.
@@ -67,9 +69,13 @@ pub(crate) fn to_carry(format: DataFormat, data: &[u8]) -> bool {
 impl Shard {
     /// What a subscription gets: what is asked for in vain is left out, without an error.
     pub(crate) fn features(&self, conn: ConnId, subject: u32, subscribe: &Subscribe<'_>) -> Features {
-        let Some(namespace) = self.hub.namespace(subject).filter(|namespace| namespace.history.is_some()) else {
+        let Some(namespace) = self.hub.namespace(subject) else {
             return Features::default();
         };
+        let delta = namespace.delta && !subscribe.delta.is_empty();
+        if namespace.history.is_none() {
+            return Features { delta, ..Features::default() };
+        }
         let is_anonymous = self.user(conn).is_empty();
         // It is subscribing, so that it is as good as a subscriber.
         let may_read = self.config.dev || to_read(&self.config.admission, namespace, is_anonymous, true);
@@ -79,6 +85,7 @@ impl Shard {
         Features {
             positioned: recoverable || namespace.positioning.grants(subscribe.positioned, may_read),
             recoverable,
+            delta,
         }
     }
 }

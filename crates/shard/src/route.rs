@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Draft, Position, RecoveryBounds};
+use hub::{Delivery, Draft, Position, RecoveryBounds};
 
 use crate::border::{Effects, Frame};
 use crate::command::Answer;
@@ -61,16 +61,18 @@ impl Shard {
             self.receipt(from, receipt, top, now, world);
             return;
         }
+        let base = self.hub.base(row, &draft);
         let publication = self.hub.publish(row, draft, now);
         let position = publication.position;
+        let delivery = Delivery { publication, base };
         if let Some(key) = &key {
             self.idempotency.insert(&self.config.key, subject, key, position, now);
         }
         for shard in self.hub.watchers(row) {
-            let parcel = Parcel::Deliver { subject: subject.into(), publication: publication.clone() };
+            let parcel = Parcel::Deliver { subject: subject.into(), delivery: delivery.clone() };
             self.mail.send(shard, parcel, world);
         }
-        self.deliver(row, &publication, now, world);
+        self.deliver(row, delivery, now, world);
         self.hub.release(row);
         self.receipt(from, receipt, position, now, world);
     }
@@ -84,19 +86,21 @@ impl Shard {
         }
     }
 
-    /// Queues a publication for one subscriber.
+    /// Queues a publication for one subscriber, of a subscription that is `NONE` if it takes no deltas.
     pub(crate) fn deliver_to(
         &mut self,
         conn: ConnId,
+        subscription: u32,
         row: u32,
         encoded: &mut Encoded<'_>,
         now: Instant,
         world: &mut impl Effects,
     ) {
         let transport = self.conns.rows[conn.0].transport;
+        let form = self.form(conn, subscription);
         let frame = match transport {
             Transport::PlainWebSocket => encoded.raw(),
-            Transport::Centrifugo(dialect) => match encoded.centrifugo(dialect, self.hub.name(row)) {
+            Transport::Centrifugo(dialect) => match encoded.centrifugo(dialect, form, self.hub.name(row)) {
                 Some(frame) => frame,
                 None => {
                     self.doom(conn, protocol::centrifugo::Disconnect::InappropriateProtocol);
@@ -115,6 +119,7 @@ impl Shard {
             Transport::Http | Transport::PublishStream | Transport::Echo => return,
         };
         self.queue_delivery(conn, frame, row, 1, now, world);
+        self.note_base(subscription, form);
     }
 
     /// Queues a frame of `count` publications and counts them.
@@ -247,9 +252,9 @@ impl Shard {
                     self.joined(row, *recovery, waiter, now, world);
                 }
             }
-            Parcel::Deliver { subject, publication } => {
+            Parcel::Deliver { subject, delivery } => {
                 if let Some(row) = self.hub.find(&subject) {
-                    self.deliver(row, &publication, now, world);
+                    self.deliver(row, delivery, now, world);
                 }
             }
             Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),

@@ -7,11 +7,12 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, SubjectName};
-use hub::Publication;
+use hub::Delivery;
 
 use crate::border::{Effects, End, Frame, Input};
 use crate::command::Command;
 use crate::conn::{Flags, Phase};
+use crate::delta::Form;
 use crate::dialect::PerDialect;
 use crate::encode::Encoded;
 use crate::limits::RUN_BYTES_MAX;
@@ -24,7 +25,7 @@ use crate::shard::Shard;
 pub(crate) struct Run {
     /// The subject's row. It has subscribers, so it stays as long as the run is held back.
     row: u32,
-    publications: Vec<Publication>,
+    deliveries: Vec<Delivery>,
     payload_bytes: usize,
     /// True while the input does nothing but publish.
     is_open: bool,
@@ -32,7 +33,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn is_empty(&self) -> bool {
-        self.publications.is_empty()
+        self.deliveries.is_empty()
     }
 }
 
@@ -41,12 +42,19 @@ impl Run {
 struct Joined {
     raw: Option<Frame>,
     event: Option<Frame>,
-    centrifugo: PerDialect<Option<Frame>>,
+    /// By [`Form`] of the first of them; of those who take deltas the others are deltas.
+    centrifugo: [PerDialect<Option<Frame>>; 3],
 }
 
 impl Joined {
     /// All frames for this transport as one; `None` if it has to get them one by one.
-    fn of(&mut self, transport: Transport, encoded: &mut [Encoded<'_>], subject: &SubjectName) -> Option<Frame> {
+    fn of(
+        &mut self,
+        transport: Transport,
+        form: Form,
+        encoded: &mut [Encoded<'_>],
+        subject: &SubjectName,
+    ) -> Option<Frame> {
         let joined = match transport {
             Transport::PlainWebSocket => {
                 self.raw.get_or_insert_with(|| concatenated(encoded.iter_mut().map(Encoded::raw)))
@@ -55,9 +63,14 @@ impl Joined {
                 self.event.get_or_insert_with(|| concatenated(encoded.iter_mut().map(|one| one.event(subject))))
             }
             Transport::Centrifugo(dialect) => {
-                let made = self.centrifugo.get_or_insert_with(dialect, || {
-                    let frames: Option<Vec<_>> =
-                        encoded.iter_mut().map(|one| one.centrifugo(dialect, subject)).collect();
+                let made = self.centrifugo[form as usize].get_or_insert_with(dialect, || {
+                    let mut form = form;
+                    let frames = encoded.iter_mut().map(|one| {
+                        let frame = one.centrifugo(dialect, form, subject);
+                        form = form.next();
+                        frame
+                    });
+                    let frames: Option<Vec<_>> = frames.collect();
                     frames.map(|frames| concatenated(frames.into_iter()))
                 });
                 made.as_ref()?
@@ -100,17 +113,17 @@ impl Shard {
     }
 
     /// The subscribers' end: delivers a publication, or lets it wait for those that follow it at once.
-    pub(crate) fn deliver(&mut self, row: u32, publication: &Publication, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn deliver(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
         if self.run.row != row {
             self.deliver_run(now, world);
         }
         if !self.run.is_open || !self.hub.has_several_subscriptions(row) {
-            self.deliver_each(row, core::slice::from_ref(publication), now, world);
+            self.deliver_each(row, core::slice::from_ref(&delivery), now, world);
             return;
         }
         self.run.row = row;
-        self.run.payload_bytes += publication.payload.len();
-        self.run.publications.push(publication.clone());
+        self.run.payload_bytes += delivery.publication.payload.len();
+        self.run.deliveries.push(delivery);
         if self.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
             self.deliver_run(now, world);
         }
@@ -126,25 +139,25 @@ impl Shard {
         if self.run.is_empty() {
             return;
         }
-        let mut publications = core::mem::take(&mut self.run.publications);
+        let mut deliveries = core::mem::take(&mut self.run.deliveries);
         self.run.payload_bytes = 0;
-        self.deliver_each(self.run.row, &publications, now, world);
-        publications.clear();
-        self.run.publications = publications;
+        self.deliver_each(self.run.row, &deliveries, now, world);
+        deliveries.clear();
+        self.run.deliveries = deliveries;
     }
 
     /// Queues publications for every subscriber of this core, encoded once a dialect.
-    fn deliver_each(&mut self, row: u32, publications: &[Publication], now: Instant, world: &mut impl Effects) {
+    fn deliver_each(&mut self, row: u32, deliveries: &[Delivery], now: Instant, world: &mut impl Effects) {
         let mut joined = Joined::default();
         // A publication alone, by far the most frequent, needs no list.
         let (mut one, mut many);
-        let encoded: &mut [Encoded<'_>] = match publications {
-            [publication] => {
-                one = [Encoded::new(publication)];
+        let encoded: &mut [Encoded<'_>] = match deliveries {
+            [delivery] => {
+                one = [Encoded::of(delivery)];
                 &mut one
             }
             _ => {
-                many = publications.iter().map(Encoded::new).collect::<Vec<_>>();
+                many = deliveries.iter().map(Encoded::of).collect::<Vec<_>>();
                 &mut many
             }
         };
@@ -152,10 +165,10 @@ impl Shard {
         while at != NONE {
             let subscription = self.hub.subscription(at);
             let (conn, live) = (subscription.conn, subscription.live);
-            at = subscription.next();
-            if live && (encoded.len() == 1 || !self.deliver_joined(conn, row, &mut joined, encoded, now, world)) {
+            let this = core::mem::replace(&mut at, subscription.next());
+            if live && (encoded.len() == 1 || !self.deliver_joined(conn, this, &mut joined, encoded, now, world)) {
                 for one in encoded.iter_mut() {
-                    self.deliver_to(conn, row, one, now, world);
+                    self.deliver_to(conn, this, row, one, now, world);
                 }
             }
         }
@@ -166,7 +179,7 @@ impl Shard {
     fn deliver_joined(
         &mut self,
         conn: ConnId,
-        row: u32,
+        subscription: u32,
         joined: &mut Joined,
         encoded: &mut [Encoded<'_>],
         now: Instant,
@@ -177,11 +190,14 @@ impl Shard {
         if tells_more || self.conns.rows[conn.0].flags.has(Flags::BLOCKED) {
             return false;
         }
-        let Some(frame) = joined.of(transport, encoded, self.hub.name(row)) else {
+        let form = self.form(conn, subscription);
+        let row = self.hub.subscription(subscription).subject;
+        let Some(frame) = joined.of(transport, form, encoded, self.hub.name(row)) else {
             return false;
         };
         let count = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
         self.queue_delivery(conn, frame, row, count, now, world);
+        self.note_base(subscription, form);
         true
     }
 }

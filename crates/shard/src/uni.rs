@@ -25,7 +25,16 @@ pub(crate) const fn disconnect_of(code: ErrorCode) -> Disconnect {
         ErrorCode::TokenExpired | ErrorCode::Expired => Disconnect::ConnectionExpired,
         ErrorCode::TooManyRequests => Disconnect::TooManyRequests,
         ErrorCode::PermissionDenied => Disconnect::PermissionDenied,
-        _ => Disconnect::InternalServerError,
+        ErrorCode::Internal
+        | ErrorCode::Unauthorized
+        | ErrorCode::UnknownChannel
+        | ErrorCode::MethodNotFound
+        | ErrorCode::AlreadySubscribed
+        | ErrorCode::LimitExceeded
+        | ErrorCode::BadRequest
+        | ErrorCode::NotAvailable
+        | ErrorCode::UnrecoverablePosition
+        | ErrorCode::ConcurrentPagination => Disconnect::InternalServerError,
     }
 }
 

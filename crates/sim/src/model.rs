@@ -59,6 +59,8 @@ pub struct Tally {
     pub published: u64,
     /// Publications seen by subscribers.
     pub seen: u64,
+    /// Of them, those that came as deltas.
+    pub deltas: u64,
     /// Publications answered or acknowledged.
     pub confirmed: u64,
     /// Connections opened by clients.

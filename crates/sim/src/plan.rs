@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) socket_bytes: usize,
     pub(crate) outbox: Outbox,
     pub(crate) history: Option<HistoryBounds>,
+    /// Whether publications may be told as deltas.
+    pub(crate) delta: bool,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) recovery_publications: u32,
     /// Connections flushed in a turn. Where they are few, a publication may reach others before a witness: there are none
@@ -92,6 +94,7 @@ impl Plan {
             binary: random.one_in(3),
             drains: drains_early || random.one_in(4),
             drains_early,
+            delta: random.one_in(2),
         }
     }
 
@@ -102,6 +105,8 @@ impl Plan {
             publish: Access::ALL,
             presence: true,
             history: self.history,
+            delta: self.delta,
+            delta_publish: true,
             ..Namespace::closed(Pattern::everything())
         };
         ShardConfig {

@@ -49,6 +49,8 @@ struct Params {
     version_epoch: String,
     #[serde(default)]
     skip_history: bool,
+    #[serde(default)]
+    delta: bool,
 }
 
 /// Where the publication stands; empty if its subject keeps no positions.
@@ -112,6 +114,7 @@ impl Params {
             version: self.version,
             version_epoch: self.version_epoch,
             skip_history: self.skip_history,
+            delta: self.delta,
         };
         let bytes = if self.b64data.is_empty() {
             let data = self.data.ok_or_else(|| ApiError::missing("data"))?;

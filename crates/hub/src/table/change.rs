@@ -9,6 +9,7 @@ impl Hub {
     /// Takes other namespaces. Every subject finds its own anew, at once: a name and a list of patterns each. What a subject has kept is
     /// bounded anew when it is next published to or read; what its namespace keeps no more is dropped. Subscriptions stay.
     pub fn set_namespaces(&mut self, namespaces: Vec<Namespace>, history_bytes_max: usize) {
+        self.some_may_drop = Self::may_drop(&namespaces);
         self.namespaces = namespaces.into();
         self.history_bytes_max = history_bytes_max;
         let rows: Vec<u32> = self.index.iter().copied().collect();

@@ -36,6 +36,8 @@ pub struct Publication<'a> {
     pub info: Option<ClientInfo<'a>>,
     /// What it is about: key and value.
     pub tags: &'a [(Box<str>, Box<str>)],
+    /// True if the data is a [delta](crate::fossil) of the publication before.
+    pub delta: bool,
 }
 
 /// To `connect`.
@@ -91,6 +93,8 @@ pub struct SubscribeResult<'a> {
     pub data: &'a [u8],
     /// True if the client had asked to recover.
     pub was_recovering: bool,
+    /// True if publications may be [deltas](crate::fossil); in JSON all their data are strings then.
+    pub delta: bool,
 }
 
 /// To `history`; the publications are handed in beside it.

@@ -88,6 +88,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// What is given, be it `null`: in a publication that is a value like any other.
+fn given<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
 fn raw(data: Option<&RawValue>) -> Cow<'_, [u8]> {
     Cow::Borrowed(data.map_or(&[], |json| json.get().as_bytes()))
 }
@@ -171,7 +176,7 @@ struct WireChannel<'a> {
 struct WirePublish<'a> {
     #[serde(borrow)]
     channel: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "given")]
     data: Option<&'a RawValue>,
 }
 

@@ -78,6 +78,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     }
     body.number_unless_zero("offset", publication.offset);
     body.texts_unless_empty("tags", publication.tags);
+    body.flag_if_set("delta", publication.delta);
     body.close();
 }
 

@@ -41,6 +41,7 @@ pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>,
     subscribe.flag_if_set("positioned", result.positioned);
     subscribe.raw_unless_empty("data", result.data);
     subscribe.flag_if_set("was_recovering", result.was_recovering);
+    subscribe.flag_if_set("delta", result.delta);
     subscribe.close();
     reply.close();
 }

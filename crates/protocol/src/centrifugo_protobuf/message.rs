@@ -235,6 +235,8 @@ pub struct SubscribeResult {
     pub data: Vec<u8>,
     #[prost(bool, tag = "12")]
     pub was_recovering: bool,
+    #[prost(bool, tag = "13")]
+    pub delta: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -303,6 +305,8 @@ pub struct Publication {
     pub offset: u64,
     #[prost(btree_map = "string, string", tag = "7")]
     pub tags: BTreeMap<String, String>,
+    #[prost(bool, tag = "8")]
+    pub delta: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -73,6 +73,7 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
             entry.text(2, value);
         });
     }
+    body.flag(8, publication.delta);
 }
 
 pub(super) fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {

@@ -36,6 +36,7 @@ pub fn reply_subscribe(out: &mut Vec<u8>, id: u32, result: &SubscribeResult<'_>,
         subscribe.flag(10, result.positioned);
         subscribe.bytes(11, result.data);
         subscribe.flag(12, result.was_recovering);
+        subscribe.flag(13, result.delta);
     });
 }
 

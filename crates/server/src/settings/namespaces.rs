@@ -89,6 +89,8 @@ impl Options<'_> {
             positioning: offer(flag("force_positioning"), flag("allow_positioning")),
             recovery: self.recovery(history.is_some())?,
             history,
+            delta: self.delta()?,
+            delta_publish: flag("delta_publish"),
             outbox: policy(&values.text("outbox")),
         })
     }
@@ -139,6 +141,17 @@ impl Options<'_> {
             return Err(values.malformed("history.bytes", format!("{bytes} is more than limits.history_bytes, {all}")));
         }
         Ok(Some(HistoryBounds { count, bytes, age }))
+    }
+
+    fn delta(&self) -> Result<bool, SettingsError> {
+        let kinds = self.values.words("allowed_delta_types");
+        match kinds.iter().find(|kind| *kind != "fossil") {
+            Some(other) => {
+                let reason = format!("'{other}': there is one kind, fossil");
+                Err(self.values.malformed("allowed_delta_types", reason))
+            }
+            None => Ok(!kinds.is_empty()),
+        }
     }
 
     fn recovery(&self, has_history: bool) -> Result<Offer, SettingsError> {

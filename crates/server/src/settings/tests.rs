@@ -134,10 +134,13 @@ fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
     assert_eq!(warned("[admin]\nenabled = false\npassword = \"x\"\n[grpc_api]\nport = 0"), [""; 0]);
     assert_eq!(warned("[health]\nenabled = true\nhandler_prefix = \"/health\""), [""; 0]);
     assert_eq!(warned("[health]\nhandler_prefix = \"/alive\"").len(), 1);
-    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\ndelta_publish = true");
+    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_proxy_enabled = true");
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("admin is not supported yet: "), "{told:?}");
-    assert!(told[1].starts_with("channel.without_namespace.delta_publish is not supported yet: "), "{told:?}");
+    assert!(
+        told[1].starts_with("channel.without_namespace.subscribe_proxy_enabled is not supported yet: "),
+        "{told:?}"
+    );
 }
 
 #[test]

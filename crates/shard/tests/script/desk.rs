@@ -159,6 +159,11 @@ impl Desk {
         self.cores.iter().map(|(shard, _)| shard.holdings()).collect()
     }
 
+    /// Which shard owns the subject.
+    pub(crate) fn owner_of(&self, subject: &str) -> u16 {
+        KEY.hash(subject.as_bytes()).owner(u16::try_from(self.cores.len()).unwrap()).0
+    }
+
     /// A subject that the shard owns.
     pub(crate) fn subject_of(&self, shard: u16) -> String {
         let shards = u16::try_from(self.cores.len()).unwrap();

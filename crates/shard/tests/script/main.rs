@@ -5,6 +5,7 @@ mod backlog;
 mod close;
 mod deflate;
 mod delivery;
+mod delta;
 mod desk;
 mod drain;
 mod emulation;

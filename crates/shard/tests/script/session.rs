@@ -209,3 +209,14 @@ fn a_half_closed_session_gets_its_reply_and_ends() {
     }
     assert_eq!(desk.shard().holdings(), shard::Holdings::default());
 }
+
+/// `null` was taken for no data, and refused with 107.
+#[test]
+fn null_is_published_like_any_value() {
+    let mut desk = Desk::new(&dev());
+    let conn = open(&mut desk);
+    say(&mut desk, conn, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
+    let heard = lines(&desk.say(conn, frame(0x81, "{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":null}}")));
+    assert!(heard[0].contains("\"pub\":{\"data\":null,"), "{heard:?}");
+    assert_eq!(heard[1], "{\"id\":3,\"publish\":{}}");
+}

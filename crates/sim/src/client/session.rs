@@ -1,7 +1,7 @@
 //! A Centrifugo session in JSON: connect, subscribe with recovery, publish, unsubscribe, pongs.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use protocol::epoch;
+use protocol::{epoch, fossil};
 use serde_json::{Value, json};
 use wire::frame::Kind;
 
@@ -15,7 +15,7 @@ use crate::model::Place;
 #[derive(Debug)]
 enum Asked {
     Connect,
-    Subscribe { subject: usize, since: Option<Place> },
+    Subscribe { subject: usize, since: Option<Place>, delta: bool },
     Unsubscribe { subject: usize },
     Publish { number: u32 },
     History { subject: usize, limit: i64, reverse: bool },
@@ -31,6 +31,10 @@ pub(crate) struct Session {
     feeds: BTreeMap<usize, Feed>,
     /// The newest place seen in each subject, over all connections.
     places: BTreeMap<usize, Place>,
+    /// Subjects whose publications may come as deltas.
+    deltas: BTreeSet<usize>,
+    /// What came last of each subject, over all connections: what a delta is a delta of.
+    bases: BTreeMap<usize, Vec<u8>>,
 }
 
 impl Session {
@@ -57,7 +61,11 @@ impl Session {
                     subscribe["offset"] = since.offset.into();
                     subscribe["epoch"] = core::str::from_utf8(&text).unwrap_or_default().into();
                 }
-                Some(self.ask(Asked::Subscribe { subject, since }, json!({ "subscribe": subscribe })))
+                let delta = scene.random.one_in(2);
+                if delta {
+                    subscribe["delta"] = "fossil".into();
+                }
+                Some(self.ask(Asked::Subscribe { subject, since, delta }, json!({ "subscribe": subscribe })))
             }
             2 if is_wanted && scene.random.one_in(4) => {
                 self.wanted.retain(|&other| other != subject);
@@ -111,7 +119,17 @@ impl Session {
         assert!(said.get("error").is_none(), "{asked:?} was refused: {said}");
         match asked {
             Asked::Connect => assert!(said["connect"]["client"].is_string(), "{said}"),
-            Asked::Subscribe { subject, since } => self.subscribed(subject, since, &said["subscribe"], scene),
+            Asked::Subscribe { subject, since, delta } => {
+                let reply = &said["subscribe"];
+                let may = reply.get("delta").is_some();
+                assert_eq!(may, delta && scene.plan.delta, "{reply}");
+                if may {
+                    self.deltas.insert(subject);
+                } else {
+                    self.deltas.remove(&subject);
+                }
+                self.subscribed(subject, since, reply, scene);
+            }
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
                 self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
@@ -166,8 +184,26 @@ impl Session {
         self.saw(subject, &push["pub"], scene);
     }
 
+    /// What was published, of what came.
+    fn told_whole(&mut self, subject: usize, publication: &Value) -> Value {
+        let is_delta = publication.get("delta").is_some();
+        if !self.deltas.contains(&subject) {
+            assert!(!is_delta, "a delta that nobody asked for: {publication}");
+            return publication["data"].clone();
+        }
+        let data = publication["data"].as_str().expect("with deltas all data are strings").as_bytes();
+        let base = self.bases.entry(subject).or_default();
+        if is_delta {
+            *base = fossil::apply(base, data, 1 << 20).unwrap_or_else(|error| panic!("{error}: {publication}"));
+        } else {
+            *base = data.to_vec();
+        }
+        serde_json::from_slice(base).expect("the whole of it is JSON")
+    }
+
     fn saw(&mut self, subject: usize, publication: &Value, scene: &mut Scene<'_>) {
-        let (number, other) = recognize(&publication["data"], scene.model);
+        scene.model.tally.deltas += u64::from(publication.get("delta").is_some());
+        let (number, other) = recognize(&self.told_whole(subject, publication), scene.model);
         assert_eq!(subject, other, "publication {number} came on another channel");
         let before = self.places.get(&subject).copied();
         let feed = self.feeds.get_mut(&subject);

@@ -27,7 +27,7 @@ fn reply(id: u32) -> message::Reply {
 
 #[test]
 fn the_bytes_of_the_protocol_page() {
-    let publication = Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[] };
+    let publication = Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[], delta: false };
     let want = b"\x15\x22\x13\x12\x04news\x22\x0b\x22\x07{\"a\":1}\x30\x07";
     assert_eq!(written(|out| push_publication(out, "news", &publication)), want);
     let want = b"\x19\x08\x02\x12\x15\x08\x67\x12\x11permission denied";
@@ -128,7 +128,7 @@ impl Any {
             chan_info: self.bytes(),
         });
         let tags = (0..self.0.below(3)).map(|_| (self.text(), self.text())).collect();
-        message::Publication { data: self.bytes(), info, offset: self.number(), tags }
+        message::Publication { data: self.bytes(), info, offset: self.number(), tags, delta: self.flag() }
     }
 }
 
@@ -145,7 +145,13 @@ fn ours<'a>(publication: &'a message::Publication, tags: &'a Tags) -> Publicatio
         conn_info: &info.conn_info,
         chan_info: &info.chan_info,
     });
-    Publication { data: Data::Bytes(&publication.data), offset: publication.offset, info, tags }
+    Publication {
+        data: Data::Bytes(&publication.data),
+        offset: publication.offset,
+        info,
+        tags,
+        delta: publication.delta,
+    }
 }
 
 #[test]
@@ -180,6 +186,7 @@ fn whatever_is_said_is_as_prost_has_it() {
             positioned: any.flag(),
             data: data.clone(),
             was_recovering: any.flag(),
+            delta: any.flag(),
         };
         let result = SubscribeResult {
             expires: wire.expires,
@@ -191,6 +198,7 @@ fn whatever_is_said_is_as_prost_has_it() {
             positioned: wire.positioned,
             data: &data,
             was_recovering: wire.was_recovering,
+            delta: wire.delta,
         };
         let want = message::Reply { subscribe: Some(wire), ..reply(id) };
         same(&want, |out| reply_subscribe(out, id, &result, &borrowed));

@@ -3,7 +3,6 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_PROXY: &str = "events are not passed on to a backend";
 const NO_MAP: &str = "channels are streams";
-const NO_DELTA: &str = "publications are sent whole";
 
 const fn flag_later(name: &'static str, why: &'static str) -> Key {
     Key { state: State::Missing(why), ..Key::flag(name, "") }
@@ -90,8 +89,13 @@ pub(super) const KEYS: &[Key] = &[
         ..Key::new("force_recovery_mode", Kind::Choice(&["", "stream", "cache"]), "", "")
     },
     flag_later("auto_cache_recover", "recovery brings everything that was missed"),
-    Key { state: State::Missing(NO_DELTA), ..Key::new("allowed_delta_types", Kind::Words, "", "") },
-    flag_later("delta_publish", NO_DELTA),
+    Key::new(
+        "allowed_delta_types",
+        Kind::Words,
+        "",
+        "what subscriptions may have publications told as, if they ask for it: `fossil`, deltas of the publication before",
+    ),
+    Key::flag("delta_publish", "every publication is, and not only those whose publisher says so"),
     flag_later("allow_tags_filter", "subscriptions bring every publication, whatever its tags"),
     Key::missing("subscribe_proxy_enabled", NO_PROXY),
     Key::missing("subscribe_proxy_name", NO_PROXY),
