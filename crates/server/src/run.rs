@@ -144,7 +144,6 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
         // They are fetched as soon as somebody is there to do it.
         let _ = published.wanted.send(endpoint);
     }
-    let gate = Arc::default();
     let (ready, readies) = bounded(usize::from(shards));
     let (go, word) = bounded(usize::from(shards));
     let (alive, ended) = mpsc::channel(1);
@@ -162,10 +161,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
             id,
             core: cores[id.index() % cores.len()],
             address,
-            config: ShardConfig {
-                gate: Arc::clone(&gate),
-                ..shard_config(&settings, id, shards, seed, key, &verifiers)
-            },
+            config: shard_config(&settings, id, shards, seed, key, &verifiers),
             settings: Arc::clone(&settings),
             ring,
             mesh,
@@ -247,7 +243,6 @@ pub(crate) fn shard_config(
         heartbeat: settings.heartbeat,
         outbox: settings.outbox,
         compression: settings.compression,
-        gate: Arc::default(),
     }
 }
 

@@ -47,8 +47,6 @@ pub struct ShardConfig {
     pub outbox: Outbox,
     /// Compressed messages.
     pub compression: Compression,
-    /// What all shards of the server count together; other settings leave it as it is.
-    pub gate: Arc<Gate>,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.
@@ -66,6 +64,8 @@ pub struct Admission {
     /// The header field in which whoever is in front of the server says who the user is, in lower case; empty: none. It counts for a client without
     /// a token where one is wanted.
     pub user_field: Box<str>,
+    /// What all shards of the server count together; other settings leave it as it is.
+    pub gate: Arc<Gate>,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
 }
@@ -161,6 +161,7 @@ impl Default for Admission {
             open_api: false,
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
             user_field: Box::default(),
+            gate: Arc::default(),
             naming: Arc::default(),
         }
     }

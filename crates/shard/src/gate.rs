@@ -61,7 +61,7 @@ impl Shard {
     /// Whether one more Centrifugo connection may come in. It counts from here on, until its transport is another one.
     pub(crate) fn may_enter(&mut self, now: Instant) -> bool {
         let limits = &self.config.limits;
-        self.config.gate.pass(limits.sessions, limits.sessions_per_second, now)
+        self.config.admission.gate.pass(limits.sessions, limits.sessions_per_second, now)
     }
 
     /// The answer to one too many.

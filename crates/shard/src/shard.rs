@@ -9,7 +9,7 @@ use protocol::centrifugo::Disconnect;
 use crate::border::{Effects, Input};
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
-use crate::config::ShardConfig;
+use crate::config::{Admission, ShardConfig};
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::deflate::Deflates;
 use crate::dialect::PerDialect;
@@ -332,14 +332,14 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
-        let gate = Arc::clone(&self.config.gate);
+        let admission = Admission { gate: Arc::clone(&self.config.admission.gate), ..config.admission };
         let node = core::mem::take(&mut self.config.endpoints.node);
         let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
         if config.compression.level != self.config.compression.level {
             self.deflates.set_level(config.compression.level);
         }
-        self.config = ShardConfig { shard, shards, seed, key, dev, gate, endpoints, ..config };
+        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -374,7 +374,7 @@ impl Shard {
     pub(crate) fn set_transport(&mut self, conn: ConnId, transport: Transport) {
         let row = &mut self.conns.rows[conn.0];
         if row.transport.dialect().is_some() && transport.dialect().is_none() {
-            self.config.gate.leave();
+            self.config.admission.gate.leave();
         }
         self.report.connections[row.transport.index()] -= 1;
         self.report.connections[transport.index()] += 1;

@@ -129,7 +129,6 @@ impl Plan {
             heartbeat: self.heartbeat,
             outbox: self.outbox,
             compression: Compression::default(),
-            gate: Default::default(),
         }
     }
 

@@ -50,6 +50,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             open_api: values.flag("http_api.insecure"),
             channel_bytes_max: values.number("channel.max_length"),
             user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
+            gate: Arc::default(),
             naming,
         },
         tokens: tokens::build(values)?,

@@ -99,7 +99,6 @@ pub(crate) fn dev() -> ShardConfig {
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
         compression: Compression::default(),
-        gate: Default::default(),
     }
 }
 

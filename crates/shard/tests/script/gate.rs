@@ -143,7 +143,7 @@ fn other_settings_hold_for_those_who_come_and_disturb_nobody() {
     let origins = Origins::Globs(vec!["https://b.org".into()]);
     let endpoints = Endpoints { origins, node: Box::default(), ..dev().endpoints };
     let limits = Limits { sessions: 3, ..Limits::default() };
-    let config = Box::new(ShardConfig { endpoints, limits, gate: Default::default(), ..dev() });
+    let config = Box::new(ShardConfig { endpoints, limits, admission: Admission::default(), ..dev() });
     desk.handle(Input::Command { ticket: Ticket(1), command: Command::Configure(config) });
     assert!(desk.request(page("https://a.org")).starts_with("HTTP/1.1 403 "));
     assert!(desk.request(page("https://b.org")).starts_with("HTTP/1.1 101 "));
