@@ -5,7 +5,6 @@
 //!
 //! A client's id is not kept: it is a keyed hash of the connection's slot and generation, which looks like a random UUID, is
 //! unique as long as the server runs, and can't be guessed without the key.
-use alloc::format;
 use alloc::string::String;
 
 use base::{ConnId, NONE, Prng, ShardId, Slab, SubjectKey};
@@ -141,14 +140,15 @@ impl Sessions {
         core::mem::replace(&mut self.rows[row].due_s, due_s)
     }
 
-    /// The id of the client that has the slot in this generation.
+    /// The id of the client that has the slot in this generation: a version 4 UUID (RFC 9562 section 5.4).
     pub(crate) fn client_id(&self, shard: ShardId, conn: ConnId, generation: u32) -> String {
         let mut place = [0; 10];
         place[..4].copy_from_slice(&conn.0.to_le_bytes());
         place[4..8].copy_from_slice(&generation.to_le_bytes());
         place[8..].copy_from_slice(&shard.0.to_le_bytes());
         let [high, low] = self.id_keys.map(|key| u128::from(key.hash(&place).0));
-        uuid(high << 64 | low)
+        let id = uuid::Builder::from_random_bytes((high << 64 | low).to_be_bytes()).into_uuid();
+        String::from(&*id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
     }
 
     /// Sessions there are.
@@ -167,13 +167,6 @@ impl Sessions {
     }
 }
 
-/// A version 4 UUID (RFC 9562 section 5.4).
-fn uuid(id: u128) -> String {
-    let id = id & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let (a, b, c) = (id >> 96, (id >> 80) & 0xffff, (id >> 64) & 0xffff);
-    format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", (id >> 48) & 0xffff, id & 0xffff_ffff_ffff)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,13 +179,15 @@ mod tests {
 
     #[test]
     fn a_client_id_is_a_version_4_uuid_and_each_its_own() {
-        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         let sessions = sessions();
         let mut ids: Vec<_> = (0..2)
             .flat_map(|shard| (0..50).flat_map(move |conn| (0..50).map(move |generation| (shard, conn, generation))))
             .map(|(shard, conn, generation)| sessions.client_id(ShardId(shard), ConnId(conn), generation))
             .collect();
+        for id in &ids {
+            let parsed = uuid::Uuid::try_parse(id).unwrap();
+            assert_eq!((parsed.get_version_num(), parsed.get_variant()), (4, uuid::Variant::RFC4122), "{id}");
+        }
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 5_000);

@@ -10,6 +10,7 @@ mod desk;
 mod drain;
 mod emulation;
 mod event_stream;
+mod flood;
 mod flush;
 mod gate;
 mod heartbeat;
