@@ -24,6 +24,24 @@ subscribe = true
 history_size = 200
 allowed_delta_types = ["fossil"]
 
+[[namespace]]
+pattern = "tags.>"
+subscribe = true
+allow_tags_filter = true
+
+[[namespace]]
+pattern = "cache.>"
+subscribe = true
+history_size = 1
+force_recovery = true
+force_recovery_mode = "cache"
+auto_cache_recover = true
+
+[[namespace]]
+pattern = "wild.>"
+subscribe = true
+allow_wildcards = true
+
 [client]
 allow_anonymous_connect_without_token = true
 
@@ -135,3 +153,47 @@ for (const encoding of ["json", "protobuf"]) {
     assert.deepEqual(seen, Array.from({ length: 20 }, (_, number) => state(number)));
   });
 }
+
+// The SDK's `tagsFilter` and its cache recovery.
+test("filters by tags, and the newest only", soon, async () => {
+  const one = client("json");
+  const filter = { op: "or", nodes: [{ key: "market", cmp: "eq", val: "crypto" }, { key: "price", cmp: "gt", val: "99.5" }] };
+  const sub = one.newSubscription("tags.a", { tagsFilter: filter });
+  const seen = [];
+  const last = new Promise((resolve) => sub.on("publication", ({ data }) => seen.push(data) && data === "last" && resolve()));
+  sub.subscribe();
+  await sub.ready();
+  for (const [data, tags] of [
+    [1, { market: "crypto" }],
+    [2, { market: "stocks", price: "99.50" }],
+    [3, { market: "stocks", price: "100" }],
+    [4, undefined],
+    ["last", { market: "crypto" }],
+  ]) {
+    await api("publish", { channel: "tags.a", data, tags });
+  }
+  await last;
+  assert.deepEqual(seen, [1, 3, "last"]);
+  const refused = one.newSubscription("delta.json.other", { tagsFilter: filter });
+  const outcome = once(refused, "unsubscribed");
+  refused.subscribe();
+  assert.equal((await outcome).code, 107);
+
+  for (const data of [1, 2, 3]) await api("publish", { channel: "cache.a", data });
+  const state = one.newSubscription("cache.a");
+  const first = once(state, "publication");
+  const subscribed = once(state, "subscribed");
+  state.subscribe();
+  assert.deepEqual([(await first).data, (await subscribed).recovered], [3, true]);
+});
+
+test("a pattern brings what fits, with its channel", soon, async () => {
+  const sub = client("json").newSubscription("wild.*.paid");
+  const seen = [];
+  const both = new Promise((resolve) => sub.on("publication", ({ data, channel }) => seen.push([data, channel]) === 2 && resolve()));
+  sub.subscribe();
+  await sub.ready();
+  for (const channel of ["wild.1.paid", "wild.2.sent", "wild.3.paid"]) await api("publish", { channel, data: channel });
+  await both;
+  assert.deepEqual(seen.map(([data]) => data), ["wild.1.paid", "wild.3.paid"]);
+});

@@ -61,6 +61,7 @@ metrics! {
     OUTBOX_DROPPED = Counter "ringcast_outbox_dropped_messages_total" "Publications that a slow subscriber lost under the policy drop_oldest.";
     OUTBOX_CONFLATED = Counter "ringcast_outbox_conflated_messages_total" "Publications that a newer one of their subject replaced under the policy conflate.";
     OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
+    CONFLATED = Counter "ringcast_conflated_messages_total" "Publications that a newer one of their subject replaced, since its namespace has conflate_ms.";
     OUTDATED = Counter "ringcast_outdated_messages_total" "Publications that went nowhere, since one of their version or a later one had been kept.";
     DEFLATED = Counter "ringcast_deflated_messages_total" "Messages that were compressed, or tried: a publication once for each encoding, however many subscribers get it.";
 

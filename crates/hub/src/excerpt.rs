@@ -58,6 +58,7 @@ impl Hub {
             return Err(ExcerptError::OtherEpoch);
         }
         self.trim(row, now);
+        self.touch(row, now);
         let Some(history) = self.history(row) else {
             return Ok(Excerpt { top, publications: Vec::new() });
         };

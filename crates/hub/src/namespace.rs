@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 
 use crate::{HistoryBounds, Naming};
 
@@ -48,10 +49,22 @@ pub struct Namespace {
     pub positioning: Offer,
     /// Whether subscriptions recover; one that does has a position.
     pub recovery: Offer,
+    /// Whether who recovers gets the newest publication only, from wherever he comes.
+    pub cache: bool,
+    /// With `cache`: whether he gets it without asking.
+    pub auto_cache: bool,
+    /// How long a position is kept after the last publication; if that is shorter than the history keeps, as long as that.
+    pub position_age: Duration,
+    /// Whether subscriptions may choose by tags.
+    pub tags_filter: bool,
     /// Whether subscriptions may have publications told as deltas.
     pub delta: bool,
     /// Whether every publication is told as a delta to those, and not only those whose publisher says so.
     pub delta_publish: bool,
+    /// Whether clients may subscribe to patterns of its subjects.
+    pub wildcards: bool,
+    /// Subscribers are sent the newest publication of a subject so often at most; zero: all of them at once.
+    pub conflate: Duration,
     /// Overrides the server's outbox policy.
     pub outbox: Option<OutboxPolicy>,
 }
@@ -75,8 +88,14 @@ impl Namespace {
             force_push_join_leave: false,
             positioning: Offer::Withheld,
             recovery: Offer::Always,
+            cache: false,
+            auto_cache: false,
+            position_age: Duration::ZERO,
+            tags_filter: false,
             delta: false,
             delta_publish: false,
+            wildcards: false,
+            conflate: Duration::ZERO,
             outbox: None,
         }
     }

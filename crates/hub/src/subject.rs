@@ -3,6 +3,8 @@ use core::fmt;
 
 use base::{NONE, SUBJECT_BYTES_MAX, SubjectName};
 
+use crate::PATTERN_TOKENS_MAX;
+
 /// Why a name is not a subject.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SubjectError {
@@ -30,12 +32,42 @@ impl fmt::Display for SubjectError {
     }
 }
 
+/// Whether the name is a pattern: it has a token `*` or a last token `>`.
+#[must_use]
+pub fn is_pattern(name: &str) -> bool {
+    // Few names have either character at all: look for the bytes before splitting into tokens.
+    name.bytes().any(|byte| byte == b'*' || byte == b'>')
+        && (name.split('.').any(|token| token == "*") || name.rsplit('.').next() == Some(">"))
+}
+
+/// Checks that `bytes` are a pattern: as a subject, but with a token `*` or a last token `>`, no other token `>`, and
+/// [`PATTERN_TOKENS_MAX`] tokens at most.
+///
+/// # Errors
+/// The rule that is broken; [`SubjectError::Wildcard`] if it is no pattern or a `>` is not its last token.
+pub fn subject_pattern(bytes: &[u8]) -> Result<&str, SubjectError> {
+    let name = plain_name(bytes)?;
+    let tails = name.split('.').filter(|token| *token == ">").count();
+    if !is_pattern(name) || tails > usize::from(name.ends_with('>')) {
+        return Err(SubjectError::Wildcard);
+    }
+    if name.split('.').count() > PATTERN_TOKENS_MAX {
+        return Err(SubjectError::TooLong);
+    }
+    Ok(name)
+}
+
 /// Checks that `bytes` name one subject: 1 to [`SUBJECT_BYTES_MAX`] bytes of UTF-8 without control characters and without
 /// wildcard tokens.
 ///
 /// # Errors
 /// The rule that is broken.
 pub fn subject_name(bytes: &[u8]) -> Result<&str, SubjectError> {
+    let name = plain_name(bytes)?;
+    if is_pattern(name) { Err(SubjectError::Wildcard) } else { Ok(name) }
+}
+
+fn plain_name(bytes: &[u8]) -> Result<&str, SubjectError> {
     if bytes.is_empty() {
         return Err(SubjectError::Empty);
     }
@@ -45,12 +77,6 @@ pub fn subject_name(bytes: &[u8]) -> Result<&str, SubjectError> {
     let name = core::str::from_utf8(bytes).map_err(|_| SubjectError::NotUtf8)?;
     if name.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
         return Err(SubjectError::ControlCharacter);
-    }
-    // Few names have either character at all: look for the bytes before splitting into tokens.
-    if name.bytes().any(|byte| byte == b'*' || byte == b'>')
-        && (name.split('.').any(|token| token == "*") || name.rsplit('.').next() == Some(">"))
-    {
-        return Err(SubjectError::Wildcard);
     }
     Ok(name)
 }
@@ -72,6 +98,10 @@ pub(crate) struct Subject {
     pub(crate) namespace: u16,
     /// True on a core that isn't the owner once the owner knows that this core wants the subject.
     pub(crate) joined: bool,
+    /// True while nothing but its position is kept.
+    pub(crate) kept: bool,
+    /// True while somebody holds the row for other reasons.
+    pub(crate) pinned: bool,
 }
 
 impl Default for Subject {
@@ -85,6 +115,8 @@ impl Default for Subject {
             history: NONE,
             namespace: u16::MAX,
             joined: false,
+            kept: false,
+            pinned: false,
         }
     }
 }
@@ -108,5 +140,18 @@ mod tests {
         assert_eq!(subject_name(b"a.*.b"), Err(SubjectError::Wildcard));
         assert_eq!(subject_name(b"a.>"), Err(SubjectError::Wildcard));
         assert_eq!(subject_name(b"a*b.>c"), Ok("a*b.>c"));
+        assert_eq!(subject_name(b"a.>.b"), Ok("a.>.b"));
+    }
+
+    #[test]
+    fn patterns_are_checked_too() {
+        for good in ["*", ">", "a.*", "*.b.>", "köln.*"] {
+            assert_eq!((subject_pattern(good.as_bytes()), is_pattern(good)), (Ok(good), true));
+        }
+        for none in ["a", "a*", "a.>b", "a.>.*", ">.>", "*.>.b"] {
+            assert_eq!(subject_pattern(none.as_bytes()), Err(SubjectError::Wildcard), "{none}");
+        }
+        assert_eq!(subject_pattern(b""), Err(SubjectError::Empty));
+        assert_eq!(subject_pattern(&b"*.".repeat(16)), Err(SubjectError::TooLong));
     }
 }

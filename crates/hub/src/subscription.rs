@@ -38,6 +38,8 @@ impl Facts {
     pub const DELTAS: Self = Self(1 << 4);
     /// Has been sent the newest publication, so that the next one may be a delta of it.
     pub const BASED: Self = Self(1 << 5);
+    /// Wants some publications only.
+    pub const FILTERED: Self = Self(1 << 6);
 
     /// True if one of the facts in `fact` holds.
     #[must_use]

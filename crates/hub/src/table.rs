@@ -9,10 +9,15 @@ use crate::attendance::Attendance;
 use crate::epochs::Epochs;
 use crate::history::History;
 use crate::subject::Subject;
-use crate::{Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Position, Publication, Subscription, Version};
+use crate::{
+    Draft, Facts, HistoryBounds, Namespace, OutboxPolicy, Patterns, Position, Publication, Subscription, Version,
+};
 
 mod change;
+mod positions;
 mod recovery;
+
+use positions::Positions;
 
 pub use recovery::{Recovered, RecoveryBounds};
 
@@ -34,6 +39,9 @@ pub struct Hub {
     history_bytes_max: usize,
     history_publications: usize,
     epochs: Epochs,
+    positions: Positions,
+    /// Patterns that are subscribed to, on all cores.
+    pub patterns: Patterns,
     pub(crate) attendance: Attendance,
     /// Subjects of this core's own that somebody is subscribed to, here or on another core.
     subscribed: usize,
@@ -57,6 +65,8 @@ impl Hub {
             history_bytes_max,
             history_publications: 0,
             epochs: Epochs::new(first_epoch),
+            positions: Positions::default(),
+            patterns: Patterns::new(key),
             attendance: Attendance::default(),
             subscribed: 0,
         }
@@ -102,7 +112,8 @@ impl Hub {
     /// Drops the subject's row if nobody needs it; true if it is gone.
     pub fn release(&mut self, row: u32) -> bool {
         let subject = &self.subjects[row];
-        if subject.first != NONE || subject.watchers != 0 || subject.history != NONE || subject.joined {
+        let is_held = subject.history != NONE || subject.kept || subject.pinned || subject.joined;
+        if subject.first != NONE || subject.watchers != 0 || is_held {
             return false;
         }
         if self.attendance.holds(row) {
@@ -124,6 +135,11 @@ impl Hub {
         true
     }
 
+    /// Holds the row whoever needs it, or lets it go: [`Hub::release`] is to be called then.
+    pub fn pin(&mut self, row: u32, on: bool) {
+        self.subjects[row].pinned = on;
+    }
+
     /// The subject's name.
     #[must_use]
     pub fn name(&self, row: u32) -> &SubjectName {
@@ -134,6 +150,13 @@ impl Hub {
     #[must_use]
     pub fn namespace(&self, row: u32) -> Option<&Namespace> {
         self.namespaces.get(usize::from(self.subjects[row].namespace))
+    }
+
+    /// True if both are named by the same namespace.
+    #[must_use]
+    pub fn has_namespace_of(&self, row: u32, subject: &str) -> bool {
+        let number = self.namespaces.iter().position(|namespace| namespace.pattern.matches(subject));
+        number.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX) == self.subjects[row].namespace
     }
 
     /// The same for a subject without a row.
@@ -165,9 +188,9 @@ impl Hub {
         self.counted(row, |subject| subject.watchers &= !(1 << shard.0));
     }
 
-    /// The cores that want it.
-    pub fn watchers(&self, row: u32) -> impl Iterator<Item = ShardId> + use<> {
-        let mut left = self.subjects[row].watchers;
+    /// The cores that want it, and the `others` that do by a pattern.
+    pub fn watchers(&self, row: u32, others: u128) -> impl Iterator<Item = ShardId> + use<> {
+        let mut left = self.subjects[row].watchers | others;
         core::iter::from_fn(move || {
             let shard = u16::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
             left &= left - 1;
@@ -315,6 +338,7 @@ impl Hub {
         if at == NONE {
             at = self.histories.insert(History::of(row));
             self.subjects[row].history = at;
+            self.forget_position(row);
         } else {
             self.unlink(at);
         }
@@ -323,9 +347,7 @@ impl Hub {
             history.trim(bounds, now);
         });
         self.link_newest(at);
-        while self.history_bytes > self.history_bytes_max && self.oldest != at {
-            self.drop_history(self.oldest);
-        }
+        self.make_room(at);
         // It is the only one, and more than all of them may be.
         if self.history_bytes > self.history_bytes_max {
             let bytes_max = self.history_bytes_max;
@@ -387,6 +409,7 @@ impl Hub {
         self.history_bytes -= gone.bytes();
         self.history_publications -= gone.len();
         self.subjects[gone.subject].history = NONE;
+        self.keep_position(gone.subject, gone.last_at);
         self.release(gone.subject);
     }
 
@@ -395,16 +418,23 @@ impl Hub {
     /// more than the longest age.
     pub fn expire_histories(&mut self, now: Instant, budget: usize) {
         for _ in 0..budget {
-            if self.next_history_expiry().is_none_or(|at| at > now) {
+            if self.next_drop().is_some_and(|at| at <= now) {
+                self.drop_history(self.oldest);
+            } else if self.positions.next_due().is_some_and(|at| at <= now) {
+                self.forget_oldest_position();
+            } else {
                 break;
             }
-            self.drop_history(self.oldest);
         }
     }
 
-    /// When the quietest history has outlived its age.
+    /// When the quietest history, or a position, has outlived its age.
     #[must_use]
     pub fn next_history_expiry(&self) -> Option<Instant> {
+        [self.next_drop(), self.positions.next_due()].into_iter().flatten().min()
+    }
+
+    fn next_drop(&self) -> Option<Instant> {
         let history = (self.oldest != NONE).then(|| &self.histories[self.oldest])?;
         let bounds = self.history_bounds(history.subject)?;
         Some(history.last_at + bounds.age)
@@ -444,8 +474,8 @@ impl Hub {
     #[must_use]
     pub fn memory(&self) -> [usize; 3] {
         let index = self.index.allocation_size();
-        let histories = self.histories.bytes() + self.history_bytes;
-        [self.subjects.bytes() + index, self.subscriptions.bytes(), histories]
+        let histories = self.histories.bytes() + self.history_bytes + self.positions.bytes();
+        [self.subjects.bytes() + index + self.patterns.bytes(), self.subscriptions.bytes(), histories]
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns: the words of Centrifugo v6's client protocol ([`centrifugo`]), their encodings ([`centrifugo_json`],
 //! [`centrifugo_protobuf`]) and one name for both ([`Encoding`]);
-//! deltas of payloads ([`fossil`]); the plain transports' bodies, positions and publish frames ([`plain`]); what an epoch looks like ([`epoch`]).
+//! deltas of payloads ([`fossil`]); filters by tags ([`filter`]); the plain transports' bodies, positions and publish frames ([`plain`]); what an epoch looks like ([`epoch`]).
 //! Never touches: frames and HTTP heads (`wire`), subjects and subscriptions (`hub`), time, I/O.
 //! Driven by: `shard`, which hands in one message's payload and gets commands; encoders append to its buffer.
 #![no_std]
@@ -16,6 +16,7 @@ pub mod centrifugo_protobuf;
 mod commands;
 mod encoding;
 pub mod epoch;
+pub mod filter;
 pub mod fossil;
 mod json;
 pub mod plain;

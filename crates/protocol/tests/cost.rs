@@ -37,7 +37,7 @@ fn of_a_delta() {
             out.clear();
             assert!(is_json(after.as_bytes()));
             let data = Encoding::Json.delta_data(after.as_bytes()).unwrap();
-            let publication = Publication { data, offset: 1, info: None, tags: &[], delta: false };
+            let publication = Publication { data, offset: 1, info: None, tags: &[], channel: "", delta: false };
             Encoding::Json.push_publication(&mut out, "prices.AAPL", &publication);
         });
         let other: String = after.chars().rev().collect();

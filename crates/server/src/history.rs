@@ -15,7 +15,7 @@ impl Plane {
     pub(crate) async fn read_history(&self, wanted: HistoryWanted) -> Result<History, HistoryError> {
         let subject = name(&wanted.subject)?;
         let since = wanted.since.map(|(offset, epoch)| Position { epoch: epoch_of(&epoch), offset });
-        let bounds = RecoveryBounds { publications: wanted.limit, bytes: ANSWER_BYTES_MAX };
+        let bounds = RecoveryBounds { publications: wanted.limit, bytes: ANSWER_BYTES_MAX, newest_only: false };
         let query = ExcerptQuery { since, reverse: wanted.reverse, bounds };
         match self.ask_owner(&subject, Command::History { subject: subject.clone(), query }).await {
             Some(Answer::History(excerpt)) => excerpt.map(told).map_err(error),

@@ -190,6 +190,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_BYTES, report.outbox_bytes),
         (&metric::OUTBOX_DROPPED, report.outbox_dropped),
         (&metric::OUTBOX_CONFLATED, report.outbox_conflated),
+        (&metric::CONFLATED, report.conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
         (&metric::OUTDATED, report.outdated),
         (&metric::DEFLATED, report.deflated),

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Facts, Kind, Position};
+use hub::{Draft, Extra, Facts, Kind, Position, is_pattern};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult,
 };
@@ -29,7 +29,16 @@ use crate::uni::disconnect_of;
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// `subscribe`.
-    Subscribe { id: u32, row: u32, recover: Option<Since>, features: Features },
+    Subscribe {
+        id: u32,
+        row: u32,
+        recover: Option<Since>,
+        features: Features,
+        /// An error is wanted rather than a subscription that has not recovered.
+        is_strict: bool,
+        /// Shards that have not answered yet.
+        unanswered: u16,
+    },
     /// `publish`.
     Publish { id: u32 },
     /// `history`.
@@ -45,6 +54,9 @@ pub(crate) enum Waiting {
 pub(crate) struct Since {
     offset: u64,
 }
+
+/// Bit of a `subscribe`'s `flag`: an error is wanted rather than a subscription that has not recovered.
+const FLAG_STRICT: i64 = 2;
 
 /// What to do after a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -196,6 +208,10 @@ impl Shard {
             Ok(token) => token,
             Err(refused) => return self.refused(conn, id, refused),
         };
+        let filter = match self.filter(subscribe) {
+            Ok(filter) => filter,
+            Err(code) => return self.reply_error(conn, id, code),
+        };
         let row = self.subscribe(conn, channel);
         self.begin_presence(conn, row, subscribe.join_leave, world);
         if let Some(token) = token {
@@ -204,10 +220,18 @@ impl Shard {
         let features = self.features(conn, row, subscribe);
         let subscription = self.conns.rows[conn.0].subscriptions;
         self.hub.facts(subscription).set(Facts::DELTAS, features.delta);
-        let recover = (subscribe.recover && features.recoverable).then_some(Since { offset: subscribe.offset });
+        self.set_filter(subscription, filter);
+        let recovers = subscribe.recover && features.recoverable || features.auto_cache;
+        let recover = recovers.then_some(Since { offset: subscribe.offset });
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features });
-        self.join(row, since, waiter, now, world);
+        let is_strict = subscribe.flag & FLAG_STRICT != 0;
+        let unanswered = if is_pattern(channel) { self.config.shards - 1 } else { 1 };
+        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict, unanswered });
+        if is_pattern(channel) {
+            self.join_pattern(row, waiter, now, world);
+        } else {
+            self.join(row, since, features.cache, waiter, now, world);
+        }
         self.next_by_phase(conn)
     }
 
@@ -224,7 +248,11 @@ impl Shard {
         if usize::from(row.subscription_count) >= self.config.limits.subscriptions_per_connection {
             return Err(ErrorCode::LimitExceeded);
         }
-        self.known_namespace(channel)?;
+        if is_pattern(channel) {
+            self.may_use_pattern(channel)?;
+        } else {
+            self.known_namespace(channel)?;
+        }
         match subscribe.kind {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
@@ -243,23 +271,39 @@ impl Shard {
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
-    pub(crate) fn command_joined(&mut self, conn: ConnId, row: u32, recovery: &Recovery, now: Instant) {
-        let State::Command(Waiting::Subscribe { id, row: waited, recover, features }) = self.conns.take_state(conn)
+    pub(crate) fn command_joined(
+        &mut self,
+        conn: ConnId,
+        subscription: u32,
+        recovery: &Recovery,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, .. }) =
+            self.conns.take_state(conn)
         else {
             return;
         };
-        debug_assert_eq!(row, waited, "a session asks one owner at a time");
+        debug_assert_eq!(row, self.hub.subscription(subscription).subject, "a session asks one owner at a time");
         let recovered = recover.is_some() && recovery.gapless;
         let missed = if recovered { &*recovery.missed } else { &[] };
+        let missed: Vec<_> = missed.iter().filter(|one| self.filters.wants_one(subscription, one.tags())).collect();
         // A recovered list that can't be told whole is not told at all.
         let encoding = self.encoding(conn);
-        let chain = if features.delta { Chain::of(encoding, missed) } else { None };
+        let chain = if features.delta { Chain::of(encoding, &missed) } else { None };
         let pushes: Option<Vec<_>> = match &chain {
             Some(chain) => chain.pushes(),
             None if features.delta => None,
             None => missed.iter().map(|one| push(one, encoding)).collect(),
         };
         let recovered = recovered && pushes.is_some();
+        if is_strict && recover.is_some() && !recovered {
+            drop(pushes);
+            self.unsubscribe(conn, subscription, world);
+            self.reply_error(conn, id, ErrorCode::UnrecoverablePosition);
+            self.answered(conn, now);
+            return;
+        }
         let has_base = recovered && missed.last().is_some_and(|last| last.position == recovery.top);
         let epoch = epoch::text(recovery.top.epoch);
         let left = self.identities.left(conn, row, now);
@@ -282,9 +326,7 @@ impl Shard {
         };
         let recovered = pushes.unwrap_or_default();
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
-        if has_base && let Some(subscription) = self.hub.subscription_to(self.conns.rows[conn.0].subscriptions, row) {
-            self.hub.facts(subscription).set(Facts::BASED, true);
-        }
+        self.hub.facts(subscription).set(Facts::BASED, has_base);
         self.answered(conn, now);
     }
 

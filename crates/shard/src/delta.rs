@@ -108,10 +108,10 @@ pub(crate) struct Chain<'p> {
 
 impl<'p> Chain<'p> {
     /// `None` if the encoding can't say one of them.
-    pub(crate) fn of(encoding: Encoding, publications: &'p [Publication]) -> Option<Self> {
+    pub(crate) fn of(encoding: Encoding, publications: &[&'p Publication]) -> Option<Self> {
         let mut links = Vec::with_capacity(publications.len());
         let mut before: Option<&Publication> = None;
-        for publication in publications {
+        for &publication in publications {
             let made = before.and_then(|before| delta(encoding, (&before.payload, before.kind), publication));
             links.push(match made {
                 Some(delta) => (publication, Cow::Owned(delta), true),

@@ -24,6 +24,8 @@ pub(crate) struct Encoded<'p> {
     event: Option<Frame>,
     bare_event: Option<Frame>,
     centrifugo: PerDialect<Option<Frame>>,
+    /// What it was published to, for subscribers of a pattern.
+    subject: Option<&'p SubjectName>,
     base: Option<&'p Base>,
     deltas: Option<Box<Deltas>>,
 }
@@ -36,6 +38,7 @@ impl<'p> Encoded<'p> {
             event: None,
             bare_event: None,
             centrifugo: PerDialect::default(),
+            subject: None,
             base,
             deltas: None,
         }
@@ -43,6 +46,11 @@ impl<'p> Encoded<'p> {
 
     pub(crate) fn of(delivery: &'p Delivery) -> Self {
         Self::new(&delivery.publication, delivery.base.as_deref())
+    }
+
+    /// For subscribers of a pattern that `subject` fits.
+    pub(crate) fn under_pattern(publication: &'p Publication, subject: &'p SubjectName) -> Self {
+        Self { subject: Some(subject), ..Self::new(publication, None) }
     }
 
     pub(crate) fn publication(&self) -> &'p Publication {
@@ -86,7 +94,8 @@ impl<'p> Encoded<'p> {
         }
         self.centrifugo
             .get_or_insert_with(dialect, || {
-                let push = push(publication, dialect.encoding())?;
+                let channel = self.subject.map_or("", |subject| subject.as_str());
+                let push = Push { channel, ..push(publication, dialect.encoding())? };
                 let mut written = Vec::with_capacity(publication.payload.len() + subject.len() + 64);
                 dialect.encoding().push_publication(&mut written, subject, &push);
                 Some(dialect.frame(&written))
@@ -131,5 +140,5 @@ pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push
     let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info, tags: publication.tags(), delta: false })
+    Some(Push { data, offset, info, tags: publication.tags(), channel: "", delta: false })
 }

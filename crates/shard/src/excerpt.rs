@@ -135,6 +135,7 @@ impl Shard {
                 publications: u32::try_from(history.limit).unwrap_or(most).min(most),
                 // As a recovery: who asks is not taken for a slow reader.
                 bytes: self.config.outbox.bytes / 2,
+                newest_only: false,
             },
         };
         let waiter = self.wait(conn, Waiting::History { id });

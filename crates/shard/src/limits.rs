@@ -13,6 +13,15 @@ pub const SEND_BATCH_MIN: usize = 4;
 /// Payload bytes of a run, from which on it is delivered: beyond that a second frame costs nothing beside its bytes.
 pub const RUN_BYTES_MAX: usize = 64 * KIB;
 
+/// Publications of a run where there are filters: a bit each for what a filter says of it.
+pub const RUN_FILTERED_MAX: usize = 64;
+
+/// Bytes of what waits for its time in all subjects with a pace; beyond them publications go out at once.
+pub const PACED_BYTES_MAX: usize = 64 * 1024 * KIB;
+
+/// Patterns that are subscribed to in all: each shard knows all of them, at some 200 bytes a pattern.
+pub const PATTERNS_MAX: usize = 1 << 20;
+
 /// Rows of subjects and subscriptions that one command to list subjects looks at: well under a millisecond.
 pub const LISTED_ROWS_MAX: usize = 4_096;
 

@@ -8,7 +8,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Kind, Position, Publication};
+use hub::{Kind, Position, Publication, is_pattern};
 use protocol::is_json;
 use protocol::plain::{self, Mark, Payload, PollBody};
 use wire::{response, sse};
@@ -17,6 +17,7 @@ use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::encode::Encoded;
 use crate::handshake::Response;
+use crate::limits::PATTERNS_MAX;
 use crate::parcel::{Recovery, Waiter};
 use crate::report::{Refusal, Transport};
 use crate::request::{Denied, How, Listen};
@@ -51,6 +52,8 @@ pub(crate) struct Listener {
 #[derive(Debug)]
 struct Standing {
     row: u32,
+    /// Of a pattern: shards that have not answered yet.
+    unanswered: u16,
     subject_tag: u32,
     position: Position,
 }
@@ -60,6 +63,14 @@ impl Listener {
         if let Some(standing) = self.standing.iter_mut().find(|standing| standing.row == row) {
             standing.position = position;
         }
+    }
+
+    /// A shard has answered about a pattern; true if it was the last of them.
+    pub(crate) fn is_last_answer(&mut self, row: u32) -> bool {
+        self.standing.iter_mut().find(|standing| standing.row == row).is_some_and(|standing| {
+            standing.unanswered = standing.unanswered.saturating_sub(1);
+            standing.unanswered == 0
+        })
     }
 
     fn marks(&self) -> Vec<Mark> {
@@ -93,6 +104,11 @@ impl Shard {
             self.deny(conn, &Denied::new(400, Refusal::BadSubject, reason), now, world);
             return;
         }
+        if listen.subjects.iter().any(|wanted| self.hub.patterns.is_full_for(&wanted.subject, PATTERNS_MAX)) {
+            let reason = "there are too many patterns that are subscribed to";
+            self.deny(conn, &Denied::new(503, Refusal::Capacity, reason), now, world);
+            return;
+        }
         let transport = match listen.how {
             How::WebSocket { .. } => Transport::PlainWebSocket,
             How::EventStream => Transport::EventStream,
@@ -113,8 +129,14 @@ impl Shard {
         for wanted in &listen.subjects {
             let subject = self.subscribe(conn, &wanted.subject);
             let subject_tag = plain::subject_tag(&wanted.subject);
-            standing.push(Standing { row: subject, subject_tag, position: wanted.since.unwrap_or_default() });
-            since.push((subject, wanted.since));
+            let unanswered = self.config.shards - 1;
+            standing.push(Standing {
+                row: subject,
+                unanswered,
+                subject_tag,
+                position: wanted.since.unwrap_or_default(),
+            });
+            since.push((subject, wanted.since, is_pattern(&wanted.subject)));
         }
         let unanswered = standing.len();
         let listener = Listener {
@@ -128,8 +150,12 @@ impl Shard {
             collected_bytes: 0,
         };
         self.conns.lend(conn).state = State::Listening(Box::new(listener));
-        for (subject, since) in since {
-            self.join(subject, since, waiter, now, world);
+        for (subject, since, is_pattern) in since {
+            if is_pattern {
+                self.join_pattern(subject, waiter, now, world);
+            } else {
+                self.join(subject, since, false, waiter, now, world);
+            }
         }
     }
 

@@ -121,6 +121,25 @@ pub enum Parcel {
         /// Who asked.
         waiter: Waiter,
     },
+    /// Request, to every shard: this shard wants what is published to subjects that fit the pattern from now on.
+    Watch {
+        /// The pattern.
+        pattern: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
+    /// Request, to every shard: it wants that no more.
+    Unwatch {
+        /// The pattern.
+        pattern: SubjectName,
+    },
+    /// Delivery: the answer to [`Parcel::Watch`]. What this shard takes from here on comes.
+    Watched {
+        /// The pattern.
+        pattern: SubjectName,
+        /// Who asked.
+        waiter: Waiter,
+    },
     /// Delivery: the answer to [`Parcel::Join`]. Every publication up to the position came before it on this lane or is in
     /// `recovered`; every later one comes after it.
     Joined {
@@ -201,12 +220,15 @@ impl Parcel {
             Self::Publish { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. }
             | Self::Attend { .. }
             | Self::Census { .. }
             | Self::RollCall { .. }
             | Self::Excerpt { .. }
             | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
+            | Self::Watched { .. }
             | Self::Deliver { .. }
             | Self::Counted { .. }
             | Self::Published { .. }

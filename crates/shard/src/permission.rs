@@ -1,7 +1,7 @@
 //! What clients may do: the options of their namespace, and what the server permits whatever those say (the protocol page, sections
 //! 4.3, 4.6 and 4.7).
 use base::ConnId;
-use hub::{DataFormat, Namespace};
+use hub::{DataFormat, Namespace, is_pattern};
 use protocol::centrifugo::Subscribe;
 use protocol::is_json;
 
@@ -17,6 +17,10 @@ pub(crate) struct Features {
     pub(crate) recoverable: bool,
     /// Publications may be told as deltas.
     pub(crate) delta: bool,
+    /// What recovery brings is the newest publication.
+    pub(crate) cache: bool,
+    /// Even if it is not asked for.
+    pub(crate) auto_cache: bool,
 }
 
 /// Whether a client may use a channel of this name.
@@ -69,6 +73,10 @@ pub(crate) fn to_carry(format: DataFormat, data: &[u8]) -> bool {
 impl Shard {
     /// What a subscription gets: what is asked for in vain is left out, without an error.
     pub(crate) fn features(&self, conn: ConnId, subject: u32, subscribe: &Subscribe<'_>) -> Features {
+        // A pattern has no place, no history and nothing that comes before.
+        if is_pattern(&subscribe.channel) {
+            return Features::default();
+        }
         let Some(namespace) = self.hub.namespace(subject) else {
             return Features::default();
         };
@@ -86,6 +94,8 @@ impl Shard {
             positioned: recoverable || namespace.positioning.grants(subscribe.positioned, may_read),
             recoverable,
             delta,
+            cache: namespace.cache,
+            auto_cache: recoverable && namespace.cache && namespace.auto_cache,
         }
     }
 }

@@ -183,6 +183,8 @@ pub struct Report {
     pub outbox_dropped: u64,
     /// Publications replaced by a newer one of their subject under the policy `conflate`.
     pub outbox_conflated: u64,
+    /// Publications that a newer one of their subject replaced, since its namespace has a pace.
+    pub conflated: u64,
     /// Connections closed under the policy `close`.
     pub outbox_closed: u64,
     /// Publications that went nowhere, since one of their version or a later one had been kept.
@@ -230,6 +232,12 @@ pub struct Holdings {
     pub users: usize,
     /// Sessions of which tokens tell more than the user, and ends of sessions and subscriptions.
     pub identities: usize,
+    /// Filters, and subscriptions that have one.
+    pub filters: usize,
+    /// Subjects with a pace.
+    pub paces: usize,
+    /// Patterns that are subscribed to, on whatever shard.
+    pub patterns: usize,
     /// Rows of subjects and users in the attendance.
     pub attendance: usize,
     /// Frames in outboxes.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::SubjectName;
-use hub::{Extra, Kind, Namespace, Position, subject_name};
+use hub::{Extra, Kind, Namespace, Position, SubjectError, subject_name, subject_pattern};
 use protocol::Encoding;
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
@@ -223,7 +223,8 @@ fn listen(head: &Head<'_>, list: &str, config: &ShardConfig) -> Result<Request, 
         How::LongPoll { .. } => since,
     };
     let marks = since.filter(|text| !text.is_empty()).map(|text| read_marks(&text)).transpose()?;
-    let subjects = wanted(list, marks.as_deref(), config)?;
+    let takes_patterns = matches!(how, How::WebSocket { .. });
+    let subjects = wanted(list, marks.as_deref(), takes_patterns, config)?;
     Ok(Request::Listen(Listen { subjects, how }))
 }
 
@@ -238,10 +239,15 @@ fn read_marks(text: &str) -> Result<Vec<Mark>, Denied> {
     plain::read_position(text).map_err(|error| Denied::new(400, Refusal::BadPosition, error.to_string()))
 }
 
-fn wanted(list: &str, marks: Option<&[Mark]>, config: &ShardConfig) -> Result<Vec<Wanted>, Denied> {
+fn wanted(
+    list: &str,
+    marks: Option<&[Mark]>,
+    takes_patterns: bool,
+    config: &ShardConfig,
+) -> Result<Vec<Wanted>, Denied> {
     let mut subjects: Vec<Wanted> = Vec::with_capacity(1);
     for name in list.split(',') {
-        let subject = subject(name)?;
+        let subject = if takes_patterns { subject_or_pattern(name, config)? } else { subject(name)? };
         let allowed = |namespace: &Namespace| permission::to_subscribe(&config.admission, namespace, &subject, "");
         if !config.dev && !namespace_of(config, &subject).is_some_and(allowed) {
             let reason = alloc::format!("no namespace of the configuration lets clients subscribe to {subject:?}");
@@ -324,12 +330,33 @@ fn kind_of(content_type: &[u8]) -> Option<Kind> {
 }
 
 fn subject(encoded: &str) -> Result<SubjectName, Denied> {
+    named(encoded, subject_name)
+}
+
+fn named(encoded: &str, check: fn(&[u8]) -> Result<&str, SubjectError>) -> Result<SubjectName, Denied> {
     let bytes = head::percent_decode(encoded)
         .map_err(|_| Denied::new(400, Refusal::BadSubject, "a '%' in the subject is not followed by two hex digits"))?;
-    match subject_name(&bytes) {
+    match check(&bytes) {
         Ok(name) => Ok(SubjectName::from(name)),
         Err(error) => Err(Denied::new(400, Refusal::BadSubject, error.to_string())),
     }
+}
+
+/// Patterns are for WebSockets: an event and an answer to a poll tell positions, which a pattern has none of.
+fn subject_or_pattern(encoded: &str, config: &ShardConfig) -> Result<SubjectName, Denied> {
+    let name = subject(encoded);
+    if name.is_ok() {
+        return name;
+    }
+    let Ok(pattern) = named(encoded, subject_pattern) else {
+        return name;
+    };
+    let allows = namespace_of(config, &pattern).map_or(config.dev, |namespace| namespace.wildcards);
+    if allows {
+        return Ok(pattern);
+    }
+    let reason = alloc::format!("the namespace of {pattern:?} has no allow_wildcards");
+    Err(Denied::new(403, Refusal::Forbidden, reason))
 }
 
 fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namespace> {

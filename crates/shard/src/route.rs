@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Delivery, Draft, Position, RecoveryBounds};
+use hub::{Delivery, Draft, Position, RecoveryBounds, is_pattern};
 
 use crate::border::{Effects, Frame};
 use crate::command::Answer;
@@ -61,18 +61,16 @@ impl Shard {
             self.receipt(from, receipt, top, now, world);
             return;
         }
-        let base = self.hub.base(row, &draft);
+        let base = self.base(row, &draft);
         let publication = self.hub.publish(row, draft, now);
         let position = publication.position;
         let delivery = Delivery { publication, base };
         if let Some(key) = &key {
             self.idempotency.insert(&self.config.key, subject, key, position, now);
         }
-        for shard in self.hub.watchers(row) {
-            let parcel = Parcel::Deliver { subject: subject.into(), delivery: delivery.clone() };
-            self.mail.send(shard, parcel, world);
+        if let Some(delivery) = self.paced(row, delivery, now) {
+            self.send_out(row, delivery, now, world);
         }
-        self.deliver(row, delivery, now, world);
         self.hub.release(row);
         self.receipt(from, receipt, position, now, world);
     }
@@ -144,12 +142,13 @@ impl Shard {
         &mut self,
         row: u32,
         since: Option<Position>,
+        newest_only: bool,
         waiter: Waiter,
         now: Instant,
         world: &mut impl Effects,
     ) {
         let subject = self.hub.name(row).clone();
-        let bounds = self.recovery_bounds(waiter);
+        let bounds = RecoveryBounds { newest_only, ..self.recovery_bounds(waiter) };
         let owner = self.owner(&subject);
         if owner == self.config.shard {
             let recovery = self.recovery(row, since, bounds, now);
@@ -170,16 +169,25 @@ impl Shard {
         RecoveryBounds {
             publications: self.config.limits.recovery_publications,
             bytes: self.config.outbox.bytes / 2 / subjects,
+            newest_only: false,
         }
     }
 
     fn recovery(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovery {
         let found = self.hub.recover(row, since, bounds, now);
-        Recovery { top: found.top, gapless: found.gapless, missed: found.missed }
+        let recovery = Recovery { top: found.top, gapless: found.gapless, missed: found.missed };
+        self.paces.as_sent(row, since, bounds.newest_only, recovery)
     }
 
     /// The owner has answered a join: the subscription is live from here on.
-    fn joined(&mut self, row: u32, recovery: Recovery, waiter: Waiter, now: Instant, world: &mut impl Effects) {
+    pub(crate) fn joined(
+        &mut self,
+        row: u32,
+        recovery: Recovery,
+        waiter: Waiter,
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
         let Waiter::Conn { conn, generation } = waiter else {
             return;
         };
@@ -192,7 +200,7 @@ impl Shard {
         self.hub.set_live(subscription);
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
-            Some(State::Command(_)) => self.command_joined(conn, row, &recovery, now),
+            Some(State::Command(_)) => self.command_joined(conn, subscription, &recovery, now, world),
             Some(
                 State::None
                 | State::Body(_)
@@ -253,10 +261,17 @@ impl Shard {
                 }
             }
             Parcel::Deliver { subject, delivery } => {
+                self.deliver_to_patterns(&subject, &delivery.publication, now, world);
                 if let Some(row) = self.hub.find(&subject) {
                     self.deliver(row, delivery, now, world);
                 }
             }
+            Parcel::Watch { pattern, waiter } => {
+                self.hub.patterns.set_watcher(&pattern, from, true);
+                self.mail.send(from, Parcel::Watched { pattern, waiter }, world);
+            }
+            Parcel::Unwatch { pattern } => self.hub.patterns.set_watcher(&pattern, from, false),
+            Parcel::Watched { pattern, waiter } => self.watched(&pattern, waiter, now, world),
             Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),
             Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
             Parcel::Excerpt { subject, query, waiter } => {
@@ -296,12 +311,17 @@ impl Shard {
         let conn_row = &mut self.conns.rows[conn.0];
         self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
         self.identities.revoke(conn, row);
+        self.filters.release(subscription);
         conn_row.subscription_count -= 1;
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);
             let subject = self.hub.name(row).clone();
-            let owner = self.owner(&subject);
-            self.mail.send(owner, Parcel::Leave { subject }, world);
+            if is_pattern(&subject) {
+                self.leave_pattern(&subject, world);
+            } else {
+                let owner = self.owner(&subject);
+                self.mail.send(owner, Parcel::Leave { subject }, world);
+            }
         }
         self.hub.release(row);
     }

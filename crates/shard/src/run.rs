@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, SubjectName};
-use hub::Delivery;
+use hub::{Delivery, Facts};
 
 use crate::border::{Effects, End, Frame, Input};
 use crate::command::Command;
@@ -15,7 +15,7 @@ use crate::conn::{Flags, Phase};
 use crate::delta::Form;
 use crate::dialect::PerDialect;
 use crate::encode::Encoded;
-use crate::limits::RUN_BYTES_MAX;
+use crate::limits::{RUN_BYTES_MAX, RUN_FILTERED_MAX};
 use crate::parcel::Parcel;
 use crate::report::Transport;
 use crate::shard::Shard;
@@ -124,7 +124,8 @@ impl Shard {
         self.run.row = row;
         self.run.payload_bytes += delivery.publication.payload.len();
         self.run.deliveries.push(delivery);
-        if self.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
+        let is_long = self.run.deliveries.len() >= RUN_FILTERED_MAX && self.filters.len() > 0;
+        if is_long || self.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
             self.deliver_run(now, world);
         }
     }
@@ -148,7 +149,6 @@ impl Shard {
 
     /// Queues publications for every subscriber of this core, encoded once a dialect.
     fn deliver_each(&mut self, row: u32, deliveries: &[Delivery], now: Instant, world: &mut impl Effects) {
-        let mut joined = Joined::default();
         // A publication alone, by far the most frequent, needs no list.
         let (mut one, mut many);
         let encoded: &mut [Encoded<'_>] = match deliveries {
@@ -161,15 +161,54 @@ impl Shard {
                 &mut many
             }
         };
+        self.deliver_encoded(row, encoded, now, world);
+    }
+
+    /// Queues encoded publications for every subscriber of a row on this core.
+    pub(crate) fn deliver_encoded(
+        &mut self,
+        row: u32,
+        encoded: &mut [Encoded<'_>],
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let mut joined = Joined::default();
+        self.filters.begin();
         let mut at = self.hub.first(row);
         while at != NONE {
             let subscription = self.hub.subscription(at);
             let (conn, live) = (subscription.conn, subscription.live);
+            let is_filtered = subscription.facts.has(Facts::FILTERED);
             let this = core::mem::replace(&mut at, subscription.next());
-            if live && (encoded.len() == 1 || !self.deliver_joined(conn, this, &mut joined, encoded, now, world)) {
+            if !live {
+                continue;
+            }
+            if is_filtered {
+                self.deliver_wanted(conn, this, row, encoded, now, world);
+            } else if encoded.len() == 1 || !self.deliver_joined(conn, this, &mut joined, encoded, now, world) {
                 for one in encoded.iter_mut() {
                     self.deliver_to(conn, this, row, one, now, world);
                 }
+            }
+        }
+    }
+
+    /// Queues what a subscription wants of them.
+    fn deliver_wanted(
+        &mut self,
+        conn: ConnId,
+        subscription: u32,
+        row: u32,
+        encoded: &mut [Encoded<'_>],
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        for (at, one) in encoded.iter_mut().enumerate() {
+            if self.filters.wants(subscription, at, one.publication().tags()) {
+                self.deliver_to(conn, subscription, row, one, now, world);
+            } else {
+                // It has not what the next one may be a delta of.
+                self.hub.facts(subscription).set(Facts::BASED, false);
             }
         }
     }

@@ -14,9 +14,11 @@ use crate::conn::{Conn, Conns, Flags, Lent, Phase};
 use crate::deflate::Deflates;
 use crate::dialect::PerDialect;
 use crate::endpoints::Endpoints;
+use crate::filters::Filters;
 use crate::flush::Dirty;
 use crate::hop::Mail;
 use crate::identity::Identities;
+use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
 use crate::report::{Holdings, Report, Transport};
@@ -37,11 +39,15 @@ pub struct Shard {
     pub(crate) idempotency: Idempotency,
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
+    pub(crate) filters: Filters,
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     /// Names sessions to those who send commands for them.
     pub(crate) session_key: SealKey,
     pub(crate) run: Run,
+    pub(crate) paces: Paces,
+    /// Rows of patterns that a subject fits; empty between uses.
+    pub(crate) fitting: Vec<u32>,
     pub(crate) mail: Mail,
     pub(crate) wheel: Wheel,
     pub(crate) random: Prng,
@@ -93,10 +99,13 @@ impl Shard {
             idempotency: Idempotency::default(),
             sessions,
             identities: Identities::default(),
+            filters: Filters::default(),
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
+            paces: Paces::default(),
+            fitting: Vec::new(),
             mail: Mail::new(config.shards),
             wheel: Wheel::new(now),
             random,
@@ -144,6 +153,7 @@ impl Shard {
         }
         self.end_expired(now, world);
         self.send_due_acks(now);
+        self.send_due_paces(now, world);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
             self.idempotency.forget(now, hub::KEYS_MAX);
@@ -163,6 +173,7 @@ impl Shard {
             self.wheel.next_due(),
             self.identities.next_due(),
             self.acks_at,
+            self.paces.next_due(),
             self.hub.next_history_expiry(),
             self.idempotency.next_expiry(),
             self.next_drain_step(),
@@ -236,6 +247,9 @@ impl Shard {
             sessions: self.sessions.len(),
             users: self.sessions.users(),
             identities: self.identities.len(),
+            filters: self.filters.len(),
+            paces: self.paces.len(),
+            patterns: self.hub.patterns.len(),
             attendance: self.hub.attendance_rows(),
             frames: self.outboxes.frames(),
             timers: self.wheel.len(),
@@ -384,6 +398,7 @@ impl Shard {
     fn full_report(&self) -> Report {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
+        let history = history + self.paces.bytes();
         let sessions = self.sessions.bytes() + self.identities.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();

@@ -28,6 +28,10 @@ pub(crate) struct Feed {
     seen: BTreeSet<u32>,
     /// Publications may be dropped on their way to a slow reader.
     may_drop: bool,
+    /// No places are told, and a subject may begin anew between two publications: nobody but this listener may hold it.
+    pub(crate) is_placeless: bool,
+    /// Only what passes the filter comes.
+    pub(crate) is_filtered: bool,
     /// The connection has other subjects too.
     pub(crate) shared: bool,
 }
@@ -36,7 +40,20 @@ impl Feed {
     pub(crate) fn new(subject: usize, begin: Begin, may_drop: bool, model: &Model) -> Self {
         let asked_at = model.length(subject);
         let (opened_at, last, last_place) = (None, None, None);
-        Self { subject, begin, asked_at, opened_at, last, last_place, seen: BTreeSet::new(), may_drop, shared: false }
+        let (is_placeless, is_filtered, shared) = (false, false, false);
+        Self {
+            subject,
+            begin,
+            asked_at,
+            opened_at,
+            last,
+            last_place,
+            seen: BTreeSet::new(),
+            may_drop,
+            is_placeless,
+            is_filtered,
+            shared,
+        }
     }
 
     /// The listener was answered: from here on it misses nothing.
@@ -53,9 +70,11 @@ impl Feed {
     /// A publication, and its place if the listener was told.
     pub(crate) fn saw(&mut self, number: u32, place: Option<Place>, model: &mut Model) {
         let subject = self.subject;
+        assert!(!self.is_filtered || model.passes(number), "publication {number} does not pass the filter");
         assert!(self.seen.insert(number), "publication {number} of subject {subject} came twice");
         // What is recovered for a stream of several subjects comes without its place.
-        match place.or_else(|| model.place(subject, number)) {
+        let place = if self.is_placeless { None } else { place.or_else(|| model.place(subject, number)) };
+        match place {
             Some(place) => {
                 self.saw_at(number, place);
                 model.learn(subject, number, place);
@@ -72,8 +91,11 @@ impl Feed {
             Some(last) if self.may_drop => {
                 assert!(index > last, "publication {number} of subject {subject} at {index} came after {last}");
             }
-            Some(last) => assert_eq!(index, last + 1, "publications of subject {subject}: {last}, then {index}"),
-            None => self.saw_first(index),
+            Some(last) => {
+                let is_next = index == last + 1 || self.is_filtered && model.none_passes(subject, last + 1..index);
+                assert!(is_next, "publications of subject {subject}: {last}, then {index}");
+            }
+            None => self.saw_first(index, model),
         }
         self.last = Some(index);
     }
@@ -85,22 +107,31 @@ impl Feed {
         };
         if let Some(last) = before {
             let follows = place.epoch == last.epoch
-                && if self.may_drop { place.offset > last.offset } else { place.offset == last.offset + 1 };
+                && if self.may_drop || self.is_filtered {
+                    place.offset > last.offset
+                } else {
+                    place.offset == last.offset + 1
+                };
             assert!(follows, "subject {}: publication {number} at {place:?} after {last:?}", self.subject);
         }
         self.last_place = Some(place);
     }
 
-    fn saw_first(&self, index: usize) {
+    fn saw_first(&self, index: usize, model: &Model) {
+        let skips = |from: usize| self.is_filtered && from <= index && model.none_passes(self.subject, from..index);
         match self.begin {
             Begin::Live => {
                 let latest = self.opened_at.unwrap_or(usize::MAX);
                 assert!(index >= self.asked_at, "subject {}: {index} is older than the listener", self.subject);
-                assert!(self.may_drop || index <= latest, "subject {}: first {index}, live at {latest}", self.subject);
+                assert!(
+                    self.may_drop || index <= latest || skips(latest),
+                    "subject {}: first {index}, live at {latest}",
+                    self.subject
+                );
             }
             Begin::After(place) => {
                 let next = usize::try_from(place.offset).unwrap_or(usize::MAX);
-                let fits = if self.may_drop { index >= next } else { index == next };
+                let fits = if self.may_drop { index >= next } else { index == next || skips(next) };
                 assert!(fits, "subject {}: resumed after {place:?} with {index}", self.subject);
             }
             Begin::Gap => {}
@@ -122,6 +153,7 @@ impl Feed {
         if self.may_drop && self.shared {
             return;
         }
-        assert!(has >= length, "subject {}: a listener has {has} of {length} publications", self.subject);
+        let is_all = has >= length || self.is_filtered && model.none_passes(self.subject, has..length);
+        assert!(is_all, "subject {}: a listener has {has} of {length} publications", self.subject);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Sent {
     pub(crate) payload: Vec<u8>,
     /// An idempotency key.
     pub(crate) key: Option<String>,
+    /// The value of its one tag, `k`.
+    pub(crate) tag: Option<u32>,
 }
 
 /// Most subjects that a listener asks for, and that a session has, at a time: all there are in a plan. What may be recovered at once
@@ -99,7 +101,7 @@ impl Model {
             2 => format!("\"#{number}# {filling}\"").into_bytes(),
             _ => format!("{{\"filling\":[1,2,\"{filling}\"],\"number\":\"#{number}#\"}}").into_bytes(),
         };
-        self.sent.push(Sent { subject, payload, key: None });
+        self.sent.push(Sent { subject, payload, key: None, tag: None });
         self.tally.published += 1;
         number
     }
@@ -107,6 +109,23 @@ impl Model {
     /// Gives the publication a key, before it is sent.
     pub(crate) fn set_key(&mut self, number: u32, key: String) {
         self.sent[number as usize].key = Some(key);
+    }
+
+    /// Gives the publication a tag, before it is sent.
+    pub(crate) fn set_tag(&mut self, number: u32) -> u32 {
+        let tag = number % 3;
+        self.sent[number as usize].tag = Some(tag);
+        tag
+    }
+
+    /// Whether it passes the filter of sessions that have one: all but those with the tag 1.
+    pub(crate) fn passes(&self, number: u32) -> bool {
+        self.sent[number as usize].tag != Some(1)
+    }
+
+    /// True if none of the publications at these places in the witnessed order passes.
+    pub(crate) fn none_passes(&self, subject: usize, indices: core::ops::Range<usize>) -> bool {
+        self.known[subject].order[indices].iter().all(|&number| !self.passes(number))
     }
 
     /// The publisher of `number` was told that the publication under its key stands at `place`.

@@ -19,6 +19,13 @@ pub(crate) struct Plan {
     pub(crate) socket_bytes: usize,
     pub(crate) outbox: Outbox,
     pub(crate) history: Option<HistoryBounds>,
+    /// Whether a recovery of a session brings the newest publication only; and comes without being asked for.
+    pub(crate) cache: bool,
+    pub(crate) auto_cache: bool,
+    /// How long positions are kept.
+    pub(crate) position_age: Duration,
+    /// Only the newest publication of a subject is sent, every so often. There are no witnesses then: they don't hear all.
+    pub(crate) conflate: Duration,
     /// Whether publications may be told as deltas.
     pub(crate) delta: bool,
     pub(crate) heartbeat: Heartbeat,
@@ -53,6 +60,7 @@ impl Plan {
         let shards = 1 + u16::try_from(random.below(5)).unwrap_or(0);
         let drains_early = random.one_in(10);
         let defers = random.one_in(4);
+        let conflate = Duration::from_millis(if random.one_in(6) { 1 + random.below(40) } else { 0 });
         let count = 1 + random.below(8);
         let subjects = (0..count)
             .map(|number| Topic {
@@ -61,7 +69,7 @@ impl Plan {
                 } else {
                     format!("s{number}")
                 },
-                witnessed: !random.one_in(3) && !drains_early && !defers,
+                witnessed: !random.one_in(3) && !drains_early && !defers && conflate.is_zero(),
             })
             .collect();
         let history = (!random.one_in(3)).then(|| HistoryBounds {
@@ -95,6 +103,10 @@ impl Plan {
             drains: drains_early || random.one_in(4),
             drains_early,
             delta: random.one_in(2),
+            conflate,
+            cache: random.one_in(4),
+            auto_cache: random.one_in(2),
+            position_age: Duration::from_secs([0, 5, 400][usize::try_from(random.below(3)).unwrap_or(0)]),
         }
     }
 
@@ -105,6 +117,12 @@ impl Plan {
             publish: Access::ALL,
             presence: true,
             history: self.history,
+            cache: self.cache,
+            auto_cache: self.auto_cache,
+            position_age: self.position_age,
+            tags_filter: true,
+            wildcards: true,
+            conflate: self.conflate,
             delta: self.delta,
             delta_publish: true,
             ..Namespace::closed(Pattern::everything())
@@ -152,8 +170,8 @@ impl Plan {
             && self.outbox.bytes >= 1 << 20
     }
 
-    /// True if a slow reader may lose publications without being closed.
+    /// True if a reader may miss publications without being closed or told.
     pub(crate) fn may_drop(&self) -> bool {
-        self.outbox.policy != OutboxPolicy::Close
+        self.outbox.policy != OutboxPolicy::Close || !self.conflate.is_zero()
     }
 }

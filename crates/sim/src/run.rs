@@ -3,7 +3,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use base::{Instant, Prng, ShardId};
-use hub::{Draft, Kind};
+use hub::{Draft, Extra, Kind};
 use shard::{Answer, Command, Holdings, Report, Ticket};
 
 use crate::client::{Client, EventStream, Listener, LongPoll, Patience, Poster, Publisher, Rude, Scene, Session};
@@ -161,7 +161,9 @@ impl Run {
         let subject = usize::try_from(self.random.below(self.plan.subjects.len() as u64)).unwrap_or(0);
         let number = self.model.publish(subject, true, &mut self.random);
         self.ordered.insert(ticket, (subject, number));
-        let draft = Draft { payload: self.model.payload(number).into(), kind: Kind::Text, extra: None };
+        let tag = self.model.set_tag(number).to_string();
+        let extra = Extra { tags: [("k".into(), tag.into())].into(), ..Extra::default() };
+        let draft = Draft { payload: self.model.payload(number).into(), kind: Kind::Text, extra: Some(extra.into()) };
         let subject = self.plan.subjects[subject].name.as_str().into();
         self.cluster.command(shard, ticket, Command::Publish { subject, draft });
     }

@@ -23,7 +23,7 @@ fn filled(hub: &mut Hub, count: u64) -> u32 {
 fn offsets(hub: &mut Hub, row: u32, since: Option<u64>, reverse: bool, publications: u32, bytes: usize) -> Vec<u64> {
     let epoch = hub.top(row).epoch;
     let since = since.map(|offset| Position { epoch, offset });
-    let query = ExcerptQuery { since, reverse, bounds: RecoveryBounds { publications, bytes } };
+    let query = ExcerptQuery { since, reverse, bounds: RecoveryBounds { publications, bytes, newest_only: false } };
     let excerpt = hub.excerpt(row, &query, Instant::ORIGIN).unwrap();
     assert_eq!(excerpt.top, hub.top(row));
     excerpt.publications.iter().map(|publication| publication.position.offset).collect()
@@ -66,7 +66,7 @@ fn bytes_bound_an_excerpt_but_never_to_nothing() {
 fn another_epoch_is_told() {
     let mut hub = hub(5);
     let row = filled(&mut hub, 1);
-    let bounds = RecoveryBounds { publications: 9, bytes: 99 };
+    let bounds = RecoveryBounds { publications: 9, bytes: 99, newest_only: false };
     let of = |epoch| ExcerptQuery { since: Some(Position { epoch, offset: 0 }), reverse: false, bounds };
     for epoch in [hub.top(row).epoch + 1, Position::NO_EPOCH] {
         assert_eq!(hub.excerpt(row, &of(epoch), Instant::ORIGIN).unwrap_err(), ExcerptError::OtherEpoch);
@@ -87,7 +87,7 @@ fn a_removed_history_keeps_its_position() {
     assert_eq!(hub.top(row), Position { epoch, offset: 3 });
     assert!(!hub.release(row), "a subject with a position to remember is not forgotten");
     assert!(offsets(&mut hub, row, None, false, 9, 99).is_empty());
-    let bounds = RecoveryBounds { publications: 9, bytes: 99 };
+    let bounds = RecoveryBounds { publications: 9, bytes: 99, newest_only: false };
     assert!(hub.recover(row, Some(Position { epoch, offset: 3 }), bounds, Instant::ORIGIN).gapless);
     assert!(!hub.recover(row, Some(Position { epoch, offset: 2 }), bounds, Instant::ORIGIN).gapless);
     filled(&mut hub, 1);

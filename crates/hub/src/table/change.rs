@@ -22,9 +22,7 @@ impl Hub {
                 self.drop_history(history);
             }
         }
-        while self.history_bytes > self.history_bytes_max && self.oldest != NONE {
-            self.drop_history(self.oldest);
-        }
+        self.make_room(NONE);
     }
 }
 
@@ -55,7 +53,7 @@ mod tests {
             (0..5).for_each(|_| publish(&mut hub, row));
         }
         hub.set_namespaces(alloc::vec![keeping("kept.*", 2), keeping("closed.*", 0)], 1 << 20);
-        let bounds = RecoveryBounds { publications: 9, bytes: 1 << 20 };
+        let bounds = RecoveryBounds { publications: 9, bytes: 1 << 20, newest_only: false };
         let zero = crate::Position { epoch: hub.top(kept).epoch, offset: 0 };
         let recovered = hub.recover(kept, Some(zero), bounds, Instant::ORIGIN);
         assert_eq!((recovered.top.offset, recovered.missed.len()), (5, 2));

@@ -14,6 +14,8 @@ pub struct RecoveryBounds {
     pub publications: u32,
     /// Bytes of their payloads.
     pub bytes: usize,
+    /// The newest publication only: what was published before it is not missed.
+    pub newest_only: bool,
 }
 
 /// What [`Hub::recover`] found.
@@ -37,6 +39,10 @@ impl Hub {
             return Recovered { top, gapless: true, missed: Vec::new() };
         };
         self.trim(row, now);
+        self.touch(row, now);
+        if bounds.newest_only {
+            return self.recover_newest(row, since, top);
+        }
         let same_life = since.epoch == top.epoch || since.epoch == Position::ANY_EPOCH;
         let known = same_life && since.offset <= top.offset;
         let wanted = if known { since.offset } else { 0 };
@@ -58,14 +64,29 @@ impl Hub {
         Recovered { top, gapless: known && whole && surplus == 0, missed }
     }
 
+    /// The newest publication, unless whoever asks has it.
+    fn recover_newest(&self, row: u32, since: Position, top: Position) -> Recovered {
+        if since == top && top.offset > 0 {
+            return Recovered { top, gapless: true, missed: Vec::new() };
+        }
+        let newest = self.history(row).and_then(|history| history.all().next_back());
+        let missed: Vec<_> = newest.filter(|newest| newest.position == top).cloned().into_iter().collect();
+        Recovered { top, gapless: !missed.is_empty(), missed }
+    }
+
+    /// True if the draft is to be told as a delta where that can be.
+    #[must_use]
+    pub fn wants_delta(&self, row: u32, draft: &Draft) -> bool {
+        let is_asked = draft.extra.as_ref().is_some_and(|extra| extra.delta);
+        self.namespace(row).is_some_and(|namespace| namespace.delta && (namespace.delta_publish || is_asked))
+    }
+
     /// What the draft may be told as a delta of: what was sent before it, if that is kept and deltas are wanted. To be asked before
     /// [`Hub::publish`].
     #[must_use]
     pub fn base(&self, row: u32, draft: &Draft) -> Option<Arc<Base>> {
-        let namespace = self.namespace(row).filter(|namespace| namespace.delta)?;
-        let extra = draft.extra.as_deref();
-        let is_wanted = namespace.delta_publish || extra.is_some_and(|extra| extra.delta);
-        if !is_wanted || extra.is_some_and(|extra| extra.skip_history) {
+        let is_kept = !draft.extra.as_ref().is_some_and(|extra| extra.skip_history);
+        if !is_kept || !self.wants_delta(row, draft) {
             return None;
         }
         let newest = self.history(row)?.newest_sent()?;

@@ -17,7 +17,7 @@ fn bounds(count: u32) -> HistoryBounds {
 }
 
 fn most(publications: u32) -> RecoveryBounds {
-    RecoveryBounds { publications, bytes: 1 << 20 }
+    RecoveryBounds { publications, bytes: 1 << 20, newest_only: false }
 }
 
 fn draft(text: &str) -> Draft {
@@ -58,9 +58,9 @@ fn a_recovery_over_its_bytes_is_a_gap_and_brings_the_newest() {
         hub.publish(row, draft(&"x".repeat(100)), at(0));
     }
     let since = Some(Position { epoch: hub.top(row).epoch, offset: 0 });
-    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 250 }, at(0));
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 250, newest_only: false }, at(0));
     assert_eq!((found.gapless, found.missed.len(), found.missed[0].position.offset), (false, 2, 3));
-    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 400 }, at(0));
+    let found = hub.recover(row, since, RecoveryBounds { publications: 10, bytes: 400, newest_only: false }, at(0));
     assert_eq!((found.gapless, found.missed.len()), (true, 4));
 }
 
@@ -120,7 +120,7 @@ fn a_subject_nobody_needs_is_forgotten_and_starts_a_new_life() {
     hub.watch(row, ShardId(3));
     hub.watch(row, ShardId(127));
     assert!(!hub.release(row));
-    assert_eq!(hub.watchers(row).collect::<Vec<_>>(), [ShardId(3), ShardId(127)]);
+    assert_eq!(hub.watchers(row, 0).collect::<Vec<_>>(), [ShardId(3), ShardId(127)]);
     hub.unwatch(row, ShardId(3));
     hub.unwatch(row, ShardId(127));
     assert!(hub.release(row));
@@ -193,4 +193,37 @@ fn a_subject_without_publications_keeps_its_epoch_when_it_is_forgotten() {
     let row = hub.enter("a");
     assert_eq!(hub.top(row), top);
     assert!(hub.recover(row, Some(top), most(100), at(0)).gapless);
+}
+
+/// A position is kept after its history, until it is too old or there is no room: then the one that is due first goes.
+#[test]
+fn positions_outlive_their_history_within_the_bound_of_histories() {
+    let kept = |bytes_max| {
+        let namespace = Namespace {
+            history: Some(HistoryBounds { age: Duration::from_secs(10), ..bounds(3) }),
+            position_age: Duration::from_secs(100),
+            ..Namespace::closed(Pattern::everything())
+        };
+        let mut hub = Hub::new(SubjectKey([7, 9]), alloc::vec![namespace], bytes_max, 100);
+        for number in 0..50 {
+            let row = hub.enter(&format!("subject {number}"));
+            hub.publish(row, draft("x"), at(number));
+        }
+        hub.expire_histories(at(70), 1_000);
+        assert_eq!(hub.history_publications(), 0);
+        hub
+    };
+    let mut all = kept(1 << 20);
+    assert_eq!((all.subjects(), all.next_history_expiry()), (50, Some(at(100))));
+    let row = all.find("subject 7").unwrap();
+    assert!(all.recover(row, Some(all.top(row)), most(9), at(70)).gapless);
+    all.expire_histories(at(149), 1_000);
+    assert_eq!((all.subjects(), all.find("subject 7")), (1, Some(row)), "it was read at 70");
+    all.publish(row, draft("y"), at(160));
+    assert_eq!(all.top(row).offset, 2);
+    all.expire_histories(at(171), 1_000);
+    all.expire_histories(at(260), 1_000);
+    assert_eq!((all.subjects(), all.next_history_expiry()), (0, None));
+    let few = kept(2_000);
+    assert!(few.subjects() <= 10 && few.find("subject 49").is_some() && few.find("subject 1").is_none());
 }

@@ -1,5 +1,8 @@
 //! What a client may ask.
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
+
+use crate::filter::FilterNode;
 
 /// One command of a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,6 +93,8 @@ pub struct Subscribe<'a> {
     pub join_leave: bool,
     /// Asks for deltas of this kind; the one known is `fossil`, another is a bad request. Empty: none.
     pub delta: Cow<'a, str>,
+    /// Which publications are wanted; `None`: all.
+    pub filter: Option<Box<FilterNode>>,
     /// Bit 0: takes channel ids; bit 1: an error rather than an unrecovered subscription.
     pub flag: i64,
     /// 0 for a stream; maps and shared polls are not served.

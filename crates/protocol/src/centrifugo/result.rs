@@ -36,6 +36,8 @@ pub struct Publication<'a> {
     pub info: Option<ClientInfo<'a>>,
     /// What it is about: key and value.
     pub tags: &'a [(Box<str>, Box<str>)],
+    /// The channel it was published to, if that is another than the one subscribed to: a pattern. Else empty.
+    pub channel: &'a str,
     /// True if the data is a [delta](crate::fossil) of the publication before.
     pub delta: bool,
 }

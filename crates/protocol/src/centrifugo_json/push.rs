@@ -79,6 +79,7 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     body.number_unless_zero("offset", publication.offset);
     body.texts_unless_empty("tags", publication.tags);
     body.flag_if_set("delta", publication.delta);
+    body.text_unless_empty("channel", publication.channel);
     body.close();
 }
 

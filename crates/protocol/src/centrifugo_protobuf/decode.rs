@@ -1,5 +1,6 @@
 //! From a message to its commands.
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,6 +9,7 @@ use prost::Message as _;
 
 use crate::centrifugo::{self, Command, Request};
 use crate::centrifugo_protobuf::message;
+use crate::filter::FilterNode;
 
 /// What is wrong with a message; all are answered by disconnect 3501.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,8 +122,22 @@ impl From<message::SubscribeRequest> for centrifugo::Subscribe<'static> {
             recoverable: wire.recoverable,
             join_leave: wire.join_leave,
             delta: text(wire.delta),
+            filter: wire.filter.map(|node| Box::new(node.into())),
             flag: wire.flag,
             kind: wire.kind,
+        }
+    }
+}
+
+impl From<message::FilterNode> for FilterNode {
+    fn from(wire: message::FilterNode) -> Self {
+        Self {
+            op: wire.op.into(),
+            key: wire.key.into(),
+            cmp: wire.cmp.into(),
+            val: wire.val.into(),
+            vals: wire.vals.into_iter().map(Into::into).collect(),
+            nodes: wire.nodes.into_iter().map(Into::into).collect(),
         }
     }
 }

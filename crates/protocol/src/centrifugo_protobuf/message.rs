@@ -84,10 +84,29 @@ pub struct SubscribeRequest {
     pub join_leave: bool,
     #[prost(string, tag = "12")]
     pub delta: String,
+    #[prost(message, optional, tag = "13")]
+    pub filter: Option<FilterNode>,
     #[prost(int64, tag = "14")]
     pub flag: i64,
     #[prost(int32, tag = "15")]
     pub kind: i32,
+}
+
+/// As deep as prost reads at most.
+#[derive(Clone, PartialEq, Message)]
+pub struct FilterNode {
+    #[prost(string, tag = "1")]
+    pub op: String,
+    #[prost(string, tag = "2")]
+    pub key: String,
+    #[prost(string, tag = "3")]
+    pub cmp: String,
+    #[prost(string, tag = "4")]
+    pub val: String,
+    #[prost(string, repeated, tag = "5")]
+    pub vals: Vec<String>,
+    #[prost(message, repeated, tag = "6")]
+    pub nodes: Vec<FilterNode>,
 }
 
 /// `UnsubscribeRequest`, `PresenceRequest` and `PresenceStatsRequest`: only a channel.
@@ -307,6 +326,8 @@ pub struct Publication {
     pub tags: BTreeMap<String, String>,
     #[prost(bool, tag = "8")]
     pub delta: bool,
+    #[prost(string, tag = "10")]
+    pub channel: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

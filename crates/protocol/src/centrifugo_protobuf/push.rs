@@ -74,6 +74,7 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
         });
     }
     body.flag(8, publication.delta);
+    body.text(10, publication.channel);
 }
 
 pub(super) fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {

@@ -18,6 +18,8 @@ const HISTORY_TTL: Duration = Duration::from_secs(3_600);
 pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Result<Vec<Namespace>, SettingsError> {
     let format = reading.server.text("channel.publication_data_format");
     let history_bytes_max = reading.server.number("limits.history_bytes");
+    let position_age = reading.server.time("channel.history_meta_ttl");
+    let options = |values, is_own| Options { values, is_own, format: &format, position_age, history_bytes_max };
     let mut namespaces = Vec::new();
     for Section { spelled, values } in &reading.patterns {
         let text = values.text("pattern");
@@ -25,7 +27,7 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
             key: format!("{spelled}.pattern"),
             reason: format!("'{text}': {error}"),
         })?;
-        namespaces.push(Options { values, is_own: true, format: &format, history_bytes_max }.namespace(pattern)?);
+        namespaces.push(options(values, true).namespace(pattern)?);
     }
     let mut names = BTreeSet::new();
     for Section { spelled, values } in &reading.namespaces {
@@ -38,13 +40,12 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
             return Err(wrong(format!("there are two namespaces '{name}'")));
         }
         let pattern = Pattern::carrying(Some(&name), naming);
-        namespaces.push(Options { values, is_own: false, format: &format, history_bytes_max }.namespace(pattern)?);
+        namespaces.push(options(values, false).namespace(pattern)?);
     }
     // Who names subjects by patterns, and says nothing of channels, has named all that there are.
     let is_bare = reading.has_bare || !reading.namespaces.is_empty() || reading.patterns.is_empty() && !dev;
     if is_bare || reading.server.flag("client.insecure") {
-        let bare = Options { values: &reading.bare, is_own: false, format: &format, history_bytes_max };
-        namespaces.push(bare.namespace(Pattern::carrying(None, naming))?);
+        namespaces.push(options(&reading.bare, false).namespace(Pattern::carrying(None, naming))?);
     }
     Ok(namespaces)
 }
@@ -60,6 +61,8 @@ struct Options<'a> {
     is_own: bool,
     /// The format of publications where it does not name one.
     format: &'a str,
+    /// How long positions are kept where it does not say it.
+    position_age: Duration,
     /// What all histories together may take.
     history_bytes_max: usize,
 }
@@ -89,8 +92,14 @@ impl Options<'_> {
             positioning: offer(flag("force_positioning"), flag("allow_positioning")),
             recovery: self.recovery(history.is_some())?,
             history,
+            cache: values.text("force_recovery_mode") == "cache",
+            auto_cache: self.auto_cache()?,
+            position_age: self.position_age(),
+            tags_filter: flag("allow_tags_filter"),
             delta: self.delta()?,
             delta_publish: flag("delta_publish"),
+            wildcards: flag("allow_wildcards"),
+            conflate: Duration::from_millis(values.number("conflate_ms")),
             outbox: policy(&values.text("outbox")),
         })
     }
@@ -141,6 +150,24 @@ impl Options<'_> {
             return Err(values.malformed("history.bytes", format!("{bytes} is more than limits.history_bytes, {all}")));
         }
         Ok(Some(HistoryBounds { count, bytes, age }))
+    }
+
+    fn auto_cache(&self) -> Result<bool, SettingsError> {
+        let values = self.values;
+        let is_cache = values.flag("force_recovery") && values.text("force_recovery_mode") == "cache";
+        if values.flag("auto_cache_recover") && !is_cache {
+            return Err(
+                values.malformed("auto_cache_recover", "it wants force_recovery and force_recovery_mode = cache")
+            );
+        }
+        Ok(values.flag("auto_cache_recover"))
+    }
+
+    fn position_age(&self) -> Duration {
+        match self.values.time("history_meta_ttl") {
+            Duration::ZERO if !self.is_own => self.position_age,
+            own => own,
+        }
     }
 
     fn delta(&self) -> Result<bool, SettingsError> {

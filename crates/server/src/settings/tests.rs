@@ -108,6 +108,32 @@ fn a_file_may_be_toml_yaml_or_json() {
 }
 
 #[test]
+fn a_namespace_says_how_its_publications_are_told() {
+    let text = "[[namespace]]\npattern = \"a\"\nhistory_size = 5\nallowed_delta_types = [\"fossil\"]\ndelta_publish = true\n\
+                force_recovery = true\nforce_recovery_mode = \"cache\"\nauto_cache_recover = true\nallow_tags_filter = true\n\
+                conflate_ms = 250\nallow_wildcards = true\nhistory_meta_ttl = \"48h\"\n\
+                [channel.without_namespace]\nhistory_size = 1\nhistory_ttl = \"10s\"";
+    let settings = load(".toml", text).unwrap();
+    let [own, bare] = &settings.namespaces[..] else { panic!("{:?}", settings.namespaces) };
+    assert!(own.delta && own.delta_publish && own.cache && own.auto_cache && own.tags_filter && own.wildcards);
+    assert_eq!((own.conflate, own.position_age.as_secs()), (Duration::from_millis(250), 48 * 3_600));
+    assert!(
+        !bare.delta && !bare.delta_publish && !bare.cache && !bare.auto_cache && !bare.tags_filter && !bare.wildcards
+    );
+    assert_eq!((bare.conflate, bare.position_age.as_secs()), (Duration::ZERO, 720 * 3_600), "as Centrifugo has it");
+    for (line, told) in [
+        ("allowed_delta_types = [\"xdelta\"]", "namespace[0].allowed_delta_types: 'xdelta': there is one kind, fossil"),
+        (
+            "auto_cache_recover = true",
+            "namespace[0].auto_cache_recover: it wants force_recovery and force_recovery_mode = cache",
+        ),
+        ("conflate_ms = 3600001", "namespace[0].conflate_ms = 3600001 is out of range: from 0 to 3600000"),
+    ] {
+        assert_eq!(refusal(&format!("[[namespace]]\npattern = \"a\"\n{line}")), told);
+    }
+}
+
+#[test]
 fn a_namespace_says_who_may_read_its_history() {
     let text = "[[namespace]]\npattern = \"a\"\nallow_history_for_client = true\nallow_history_for_anonymous = true";
     let access = load(".toml", text).unwrap().namespaces[0].history_access;

@@ -149,6 +149,11 @@ impl Desk {
         &self.cores[self.at].0
     }
 
+    /// Patterns that any shard knows of.
+    pub(crate) fn patterns(&self) -> usize {
+        self.holdings().iter().map(|holdings| holdings.patterns).sum()
+    }
+
     pub(crate) fn shards(&self) -> usize {
         self.cores.len()
     }

@@ -152,7 +152,7 @@ fn who_does_not_read_the_replies_is_not_served_more_of_them() {
 #[test]
 fn the_control_plane_reads_and_forgets() {
     let mut desk = Desk::new(&ShardConfig { shards: 2, ..with_history() });
-    let bounds = RecoveryBounds { publications: 9, bytes: 99 };
+    let bounds = RecoveryBounds { publications: 9, bytes: 99, newest_only: false };
     let query = ExcerptQuery { since: None, reverse: false, bounds };
     let read = |desk: &mut Desk, subject: &str| {
         let command = Command::History { subject: subject.into(), query };

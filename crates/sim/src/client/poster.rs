@@ -39,6 +39,10 @@ impl Poster {
             bytes.extend(format!("Idempotency-Key: {key}\r\n").into_bytes());
             scene.model.set_key(number, key);
         }
+        if scene.random.one_in(2) {
+            let tag = scene.model.set_tag(number);
+            bytes.extend(format!("Ringcast-Tags: k={tag}\r\n").into_bytes());
+        }
         self.asked.push_back(Asked { subject, number, keyed });
         let payload = scene.model.payload(number);
         if scene.random.one_in(3) {

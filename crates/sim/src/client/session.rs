@@ -15,10 +15,21 @@ use crate::model::Place;
 #[derive(Debug)]
 enum Asked {
     Connect,
-    Subscribe { subject: usize, since: Option<Place>, delta: bool },
+    Subscribe { subject: usize, since: Option<Place>, wishes: Wishes },
     Unsubscribe { subject: usize },
+    Pattern,
+    NoPattern,
     Publish { number: u32 },
     History { subject: usize, limit: i64, reverse: bool },
+}
+
+/// What a subscription asks for beside a place.
+#[derive(Clone, Copy, Debug)]
+struct Wishes {
+    delta: bool,
+    filter: bool,
+    /// An error rather than a subscription that has not recovered.
+    strict: bool,
 }
 
 #[derive(Default, Debug)]
@@ -35,7 +46,13 @@ pub(crate) struct Session {
     deltas: BTreeSet<usize>,
     /// What came last of each subject, over all connections: what a delta is a delta of.
     bases: BTreeMap<usize, Vec<u8>>,
+    /// Subscribed to the pattern of all subjects, or about to be; and what that has brought, by subject, once it is.
+    wants_pattern: bool,
+    pattern: BTreeMap<usize, Feed>,
 }
+
+/// Names every subject: none has a dot.
+const PATTERN: &str = "*";
 
 impl Session {
     fn ask(&mut self, asked: Asked, mut command: Value) -> String {
@@ -49,7 +66,16 @@ impl Session {
         let subject = usize::try_from(scene.random.below(scene.plan.subjects.len() as u64)).unwrap_or(0);
         let channel = scene.plan.subjects[subject].name.clone();
         let is_wanted = self.wanted.contains(&subject);
-        match scene.random.below(5) {
+        match scene.random.below(6) {
+            5 if !self.wants_pattern || scene.random.one_in(4) => {
+                self.wants_pattern = !self.wants_pattern;
+                let channel = json!({ "channel": PATTERN });
+                Some(if self.wants_pattern {
+                    self.ask(Asked::Pattern, json!({ "subscribe": channel }))
+                } else {
+                    self.ask(Asked::NoPattern, json!({ "unsubscribe": channel }))
+                })
+            }
             0 | 1 if !is_wanted => {
                 self.wanted.push(subject);
                 // The place where it left off, and sometimes none.
@@ -61,11 +87,21 @@ impl Session {
                     subscribe["offset"] = since.offset.into();
                     subscribe["epoch"] = core::str::from_utf8(&text).unwrap_or_default().into();
                 }
-                let delta = scene.random.one_in(2);
-                if delta {
+                let wishes = Wishes {
+                    delta: scene.random.one_in(2),
+                    filter: scene.random.one_in(3),
+                    strict: scene.random.one_in(4),
+                };
+                if wishes.delta {
                     subscribe["delta"] = "fossil".into();
                 }
-                Some(self.ask(Asked::Subscribe { subject, since, delta }, json!({ "subscribe": subscribe })))
+                if wishes.filter {
+                    subscribe["tf"] = json!({ "key": "k", "cmp": "neq", "val": "1" });
+                }
+                if wishes.strict {
+                    subscribe["flag"] = 2.into();
+                }
+                Some(self.ask(Asked::Subscribe { subject, since, wishes }, json!({ "subscribe": subscribe })))
             }
             2 if is_wanted && scene.random.one_in(4) => {
                 self.wanted.retain(|&other| other != subject);
@@ -116,23 +152,46 @@ impl Session {
         }
         let (id, asked) = self.asked.pop_front().unwrap_or_else(|| panic!("a reply that nobody asked for: {said}"));
         assert_eq!(said["id"].as_u64(), Some(id.into()), "replies are out of order: {said}");
+        if let Asked::Subscribe { subject, since, wishes } = &asked
+            && said["error"]["code"] == 112
+        {
+            let is_recovering = since.is_some() || scene.plan.cache && scene.plan.auto_cache;
+            assert!(wishes.strict && is_recovering && scene.plan.history.is_some(), "{asked:?} was refused: {said}");
+            let again = |(_, asked): &(u32, Asked)| matches!(asked, Asked::Subscribe { subject: other, .. } if other == subject);
+            if !self.asked.iter().any(again) {
+                self.wanted.retain(|other| other != subject);
+            }
+            self.places.remove(subject);
+            return Vec::new();
+        }
         assert!(said.get("error").is_none(), "{asked:?} was refused: {said}");
         match asked {
             Asked::Connect => assert!(said["connect"]["client"].is_string(), "{said}"),
-            Asked::Subscribe { subject, since, delta } => {
+            Asked::Subscribe { subject, since, wishes } => {
                 let reply = &said["subscribe"];
                 let may = reply.get("delta").is_some();
-                assert_eq!(may, delta && scene.plan.delta, "{reply}");
+                assert_eq!(may, wishes.delta && scene.plan.delta, "{reply}");
                 if may {
                     self.deltas.insert(subject);
                 } else {
                     self.deltas.remove(&subject);
                 }
-                self.subscribed(subject, since, reply, scene);
+                self.subscribed(subject, since, wishes, reply, scene);
             }
+            Asked::Pattern => {
+                assert_eq!(said["subscribe"], json!({}), "a pattern has no place: {said}");
+                for subject in 0..scene.plan.subjects.len() {
+                    let mut feed = Feed::new(subject, Begin::Live, scene.plan.may_drop(), scene.model);
+                    (feed.asked_at, feed.shared, feed.is_placeless) = (0, true, true);
+                    feed.opened(scene.model);
+                    self.pattern.insert(subject, feed);
+                }
+            }
+            Asked::NoPattern => self.pattern.clear(),
             Asked::Unsubscribe { subject } => {
                 assert!(said["unsubscribe"].is_object(), "{said}");
-                self.feeds.remove(&subject).expect("an unsubscribed subject was subscribed to");
+                // Unless the subscription was refused.
+                self.feeds.remove(&subject);
             }
             Asked::History { subject, limit, reverse } => {
                 Self::told(subject, limit, reverse, &said["history"], scene);
@@ -145,16 +204,26 @@ impl Session {
         Vec::new()
     }
 
-    fn subscribed(&mut self, subject: usize, since: Option<Place>, reply: &Value, scene: &mut Scene<'_>) {
+    fn subscribed(
+        &mut self,
+        subject: usize,
+        since: Option<Place>,
+        wishes: Wishes,
+        reply: &Value,
+        scene: &mut Scene<'_>,
+    ) {
         let keeps = scene.plan.history.is_some();
+        let recovers = keeps && (since.is_some() || scene.plan.cache && scene.plan.auto_cache);
         let flag = |name: &str| reply.get(name).is_some_and(|flag| *flag == Value::Bool(true));
         assert_eq!((flag("recoverable"), flag("positioned")), (keeps, keeps), "{reply}");
-        assert_eq!(flag("was_recovering"), keeps && since.is_some(), "{reply}");
+        assert_eq!(flag("was_recovering"), recovers, "{reply}");
         let recovered = flag("recovered");
-        assert!(!recovered || since.is_some(), "recovered without a wish: {reply}");
+        assert!(!recovered || recovers, "recovered without a wish: {reply}");
+        assert!(!wishes.strict || recovered || !recovers, "an error was wanted: {reply}");
         scene.model.tally.resumed += u64::from(recovered);
         scene.model.tally.reset += u64::from(flag("was_recovering") && !recovered);
         if let (true, false, Some(since)) = (keeps, recovered, since)
+            && !scene.plan.cache
             && scene.model.all_json(subject, since)
         {
             scene.model.may_reset(subject, since, scene.plan);
@@ -162,25 +231,56 @@ impl Session {
         let epoch = reply["epoch"].as_str().and_then(epoch::read);
         let top = epoch.map(|epoch| Place { epoch, offset: reply["offset"].as_u64().unwrap_or(0) });
         assert_eq!(top.is_some(), keeps, "{reply}");
-        assert!(!recovered || top == since, "a recovery begins where the client stands: {reply}");
-        // Recovered or not: from the place in the reply on, nothing is missing.
-        let begin = top.map_or(Begin::Live, Begin::After);
+        let publications = reply["publications"].as_array().map_or(&[][..], |list| list);
+        let mut begin = top.map_or(Begin::Live, Begin::After);
+        if scene.plan.cache {
+            assert!(publications.len() <= 1, "the newest only: {reply}");
+            if recovered {
+                // From the newest publication on nothing is missing, if it passes the filter and is told.
+                let newest = publications.first().and_then(|one| one["offset"].as_u64());
+                begin = match (newest, top) {
+                    (Some(offset), Some(top)) => Begin::After(Place { offset: offset - 1, ..top }),
+                    (None, Some(top)) if Some(top) == since => Begin::After(top),
+                    (None, _) => Begin::Gap,
+                    (Some(_), None) => Begin::Live,
+                };
+                assert!(newest.is_some() || wishes.filter || top == since, "recovered, and nothing came: {reply}");
+            }
+        } else {
+            assert!(!recovered || top == since, "a recovery begins where the client stands: {reply}");
+        }
         let mut feed = Feed::new(subject, begin, scene.plan.may_drop(), scene.model);
         feed.asked_at = 0;
         feed.shared = true;
+        feed.is_filtered = wishes.filter;
         feed.opened(scene.model);
         if let Some(top) = top {
             self.places.insert(subject, top);
         }
         self.feeds.insert(subject, feed);
-        for publication in reply["publications"].as_array().map_or(&[][..], |list| list) {
+        for publication in publications {
             self.saw(subject, publication, scene);
         }
     }
 
     fn pushed(&mut self, push: &Value, scene: &mut Scene<'_>) {
         let channel = push["channel"].as_str().expect("a push has a channel");
-        let subject = scene.plan.subjects.iter().position(|topic| topic.name == channel).expect("a known channel");
+        let named = |channel: &str| scene.plan.subjects.iter().position(|topic| topic.name == channel);
+        if channel == PATTERN {
+            let publication = &push["pub"];
+            let channel = publication["channel"].as_str().expect("where it was published");
+            // A rude client publishes elsewhere too.
+            let Some(subject) = named(channel) else {
+                return;
+            };
+            let (number, other) = recognize(&publication["data"], scene.model);
+            assert_eq!(subject, other, "publication {number} came as of another channel");
+            let feed = self.pattern.get_mut(&subject).expect("the pattern is subscribed to");
+            feed.saw(number, None, scene.model);
+            return;
+        }
+        assert!(push["pub"].get("channel").is_none(), "it is the channel that was subscribed to: {push}");
+        let subject = named(channel).expect("a known channel");
         self.saw(subject, &push["pub"], scene);
     }
 
@@ -225,6 +325,8 @@ impl Dialect for Session {
         self.asked.clear();
         self.wanted.clear();
         self.feeds.clear();
+        self.pattern.clear();
+        self.wants_pattern = false;
         let mut bytes = self.frames.request("/connection/websocket", scene.random);
         let connect = self.ask(Asked::Connect, json!({ "connect": {} }));
         bytes.extend(message(Kind::Text, connect.as_bytes(), scene.random));
@@ -288,7 +390,7 @@ impl Dialect for Session {
     fn settled(&mut self, scene: &mut Scene<'_>) {
         if self.is_open() {
             assert!(self.asked.is_empty(), "some are not answered: {:?}", self.asked);
-            self.feeds.values().for_each(|feed| feed.settled(scene.model));
+            self.feeds.values().chain(self.pattern.values()).for_each(|feed| feed.settled(scene.model));
         }
     }
 

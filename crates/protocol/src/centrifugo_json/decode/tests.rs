@@ -8,6 +8,7 @@ use base::Prng;
 
 use super::*;
 use crate::centrifugo::{Connect, History, Publish, Request, Rpc, Send, Since, SubRefresh, Subscribe};
+use crate::filter::FilterNode;
 
 fn all(message: &str) -> Vec<Result<Command<'_>, DecodeError>> {
     commands(message.as_bytes()).collect()
@@ -42,8 +43,11 @@ fn every_request_is_read_with_its_members() {
     let subscribe = one(concat!(
         r#"{"id":2,"subscribe":{"channel":"h","recover":true,"offset":18446744073709551615,"epoch":"kZbFqt","#,
         r#""token":"s","data":{"a":[1]},"positioned":true,"recoverable":true,"join_leave":true,"delta":"fossil","#,
-        r#""flag":3,"type":1,"tf":{"op":"and"}}}"#
+        r#""flag":3,"type":1,"tf":{"op":"and","nodes":[{"key":"k\"","cmp":"in","vals":["a","\u00e4"],"nodes":null,"x":1}]}}}"#
     ));
+    let vals = ["a", "ä"].map(Into::into).into();
+    let leaf = FilterNode { key: "k\"".into(), cmp: "in".into(), vals, ..FilterNode::default() };
+    let joint = FilterNode { op: "and".into(), nodes: [leaf].into(), ..FilterNode::default() };
     let want = Subscribe {
         channel: "h".into(),
         token: "s".into(),
@@ -55,6 +59,7 @@ fn every_request_is_read_with_its_members() {
         recoverable: true,
         join_leave: true,
         delta: "fossil".into(),
+        filter: Some(joint.into()),
         flag: 3,
         kind: 1,
     };

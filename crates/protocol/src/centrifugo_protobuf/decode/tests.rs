@@ -44,6 +44,14 @@ fn commands_come_in_order_and_the_rest_is_told() {
 
 #[test]
 fn every_request_is_read_with_all_its_fields() {
+    let leaf = message::FilterNode {
+        key: "k".into(),
+        cmp: "in".into(),
+        val: "v".into(),
+        vals: vec!["a".into(), "b".into()],
+        ..message::FilterNode::default()
+    };
+    let joint = message::FilterNode { op: "not".into(), nodes: vec![leaf], ..message::FilterNode::default() };
     let command = message::Command {
         id: u32::MAX,
         subscribe: Some(message::SubscribeRequest {
@@ -57,11 +65,15 @@ fn every_request_is_read_with_all_its_fields() {
             recoverable: true,
             join_leave: true,
             delta: "fossil".into(),
+            filter: Some(joint),
             flag: -1,
             kind: -2,
         }),
         ..message::Command::default()
     };
+    let vals = ["a", "b"].map(Into::into).into();
+    let leaf = FilterNode { key: "k".into(), cmp: "in".into(), val: "v".into(), vals, ..FilterNode::default() };
+    let joint = FilterNode { op: "not".into(), nodes: [leaf].into(), ..FilterNode::default() };
     let want = centrifugo::Subscribe {
         channel: "ch".into(),
         token: "t".into(),
@@ -73,6 +85,7 @@ fn every_request_is_read_with_all_its_fields() {
         recoverable: true,
         join_leave: true,
         delta: "fossil".into(),
+        filter: Some(joint.into()),
         flag: -1,
         kind: -2,
     };

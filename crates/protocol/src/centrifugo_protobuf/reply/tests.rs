@@ -27,7 +27,8 @@ fn reply(id: u32) -> message::Reply {
 
 #[test]
 fn the_bytes_of_the_protocol_page() {
-    let publication = Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[], delta: false };
+    let publication =
+        Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[], channel: "", delta: false };
     let want = b"\x15\x22\x13\x12\x04news\x22\x0b\x22\x07{\"a\":1}\x30\x07";
     assert_eq!(written(|out| push_publication(out, "news", &publication)), want);
     let want = b"\x19\x08\x02\x12\x15\x08\x67\x12\x11permission denied";
@@ -128,7 +129,14 @@ impl Any {
             chan_info: self.bytes(),
         });
         let tags = (0..self.0.below(3)).map(|_| (self.text(), self.text())).collect();
-        message::Publication { data: self.bytes(), info, offset: self.number(), tags, delta: self.flag() }
+        message::Publication {
+            data: self.bytes(),
+            info,
+            offset: self.number(),
+            tags,
+            delta: self.flag(),
+            channel: self.text(),
+        }
     }
 }
 
@@ -151,6 +159,7 @@ fn ours<'a>(publication: &'a message::Publication, tags: &'a Tags) -> Publicatio
         info,
         tags,
         delta: publication.delta,
+        channel: &publication.channel,
     }
 }
 

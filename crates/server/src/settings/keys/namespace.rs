@@ -4,10 +4,6 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 const NO_PROXY: &str = "events are not passed on to a backend";
 const NO_MAP: &str = "channels are streams";
 
-const fn flag_later(name: &'static str, why: &'static str) -> Key {
-    Key { state: State::Missing(why), ..Key::flag(name, "") }
-}
-
 pub(super) const KEYS: &[Key] = &[
     Key::text("name", "of one of `channel.namespaces`: two characters at least, of a-z A-Z 0-9 - _ ."),
     Key::text(
@@ -55,10 +51,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::same("history.count", "history_size"),
     Key::same_in_millis("history.age_ms", "history_ttl"),
-    Key {
-        state: State::Idle("a position is kept as long as the history"),
-        ..Key::new("history_meta_ttl", Kind::Time { or_zero: true, max: YEAR }, "0s", "")
-    },
+    Key::new(
+        "history_meta_ttl",
+        Kind::Time { or_zero: true, max: YEAR },
+        "0s",
+        "how long a channel's position is kept after it was last published to or read; 0: as `channel.history_meta_ttl` says, in a `namespace` as long as the history",
+    ),
     Key::flag("force_positioning", "every subscription is told where it stands"),
     Key::flag("allow_positioning", "subscriptions that ask for it are; so are those that may read the history"),
     Key::flag(
@@ -84,11 +82,23 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "the policy for slow readers; empty: `outbox.policy`",
     ),
-    Key {
-        state: State::Missing("recovery brings everything that was missed"),
-        ..Key::new("force_recovery_mode", Kind::Choice(&["", "stream", "cache"]), "", "")
-    },
-    flag_later("auto_cache_recover", "recovery brings everything that was missed"),
+    Key::flag(
+        "allow_wildcards",
+        "who may subscribe may subscribe to patterns: `*` is one token between dots, a last `>` one or more; they bring what this namespace names",
+    ),
+    Key::number(
+        "conflate_ms",
+        "0",
+        (0, 3_600_000),
+        "subscribers are sent the newest publication of a channel every so many milliseconds, and no more; 0: every publication, at once",
+    ),
+    Key::new(
+        "force_recovery_mode",
+        Kind::Choice(&["", "stream", "cache"]),
+        "",
+        "what recovery brings: all that was missed (`stream`), or the newest publication from wherever a client comes (`cache`)",
+    ),
+    Key::flag("auto_cache_recover", "with `force_recovery` and `cache`: every subscription gets it, without asking"),
     Key::new(
         "allowed_delta_types",
         Kind::Words,
@@ -96,7 +106,7 @@ pub(super) const KEYS: &[Key] = &[
         "what subscriptions may have publications told as, if they ask for it: `fossil`, deltas of the publication before",
     ),
     Key::flag("delta_publish", "every publication is, and not only those whose publisher says so"),
-    flag_later("allow_tags_filter", "subscriptions bring every publication, whatever its tags"),
+    Key::flag("allow_tags_filter", "subscriptions may choose publications by their tags"),
     Key::missing("subscribe_proxy_enabled", NO_PROXY),
     Key::missing("subscribe_proxy_name", NO_PROXY),
     Key::missing("publish_proxy_enabled", NO_PROXY),

@@ -46,9 +46,8 @@ pub(super) const KEYS: &[Key] = &[
         "channel.history_meta_ttl",
         Kind::Time { or_zero: true, max: YEAR },
         "720h",
-        "how long a namespace remembers where a channel stood, unless it says so itself",
-    )
-    .idle_for_now(),
+        "how long the position of a channel is kept after what was published, for one of `channel.namespaces` that does not say it",
+    ),
     Key::missing("channel.proxy", NO_PROXY),
     Key::missing("proxies", NO_PROXY),
     Key::missing("rpc", "there is no backend to call: rpc is answered with error 108"),
@@ -144,11 +143,4 @@ pub(super) const KEYS: &[Key] = &[
 /// A path that can't be changed.
 const fn at(name: &'static str, path: &'static str, why: &'static str) -> Key {
     Key { state: State::Missing(why), ..Key::new(name, Kind::Text, path, "") }
-}
-
-impl Key {
-    /// The value is checked, and nothing follows from it.
-    const fn idle_for_now(self) -> Self {
-        Self { state: State::Idle("a position is kept as long as the history"), ..self }
-    }
 }
