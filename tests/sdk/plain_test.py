@@ -1,4 +1,4 @@
-"""Python's `websockets` against the plain transports: frames, close codes, the publish stream, /echo."""
+"""Python's `websockets` against the plain transports: frames, close codes, the publish stream, /echo, compressed or not."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.sync.client import connect
 
 BINARY = os.environ.get("SERVER_UNDER_TEST") or str(Path(__file__).parents[2] / "target/release/ringcast")
@@ -28,7 +29,8 @@ class Plain(unittest.TestCase):
     def setUpClass(cls):
         cls.port = free_port()
         arguments = [BINARY, "serve", "--dev", "--port", str(cls.port), "--shards", "2", "--history", "100"]
-        cls.server = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+        environment = os.environ | {"RINGCAST_WEBSOCKET_COMPRESSION": "true"}
+        cls.server = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -51,7 +53,8 @@ class Plain(unittest.TestCase):
         assert cls.server.returncode == 0, f"the server ended with {cls.server.returncode}"
 
     def socket(self, path, **options):
-        return connect(f"ws://127.0.0.1:{self.port}{path}", compression=None, **options)
+        options = {"compression": None} | options
+        return connect(f"ws://127.0.0.1:{self.port}{path}", **options)
 
     def publish(self, subject, payload, kind):
         url = f"http://127.0.0.1:{self.port}/pub/{subject}"
@@ -112,6 +115,36 @@ class Plain(unittest.TestCase):
             echo.close(1000, "bye")
             self.assertEqual(echo.close_code, 1000)
 
+    def test_messages_are_compressed_as_the_client_offers(self):
+        offers = [ClientPerMessageDeflateFactory(**offer) for offer in OFFERS]
+        text = "".join(f"price {n * 7919 % 1000} größer " for n in range(20_000))
+        for extension in offers:
+            options = {"extensions": [extension], "max_size": None}
+            with self.socket("/echo", **options) as echo, self.socket("/sub/deflated", **options) as sub:
+                self.assertEqual(len(echo.protocol.extensions), 1, extension)
+                for size in [0, 1, 60, 400, 5_000, 40_000, len(text)]:
+                    for message in [text[:size], text[:size].encode()]:
+                        echo.send(message)
+                        self.assertEqual(echo.recv(PATIENCE_S), message)
+                    self.publish("deflated", text[:size].encode(), "text/plain")
+                    self.assertEqual(sub.recv(PATIENCE_S), text[:size])
+                echo.send(["in ", "three ", "fragments"])
+                self.assertEqual(echo.recv(PATIENCE_S), "in three fragments")
+        # What it offers by itself.
+        with self.socket("/echo", compression="deflate") as echo:
+            self.assertEqual(len(echo.protocol.extensions), 1)
+            echo.send(text)
+            self.assertEqual(echo.recv(PATIENCE_S), text)
+
+
+OFFERS = [
+    {},
+    {"client_max_window_bits": True},
+    {"server_no_context_takeover": True, "client_no_context_takeover": True},
+    {"server_max_window_bits": 9, "client_max_window_bits": 9},
+    {"server_max_window_bits": 12, "client_max_window_bits": 12},
+    {"server_max_window_bits": 15, "client_max_window_bits": 15},
+]
 
 if __name__ == "__main__":
     unittest.main()

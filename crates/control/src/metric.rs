@@ -63,6 +63,7 @@ metrics! {
     OUTBOX_CLOSED = Counter "ringcast_outbox_closed_connections_total" "Slow subscribers closed under the policy close.";
     CONFLATED = Counter "ringcast_conflated_messages_total" "Publications that a newer one of their subject replaced, since its namespace has conflate_ms.";
     OUTDATED = Counter "ringcast_outdated_messages_total" "Publications that went nowhere, since one of their version or a later one had been kept.";
+    DEFLATED = Counter "ringcast_deflated_messages_total" "Messages that were compressed, or tried: a publication once for each encoding, however many subscribers get it.";
     UNTOLD = Counter "ringcast_join_leave_untold_total" "Comings and goings that somebody was not told of: too many in a second, or too much waiting for a slow subscriber.";
 
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";

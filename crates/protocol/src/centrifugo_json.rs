@@ -8,7 +8,7 @@ mod push;
 mod reply;
 mod uplink;
 
-pub use decode::{Commands, DecodeError, commands};
+pub use decode::{Commands, DecodeError, commands, connect_request};
 pub use push::{
     PING, push_disconnect, push_join, push_leave, push_publication, push_refresh, push_subscribe, push_unsubscribe,
 };

@@ -218,6 +218,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::CONFLATED, report.conflated),
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
         (&metric::OUTDATED, report.outdated),
+        (&metric::DEFLATED, report.deflated),
         (&metric::UNTOLD, report.untold),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),

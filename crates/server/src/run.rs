@@ -242,6 +242,7 @@ pub(crate) fn shard_config(
         limits,
         heartbeat: settings.heartbeat,
         outbox: settings.outbox,
+        compression: settings.compression,
     }
 }
 

@@ -9,7 +9,7 @@ use figment::Figment;
 use figment::providers::{Format, Json, Toml, Yaml};
 use figment::value::Dict;
 use hub::{Access, HistoryBounds, Namespace, Pattern};
-use shard::{Admission, Endpoints, Heartbeat, Limits, Outbox};
+use shard::{Admission, Compression, Endpoints, Heartbeat, Limits, Outbox};
 
 mod build;
 mod duration;
@@ -87,6 +87,8 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// What waits for slow readers.
     pub outbox: Outbox,
+    /// Compressed messages of WebSockets.
+    pub compression: Compression,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.

@@ -17,6 +17,7 @@ use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
 use crate::delta::Chain;
+use crate::dialect::Dialect;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
@@ -24,6 +25,7 @@ use crate::presence::RollCall;
 use crate::report::Refusal;
 use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
+use crate::uni::disconnect_of;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
 #[derive(Debug)]
@@ -164,7 +166,7 @@ impl Shard {
         Next::Command
     }
 
-    fn on_connect(
+    pub(crate) fn on_connect(
         &mut self,
         conn: ConnId,
         id: u32,
@@ -172,7 +174,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        let admitted = self.authenticate(&connect.token).and_then(|mut token| {
+        let admitted = self.authenticate(conn, &connect.token).and_then(|mut token| {
             let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
             let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
             Ok((token, user, wanted))
@@ -456,6 +458,9 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
+        if self.conns.rows[conn.0].transport.dialect().is_some_and(Dialect::is_uni) {
+            return Next::Disconnect(disconnect_of(code));
+        }
         self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));
         Next::Command
     }

@@ -8,7 +8,9 @@ use wire::frame::{Opcode, close_frame};
 
 use crate::border::{Close, Effects, End};
 use crate::conn::{Flags, Phase, State};
+use crate::dialect::Dialect;
 use crate::encode::message;
+use crate::endpoints::Farewell;
 use crate::heartbeat::CLOSING_TIMEOUT;
 use crate::report::{Refusal, Transport};
 use crate::send::{Content, Flushed, Frame};
@@ -83,6 +85,7 @@ impl Shard {
 
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
+        let frame = self.deflated_own(conn, frame);
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Own);
         self.flush_soon(conn);
     }
@@ -129,10 +132,18 @@ impl Shard {
             // Nobody hears publications who has had no answer to his connect.
             self.outboxes.drop_publications(&mut row.outbox);
         }
-        if self.conns.rows[conn.0].transport.is_websocket() {
+        let transport = self.conns.rows[conn.0].transport;
+        let told = match (transport.is_websocket(), transport.dialect().is_some_and(Dialect::is_uni)) {
+            (true, true) => self.config.endpoints.uni_farewell,
+            (true, false) => Farewell { push: false, close_frame: true },
+            (false, _) => Farewell { push: true, close_frame: false },
+        };
+        if told.push {
+            self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
+        }
+        if told.close_frame {
             self.close_websocket(conn, code, reason, now);
         } else {
-            self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
             self.begin_closing(conn, now);
         }
     }

@@ -1,4 +1,5 @@
 //! What a shard is told at its start. Plain data, checked by who reads it; the ranges are in docs/OPERATING.md.
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,6 +10,7 @@ use base::{ShardId, SubjectKey};
 use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::endpoints::Endpoints;
+use crate::gate::Gate;
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -43,6 +45,8 @@ pub struct ShardConfig {
     pub heartbeat: Heartbeat,
     /// What waits for slow readers.
     pub outbox: Outbox,
+    /// Compressed messages.
+    pub compression: Compression,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.
@@ -57,6 +61,11 @@ pub struct Admission {
     pub open_api: bool,
     /// Longest name of a channel that a client may subscribe to, in bytes; [`base::SUBJECT_BYTES_MAX`] at most.
     pub channel_bytes_max: usize,
+    /// The header field in which whoever is in front of the server says who the user is, in lower case; empty: none. It counts for a client without
+    /// a token where one is wanted.
+    pub user_field: Box<str>,
+    /// What all shards of the server count together; other settings leave it as it is.
+    pub gate: Arc<Gate>,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
     /// The channel that each user has and is subscribed to; `None`: none.
@@ -91,6 +100,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Largest published payload in bytes, by whatever transport.
     pub payload_bytes: usize,
+    /// Most connections of Centrifugo clients to all shards together; 0: any number.
+    pub sessions: u64,
+    /// Most of them that come in a second; 0: any number.
+    pub sessions_per_second: u64,
     /// Most subscriptions of one connection.
     pub subscriptions_per_connection: usize,
     /// Most publications that one recovery brings; more is a gap.
@@ -130,6 +143,27 @@ pub struct Outbox {
     pub policy: OutboxPolicy,
 }
 
+/// Compressed messages of WebSockets: permessage-deflate.
+#[derive(Clone, Copy, Debug)]
+pub struct Compression {
+    /// Whether it is agreed to with clients that offer it. In development `/echo` always does.
+    pub enabled: bool,
+    /// The same for the unidirectional WebSocket.
+    pub uni_enabled: bool,
+    /// How hard to try: from 1, the fastest, to 9.
+    pub level: u8,
+    /// Messages of so many bytes or fewer are sent as they are.
+    pub payload_bytes: usize,
+    /// Largest compressed message of a Centrifugo client in bytes, as it is when it has been read; as it comes it is bounded as any other.
+    pub command_bytes: usize,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { enabled: false, uni_enabled: false, level: 1, payload_bytes: 0, command_bytes: 640 * KIB }
+    }
+}
+
 impl Default for Admission {
     fn default() -> Self {
         Self {
@@ -137,6 +171,8 @@ impl Default for Admission {
             anonymous_tokens: true,
             open_api: false,
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
+            user_field: Box::default(),
+            gate: Arc::default(),
             naming: Arc::default(),
             personal: None,
         }
@@ -154,6 +190,8 @@ impl Default for Limits {
             frame_bytes: MIB,
             message_bytes: MIB,
             payload_bytes: MIB,
+            sessions: 0,
+            sessions_per_second: 0,
             subscriptions_per_connection: 128,
             recovery_publications: 300,
             history_publications: 300,

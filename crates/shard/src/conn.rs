@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
+use wire::deflate::Window;
 use wire::frame::Partial;
 
 use crate::listen::Listener;
@@ -117,6 +118,8 @@ pub(crate) struct Conn {
     pub(crate) flags: Flags,
     pub(crate) phase: Phase,
     pub(crate) transport: Transport,
+    /// Messages may be compressed, and ours may refer so far back.
+    pub(crate) deflate: Option<Window>,
 }
 
 impl Default for Conn {
@@ -133,6 +136,7 @@ impl Default for Conn {
             flags: Flags::default(),
             phase: Phase::Vacant,
             transport: Transport::Http,
+            deflate: None,
         }
     }
 }
@@ -203,6 +207,8 @@ pub(crate) enum State {
     Publisher(Box<Publisher>),
     /// Waiting until the commands of its `POST /emulation` have been handled.
     Uplink(AnswerTo),
+    /// A Centrifugo client that has not connected, and who it is according to whoever is in front of the server.
+    Introduced(Box<str>),
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

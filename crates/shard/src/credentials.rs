@@ -9,8 +9,9 @@ use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Sub
 
 use crate::border::Effects;
 use crate::centrifugo::Next;
-use crate::conn::Phase;
+use crate::conn::{Phase, State};
 use crate::heartbeat::second;
+use crate::request::User;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
 
@@ -49,10 +50,15 @@ fn is_over(token: &Token) -> bool {
 
 impl Shard {
     /// Who wants to connect; `None`: anybody.
-    pub(crate) fn authenticate(&self, token: &str) -> Result<Option<Token>, Refused> {
+    pub(crate) fn authenticate(&mut self, conn: ConnId, token: &str) -> Result<Option<Token>, Refused> {
+        let introduced = self.take_introduction(conn);
         if token.is_empty() {
             let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
-            return if open { Ok(None) } else { Err(Refused::Disconnect(Disconnect::BadRequest)) };
+            return match introduced {
+                _ if open => Ok(None),
+                Some(user) => Ok(Some(Token { user, ..Token::default() })),
+                None => Err(Refused::Disconnect(Disconnect::BadRequest)),
+            };
         }
         if self.trusts_everybody() {
             return Ok(None);
@@ -69,6 +75,26 @@ impl Shard {
             Err(TokenError::Later) => Err(Refused::Error(ErrorCode::Internal)),
             Err(TokenError::Invalid) => Err(Refused::Disconnect(Disconnect::InvalidToken)),
         }
+    }
+
+    /// Keeps who a client is until it connects.
+    pub(crate) fn introduce(&mut self, conn: ConnId, user: User) {
+        if let Some(user) = user
+            && self.conns.rows[conn.0].phase == Phase::Open
+        {
+            self.conns.lend(conn).state = State::Introduced(user);
+        }
+    }
+
+    fn take_introduction(&mut self, conn: ConnId) -> User {
+        let state = &mut self.conns.lent(conn)?.state;
+        if !matches!(state, State::Introduced(_)) {
+            return None;
+        }
+        let State::Introduced(user) = core::mem::take(state) else {
+            return None;
+        };
+        Some(user)
     }
 
     /// Without a key no token is valid; in development that matters to nobody.

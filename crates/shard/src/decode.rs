@@ -5,7 +5,8 @@ use base::{ConnId, Instant};
 use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
 
 use crate::border::Effects;
-use crate::conn::{Flags, Phase};
+use crate::conn::{Conn, Flags, Phase};
+use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::shard::Shard;
@@ -92,10 +93,15 @@ impl Shard {
         matches!(row.phase, Phase::Head | Phase::Body | Phase::Open) && !row.flags.has(Flags::STALLED)
     }
 
-    fn decoder(&self, transport: Transport) -> Decoder {
+    fn decoder(&self, conn: ConnId) -> Decoder {
         let limits = &self.config.limits;
+        let Conn { transport, deflate, .. } = self.conns.rows[conn.0];
         let (frame_bytes_max, message_bytes_max) = match transport {
             Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
+            Transport::Centrifugo(Dialect::UniJson) => {
+                let most = self.config.endpoints.uni_websocket.body_bytes;
+                (most, most)
+            }
             Transport::Centrifugo(_) => (limits.command_bytes, limits.command_bytes),
             // One publication a message: the payload's bound, and the subject before it.
             Transport::PublishStream => {
@@ -107,7 +113,10 @@ impl Shard {
                 (limits.frame_bytes, limits.message_bytes)
             }
         };
-        Decoder { role: Role::Server, frame_bytes_max, message_bytes_max }
+        let says_commands = transport.dialect().is_some_and(|dialect| !dialect.is_uni());
+        let inflated_bytes_max =
+            deflate.map(|_| if says_commands { self.config.compression.command_bytes } else { message_bytes_max });
+        Decoder { role: Role::Server, frame_bytes_max, message_bytes_max, inflated_bytes_max }
     }
 
     fn on_frames(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
@@ -116,11 +125,12 @@ impl Shard {
             // Any byte is a sign of life; in Centrifugo's dialect only its pong is.
             self.conns.rows[conn.0].flags.set(Flags::PINGED, false);
         }
-        let decoder = self.decoder(transport);
+        let decoder = self.decoder(conn);
+        let mut inflater = core::mem::take(&mut self.deflates.inflater);
         let mut partial = self.conns.lent(conn).and_then(|lent| lent.partial.take());
         let mut used = 0;
         loop {
-            match decoder.next(&mut partial, bytes, &mut used) {
+            match decoder.next_inflating(&mut partial, bytes, &mut used, &mut inflater) {
                 Ok(None) => break,
                 Ok(Some(event)) => self.on_event(conn, event, now, world),
                 Err(error) => {
@@ -132,12 +142,13 @@ impl Shard {
                 break;
             }
         }
+        // A message that was put together in `partial` has been handled: it is forgotten now, not with the next bytes.
+        let nothing = decoder.next_inflating(&mut partial, &mut [], &mut 0, &mut inflater);
+        debug_assert!(matches!(nothing, Ok(None)), "without bytes nothing happens");
+        self.deflates.inflater = inflater;
         if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
             return;
         }
-        // A message that was put together in `partial` has been handled: it is forgotten now, not with the next bytes.
-        let forgotten = decoder.next(&mut partial, &mut [], &mut 0);
-        debug_assert!(matches!(forgotten, Ok(None)), "without bytes nothing happens");
         if partial.is_some() {
             self.conns.lend(conn).partial = partial;
         }
@@ -165,6 +176,7 @@ impl Shard {
         row.active_s = crate::heartbeat::second(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
+            Transport::Centrifugo(dialect) if dialect.is_uni() => self.on_uni_message(conn, payload, now, world),
             Transport::Centrifugo(dialect) => self.on_whole_message(conn, dialect.encoding(), payload, now, world),
             Transport::Echo => {
                 self.queue_own(conn, message(kind.opcode(), payload));

@@ -10,6 +10,7 @@ use crate::encode::message;
 use crate::report::Transport;
 use crate::send::Frame;
 use crate::shard::Shard;
+use crate::uni::bare;
 
 /// A Centrifugo dialect. One more is a value here and a line in each function below.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,11 +26,26 @@ pub enum Dialect {
     JsonLines,
     /// Protobuf in a response without an end.
     ProtobufStream,
+    /// Pushes in JSON over a WebSocket.
+    UniJson,
+    /// Pushes in JSON in an event stream.
+    UniEvents,
+    /// Pushes in JSON in a response without an end, a line each.
+    UniLines,
 }
 
 impl Dialect {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Protobuf, Self::JsonEvents, Self::JsonLines, Self::ProtobufStream];
+    pub const ALL: [Self; 8] = [
+        Self::Json,
+        Self::Protobuf,
+        Self::JsonEvents,
+        Self::JsonLines,
+        Self::ProtobufStream,
+        Self::UniJson,
+        Self::UniEvents,
+        Self::UniLines,
+    ];
 
     /// The name in metrics.
     #[must_use]
@@ -40,13 +56,18 @@ impl Dialect {
             Self::JsonEvents => "centrifugo_sse",
             Self::JsonLines => "centrifugo_http_stream",
             Self::ProtobufStream => "centrifugo_http_stream_protobuf",
+            Self::UniJson => "centrifugo_uni_websocket",
+            Self::UniEvents => "centrifugo_uni_sse",
+            Self::UniLines => "centrifugo_uni_http_stream",
         }
     }
 
     /// How its messages are written.
     pub(crate) const fn encoding(self) -> Encoding {
         match self {
-            Self::Json | Self::JsonEvents | Self::JsonLines => Encoding::Json,
+            Self::Json | Self::JsonEvents | Self::JsonLines | Self::UniJson | Self::UniEvents | Self::UniLines => {
+                Encoding::Json
+            }
             Self::Protobuf | Self::ProtobufStream => Encoding::Protobuf,
         }
     }
@@ -56,12 +77,11 @@ impl Dialect {
         match self {
             Self::Json => message(Opcode::Text, written),
             Self::Protobuf => message(Opcode::Binary, written),
-            Self::JsonEvents => {
-                let mut event = Vec::with_capacity(written.len() + 8);
-                sse::write_event(&mut event, None, None, Some(written));
-                event.into()
-            }
+            Self::JsonEvents => event(written),
             Self::JsonLines => [written, b"\n"].concat().into(),
+            Self::UniJson => message(Opcode::Text, bare(written)),
+            Self::UniEvents => event(bare(written)),
+            Self::UniLines => [bare(written), b"\n"].concat().into(),
             // Each message is behind its length already.
             Self::ProtobufStream => written.into(),
         }
@@ -70,16 +90,18 @@ impl Dialect {
     /// True if it is spoken over a WebSocket, false if over a response without an end.
     pub(crate) const fn is_websocket(self) -> bool {
         match self {
-            Self::Json | Self::Protobuf => true,
-            Self::JsonEvents | Self::JsonLines | Self::ProtobufStream => false,
+            Self::Json | Self::Protobuf | Self::UniJson => true,
+            Self::JsonEvents | Self::JsonLines | Self::ProtobufStream | Self::UniEvents | Self::UniLines => false,
         }
     }
 
     /// True if it is spoken over an event stream.
     pub(crate) const fn is_event_stream(self) -> bool {
         match self {
-            Self::JsonEvents => true,
-            Self::Json | Self::Protobuf | Self::JsonLines | Self::ProtobufStream => false,
+            Self::JsonEvents | Self::UniEvents => true,
+            Self::Json | Self::Protobuf | Self::JsonLines | Self::ProtobufStream | Self::UniJson | Self::UniLines => {
+                false
+            }
         }
     }
 
@@ -87,9 +109,23 @@ impl Dialect {
     pub(crate) const fn has_uplink(self) -> bool {
         match self {
             Self::JsonEvents | Self::JsonLines | Self::ProtobufStream => true,
-            Self::Json | Self::Protobuf => false,
+            Self::Json | Self::Protobuf | Self::UniJson | Self::UniEvents | Self::UniLines => false,
         }
     }
+
+    /// True if the client says nothing but who it is, and is told pushes alone.
+    pub(crate) const fn is_uni(self) -> bool {
+        match self {
+            Self::UniJson | Self::UniEvents | Self::UniLines => true,
+            Self::Json | Self::Protobuf | Self::JsonEvents | Self::JsonLines | Self::ProtobufStream => false,
+        }
+    }
+}
+
+fn event(written: &[u8]) -> Frame {
+    let mut event = Vec::with_capacity(written.len() + 8);
+    sse::write_event(&mut event, None, None, Some(written));
+    event.into()
 }
 
 /// Something a dialect: made when the first connection needs it.

@@ -35,10 +35,27 @@ pub struct Endpoints {
     pub uni_sse: Endpoint,
     /// Unidirectional responses without an end.
     pub uni_http_stream: Endpoint,
+    /// How the unidirectional WebSocket ends.
+    pub uni_farewell: Farewell,
     /// Whose pages may use them.
     pub origins: Origins,
     /// Names this server among others to its clients; different at each start.
     pub node: Box<str>,
+}
+
+/// How a unidirectional WebSocket tells its client of a disconnect, before the connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Farewell {
+    /// By a push.
+    pub push: bool,
+    /// By a close frame.
+    pub close_frame: bool,
+}
+
+impl Default for Farewell {
+    fn default() -> Self {
+        Self { push: true, close_frame: true }
+    }
 }
 
 /// The origins whose pages may connect. Who sends no `Origin` is no page, and may.
@@ -91,6 +108,7 @@ impl Default for Endpoints {
             uni_websocket: Endpoint::at("/connection/uni_websocket", false),
             uni_sse: Endpoint::at("/connection/uni_sse", false),
             uni_http_stream: Endpoint::at("/connection/uni_http_stream", false),
+            uni_farewell: Farewell::default(),
             origins: Origins::None,
             node: Box::default(),
         }

@@ -9,9 +9,10 @@ use wire::{response, upgrade};
 
 use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
+use crate::dialect::Dialect;
 use crate::publisher::Publisher;
 use crate::report::{Refusal, Transport};
-use crate::request::{self, Denied, Purpose, Request, WebSocketKey};
+use crate::request::{self, Denied, Handshake, Purpose, Request};
 use crate::send::Frame;
 use crate::shard::Shard;
 
@@ -73,18 +74,30 @@ impl Shard {
         match request {
             Request::Listen(listen) => self.listen(conn, listen, now, world),
             Request::Body(body) => self.begin_body(conn, body, now, world),
-            Request::Downlink { downlink, message } => self.begin_downlink(conn, &downlink, &message, now, world),
-            Request::PublishStream { key, ack } => {
-                self.upgraded(conn, &key, None, Transport::PublishStream, now);
+            Request::Downlink { downlink, message } => self.begin_downlink(conn, downlink, &message, now, world),
+            Request::PublishStream { handshake, ack } => {
+                self.upgraded(conn, &handshake, None, Transport::PublishStream, now);
                 if ack {
                     self.conns.lend(conn).state = State::Publisher(Publisher::boxed(self.config.shards));
                 }
             }
-            Request::Centrifugo { key, protocol, dialect, frame_pings } => {
-                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
-                self.upgraded(conn, &key, protocol, Transport::Centrifugo(dialect), now);
+            Request::Centrifugo { .. } | Request::UniWebSocket { .. } if !self.may_enter(now) => {
+                self.turn_away(conn, now, world);
             }
-            Request::Echo { key } => self.upgraded(conn, &key, None, Transport::Echo, now),
+            Request::Centrifugo { handshake, protocol, dialect, frame_pings, user } => {
+                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
+                self.upgraded(conn, &handshake, protocol, Transport::Centrifugo(dialect), now);
+                self.introduce(conn, user);
+            }
+            Request::UniWebSocket { handshake, message, user } => {
+                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, true);
+                self.upgraded(conn, &handshake, None, Transport::Centrifugo(Dialect::UniJson), now);
+                self.introduce(conn, user);
+                if let Some(message) = message {
+                    self.on_uni_message(conn, &message, now, world);
+                }
+            }
+            Request::Echo { handshake } => self.upgraded(conn, &handshake, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
             Request::Options { methods, cors, keep_alive } => {
                 self.answer_options(conn, methods, cors.as_deref(), keep_alive, now, world);
@@ -97,20 +110,21 @@ impl Shard {
     fn upgraded(
         &mut self,
         conn: ConnId,
-        key: &WebSocketKey,
+        handshake: &Handshake,
         protocol: Option<&str>,
         transport: Transport,
         now: Instant,
     ) {
-        let response = self.switching_protocols(key, protocol);
+        let response = self.switching_protocols(handshake, protocol);
+        self.conns.rows[conn.0].deflate = handshake.deflate.map(|agreed| agreed.window);
         let anchor = self.conns.rows[conn.0].outbox.last();
         self.begin_open(conn, anchor, response, transport, now);
     }
 
     /// The answer to an upgrade.
-    pub(crate) fn switching_protocols(&mut self, key: &WebSocketKey, protocol: Option<&str>) -> Frame {
+    pub(crate) fn switching_protocols(&mut self, handshake: &Handshake, protocol: Option<&str>) -> Frame {
         self.scratch.clear();
-        upgrade::write_response(&mut self.scratch, key, protocol);
+        upgrade::write_response(&mut self.scratch, &handshake.key, protocol, handshake.deflate);
         Rc::from(&*self.scratch)
     }
 

@@ -7,6 +7,7 @@ use wire::sse;
 
 use crate::border::{Close, Effects};
 use crate::conn::{Flags, Phase, State};
+use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::request::Denied;
@@ -131,10 +132,14 @@ impl Shard {
     /// What a session is told of pings: their interval in seconds (0: none come that it would see), and whether it must answer.
     pub(crate) fn ping_terms(&self, conn: ConnId) -> (u32, bool) {
         let heartbeat = self.config.heartbeat;
-        if heartbeat.ping_interval.is_zero() || self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) {
+        let by_frames = self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) && !self.is_uni(conn);
+        if heartbeat.ping_interval.is_zero() || by_frames {
             return (0, false);
         }
         let ping_s = u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0);
+        if self.is_uni(conn) {
+            return (ping_s, false);
+        }
         (ping_s, !heartbeat.pong_timeout.is_zero())
     }
 
@@ -148,6 +153,16 @@ impl Shard {
 
     fn ping(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
+        if let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
+            && dialect.is_uni()
+        {
+            // What an application sees; nobody answers it. A WebSocket is pinged besides.
+            self.queue_own(conn, dialect.frame(dialect.encoding().ping()));
+            if !dialect.is_websocket() {
+                self.arm(conn, now + heartbeat.ping_interval);
+                return;
+            }
+        }
         let frame = match self.conns.rows[conn.0].transport {
             Transport::EventStream => {
                 // Nobody answers a comment: TCP_USER_TIMEOUT finds the dead.
@@ -182,6 +197,10 @@ impl Shard {
             flags.set(Flags::PONG_DUE, true);
             self.arm(conn, now + heartbeat.pong_timeout);
         }
+    }
+
+    fn is_uni(&self, conn: ConnId) -> bool {
+        self.conns.rows[conn.0].transport.dialect().is_some_and(Dialect::is_uni)
     }
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant) {

@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, over what but a WebSocket: `stream` and `uplink`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`, `server_side`, `claim`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, compressed: `deflate`, over what but a WebSocket: `stream` and `uplink`, one way only: `uni`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`, `server_side`, `claim`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -29,6 +29,7 @@ mod config;
 mod conn;
 mod credentials;
 mod decode;
+mod deflate;
 mod delta;
 mod dialect;
 mod encode;
@@ -37,6 +38,7 @@ mod excerpt;
 mod fields;
 mod filters;
 mod flush;
+mod gate;
 mod handshake;
 mod heartbeat;
 mod hop;
@@ -60,15 +62,17 @@ mod session;
 mod shard;
 mod stream;
 mod token;
+mod uni;
 mod uplink;
 mod wildcard;
 
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
-pub use config::{Admission, Heartbeat, Limits, Outbox, Personal, ShardConfig};
+pub use config::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, ShardConfig};
 pub use dialect::Dialect;
-pub use endpoints::{Endpoint, Endpoints, Origins};
+pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
 pub use excerpt::epoch_of;
+pub use gate::Gate;
 pub use order::{Order, Subscription, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use permission::to_carry as may_carry;

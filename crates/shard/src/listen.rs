@@ -117,6 +117,9 @@ impl Shard {
         self.disarm(conn);
         self.set_transport(conn, transport);
         let row = &mut self.conns.rows[conn.0];
+        if let How::WebSocket { handshake } = &listen.how {
+            row.deflate = handshake.deflate.map(|agreed| agreed.window);
+        }
         row.phase = Phase::Asked;
         row.flags.set(Flags::HELD, true);
         let anchor = row.outbox.last();
@@ -231,8 +234,8 @@ impl Shard {
             return;
         };
         match &listener.how {
-            How::WebSocket { key } => {
-                let head = self.switching_protocols(key, None);
+            How::WebSocket { handshake } => {
+                let head = self.switching_protocols(handshake, None);
                 self.begin_open(conn, listener.anchor, head, Transport::PlainWebSocket, now);
                 self.wake(conn);
             }

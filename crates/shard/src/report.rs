@@ -22,7 +22,7 @@ pub enum Transport {
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
@@ -34,6 +34,9 @@ impl Transport {
         Self::Centrifugo(Dialect::JsonEvents),
         Self::Centrifugo(Dialect::JsonLines),
         Self::Centrifugo(Dialect::ProtobufStream),
+        Self::Centrifugo(Dialect::UniJson),
+        Self::Centrifugo(Dialect::UniEvents),
+        Self::Centrifugo(Dialect::UniLines),
     ];
 
     /// The name in metrics.
@@ -186,6 +189,8 @@ pub struct Report {
     pub outbox_closed: u64,
     /// Publications that went nowhere, since one of their version or a later one had been kept.
     pub outdated: u64,
+    /// Messages that were compressed, or tried.
+    pub deflated: u64,
     /// Comings and goings that somebody was not told of: too many in a second, or too much waiting for a reader.
     pub untold: u64,
     /// Bytes waiting in outboxes now.

@@ -10,8 +10,9 @@ use hub::{Extra, Kind, Namespace, Position, SubjectError, subject_name, subject_
 use protocol::Encoding;
 use protocol::plain::{self, Mark};
 use subtle::ConstantTimeEq;
+use wire::deflate::Agreement;
 use wire::head::{self, ChunkedDecoder, Head};
-use wire::upgrade::{self, Upgrade};
+use wire::upgrade::{self, Upgrade, UpgradeError};
 
 mod endpoint;
 
@@ -21,10 +22,16 @@ use crate::fields;
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::permission;
 use crate::report::Refusal;
-pub(crate) use endpoint::{Cors, Downlink};
+pub(crate) use endpoint::{Cors, Downlink, User, not_connect};
 
-/// The 24 characters of a `Sec-WebSocket-Key`.
-pub(crate) type WebSocketKey = [u8; 24];
+/// What the answer to an upgrade is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handshake {
+    /// The 24 characters of its `Sec-WebSocket-Key`.
+    pub(crate) key: [u8; 24],
+    /// What is agreed about compression.
+    pub(crate) deflate: Option<Agreement>,
+}
 
 /// A request that the data plane serves, with everything it needs from the head.
 #[derive(Debug)]
@@ -36,11 +43,13 @@ pub(crate) enum Request {
     /// A response without an end, and what the client says first.
     Downlink { downlink: Downlink, message: Vec<u8> },
     /// `GET /pub`, upgraded.
-    PublishStream { key: WebSocketKey, ack: bool },
+    PublishStream { handshake: Handshake, ack: bool },
     /// `GET /connection/websocket`, upgraded.
-    Centrifugo { key: WebSocketKey, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool },
+    Centrifugo { handshake: Handshake, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool, user: User },
+    /// `GET /connection/uni_websocket`, upgraded, and what the client says first if the request had it.
+    UniWebSocket { handshake: Handshake, message: Option<Vec<u8>>, user: User },
     /// `GET /echo`, upgraded.
-    Echo { key: WebSocketKey },
+    Echo { handshake: Handshake },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
     Preflight { keep_alive: bool },
     /// `OPTIONS` of one of Centrifugo's endpoints.
@@ -66,7 +75,7 @@ pub(crate) struct Wanted {
 /// The three ways to listen.
 #[derive(Debug)]
 pub(crate) enum How {
-    WebSocket { key: WebSocketKey },
+    WebSocket { handshake: Handshake },
     EventStream,
     LongPoll { timeout: Duration, keep_alive: bool },
 }
@@ -159,42 +168,45 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
     match path {
         "/pub" => {
             authorize(head, config)?;
-            let key = must_upgrade(head)?.1;
+            let handshake = must_upgrade(head, config.compression.enabled)?.1;
             let ack = head.param("ack").is_some_and(|value| value == "1");
-            Ok(Request::PublishStream { key, ack })
+            Ok(Request::PublishStream { handshake, ack })
         }
-        "/echo" if config.dev => Ok(Request::Echo { key: must_upgrade(head)?.1 }),
+        "/echo" if config.dev => Ok(Request::Echo { handshake: must_upgrade(head, true)?.1 }),
         _ => Ok(Request::Elsewhere),
     }
 }
 
-fn upgrade_of<'h>(head: &'h Head<'h>) -> Result<Option<(Upgrade<'h>, WebSocketKey)>, Denied> {
-    let upgrade = upgrade::check(head).map_err(|error| {
+/// `deflates`: whether messages may be compressed.
+fn upgrade_of<'h>(head: &'h Head<'h>, deflates: bool) -> Result<Option<(Upgrade<'h>, Handshake)>, Denied> {
+    let denied = |error: UpgradeError| {
         let refusal = if error.status() == 426 { Refusal::UpgradeVersion } else { Refusal::BadUpgrade };
         Denied::new(error.status(), refusal, error.to_string())
-    })?;
-    Ok(upgrade.map(|upgrade| {
-        let mut key = [0; 24];
-        // `check` lets only keys of 24 characters through.
-        key.iter_mut().zip(upgrade.key).for_each(|(to, from)| *to = *from);
-        (upgrade, key)
-    }))
+    };
+    let Some(upgrade) = upgrade::check(head).map_err(denied)? else {
+        return Ok(None);
+    };
+    let agreed = upgrade.deflate().map_err(denied)?;
+    let mut key = [0; 24];
+    // `check` lets only keys of 24 characters through.
+    key.iter_mut().zip(upgrade.key).for_each(|(to, from)| *to = *from);
+    Ok(Some((upgrade, Handshake { key, deflate: agreed.filter(|_| deflates) })))
 }
 
-fn must_upgrade<'h>(head: &'h Head<'h>) -> Result<(Upgrade<'h>, WebSocketKey), Denied> {
-    upgrade_of(head)?
+fn must_upgrade<'h>(head: &'h Head<'h>, deflates: bool) -> Result<(Upgrade<'h>, Handshake), Denied> {
+    upgrade_of(head, deflates)?
         .ok_or_else(|| Denied::new(426, Refusal::BadUpgrade, "this path speaks WebSocket: send an upgrade"))
 }
 
 fn listen(head: &Head<'_>, list: &str, config: &ShardConfig) -> Result<Request, Denied> {
-    let upgrade = upgrade_of(head)?;
+    let upgrade = upgrade_of(head, config.compression.enabled)?;
     if head.method() != "GET" {
         return Err(Denied::new(405, Refusal::NotFound, "listen with GET"));
     }
     let since = head.param("since");
     let last = head.field("last-event-id").and_then(|id| core::str::from_utf8(id).ok());
-    let how = if let Some((_, key)) = upgrade {
-        How::WebSocket { key }
+    let how = if let Some((_, handshake)) = upgrade {
+        How::WebSocket { handshake }
     } else if head.field("accept").is_some_and(contains_event_stream) {
         How::EventStream
     } else {

@@ -132,6 +132,7 @@ impl Shard {
     ) {
         self.report.messages_out += u64::from(count);
         self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        let frame = self.deflated(conn, frame);
         self.queue(conn, frame, row, count, world);
     }
 
@@ -207,7 +208,14 @@ impl Shard {
         match self.conns.lent(conn).map(|lent| &lent.state) {
             Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
             Some(State::Command(_)) => self.command_joined(conn, subscription, &recovery, now, world),
-            Some(State::None | State::Body(_) | State::Publishing { .. } | State::Publisher(_) | State::Uplink(_))
+            Some(
+                State::None
+                | State::Body(_)
+                | State::Publishing { .. }
+                | State::Publisher(_)
+                | State::Uplink(_)
+                | State::Introduced(_),
+            )
             | None => {}
         }
     }
@@ -225,7 +233,12 @@ impl Shard {
                     Some(State::Publishing { .. }) => self.answer_publish(conn, position, now, world),
                     Some(State::Command(_)) => self.command_published(conn, now),
                     Some(
-                        State::None | State::Body(_) | State::Listening(_) | State::Publisher(_) | State::Uplink(_),
+                        State::None
+                        | State::Body(_)
+                        | State::Listening(_)
+                        | State::Publisher(_)
+                        | State::Uplink(_)
+                        | State::Introduced(_),
                     )
                     | None => {}
                 }

@@ -1,4 +1,5 @@
 //! The shard: one core's whole machine. This file is its table of contents.
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, Prng, SealKey, ShardId, Wheel};
@@ -9,9 +10,11 @@ use crate::border::{Effects, Input};
 use crate::claim::Claims;
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
-use crate::config::ShardConfig;
+use crate::config::{Admission, ShardConfig};
 use crate::conn::{Conn, Conns, Flags, Lent, Phase};
+use crate::deflate::Deflates;
 use crate::dialect::PerDialect;
+use crate::endpoints::Endpoints;
 use crate::filters::Filters;
 use crate::flush::Dirty;
 use crate::hop::Mail;
@@ -64,6 +67,7 @@ pub struct Shard {
     /// Publish streams with something to report.
     pub(crate) acks: Vec<(ConnId, u32)>,
     pub(crate) constant: Constant,
+    pub(crate) deflates: Deflates,
     /// For building what is then shared or sent; empty between uses.
     pub(crate) scratch: Vec<u8>,
     // What a turn leaves for its end.
@@ -123,6 +127,7 @@ impl Shard {
             acks_at: None,
             acks: Vec::new(),
             constant: Constant::default(),
+            deflates: Deflates::new(&config.compression),
             scratch: Vec::new(),
             dirty: Dirty::default(),
             ready: Vec::new(),
@@ -209,6 +214,7 @@ impl Shard {
             share = self.take_share(share);
             self.flush_dirty(now, world);
         }
+        self.deflates.forget();
     }
 
     /// False while this shard has more to send to other shards than it should: what makes parcels must wait.
@@ -365,8 +371,14 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
+        let admission = Admission { gate: Arc::clone(&self.config.admission.gate), ..config.admission };
+        let node = core::mem::take(&mut self.config.endpoints.node);
+        let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);
-        self.config = ShardConfig { shard, shards, seed, key, dev, ..config };
+        if config.compression.level != self.config.compression.level {
+            self.deflates.set_level(config.compression.level);
+        }
+        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -400,6 +412,9 @@ impl Shard {
     /// Counts the connection under another transport.
     pub(crate) fn set_transport(&mut self, conn: ConnId, transport: Transport) {
         let row = &mut self.conns.rows[conn.0];
+        if row.transport.dialect().is_some() && transport.dialect().is_none() {
+            self.config.admission.gate.leave();
+        }
         self.report.connections[row.transport.index()] -= 1;
         self.report.connections[transport.index()] += 1;
         row.transport = transport;
@@ -415,6 +430,7 @@ impl Shard {
         Report {
             bytes_out: self.outboxes.taken,
             outbox_bytes: count(self.outboxes.bytes),
+            deflated: self.deflates.tried(),
             hops_out: self.mail.sent,
             hops_in: self.hops_in,
             backlog_parcels: count(self.mail.waiting()),

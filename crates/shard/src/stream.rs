@@ -13,8 +13,9 @@ use crate::border::Effects;
 use crate::conn::Phase;
 use crate::handshake::Response;
 use crate::report::Transport;
-use crate::request::{Cors, Downlink};
+use crate::request::{Cors, Downlink, not_connect};
 use crate::shard::Shard;
+use crate::uni::of_request;
 
 /// Header fields of a stream: nobody on the way is to keep it, or to hold it back.
 const FIELDS: [(&str, &str); 4] = [
@@ -29,12 +30,21 @@ impl Shard {
     pub(crate) fn begin_downlink(
         &mut self,
         conn: ConnId,
-        downlink: &Downlink,
+        downlink: Downlink,
         message: &[u8],
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let Downlink { dialect, cors } = downlink;
+        let Downlink { dialect, user, cors } = downlink;
+        let request = dialect.is_uni().then(|| of_request(message));
+        if let Some(Err(_)) = &request {
+            self.deny(conn, &not_connect().with(cors), now, world);
+            return;
+        }
+        if !self.may_enter(now) {
+            self.turn_away(conn, now, world);
+            return;
+        }
         let mut fields: Vec<(&str, &str)> = Vec::with_capacity(9);
         if dialect.is_event_stream() {
             fields.push(("Content-Type", "text/event-stream; charset=utf-8"));
@@ -50,10 +60,16 @@ impl Shard {
         let response = Rc::from(&*head);
         self.scratch = head;
         let anchor = self.conns.rows[conn.0].outbox.last();
-        self.begin_open(conn, anchor, response, Transport::Centrifugo(*dialect), now);
-        if self.conns.rows[conn.0].phase == Phase::Open {
-            self.on_whole_message(conn, dialect.encoding(), message, now, world);
+        self.begin_open(conn, anchor, response, Transport::Centrifugo(dialect), now);
+        if self.conns.rows[conn.0].phase != Phase::Open {
+            return;
         }
+        self.introduce(conn, user);
+        match request {
+            Some(request) => self.connect_uni(conn, request, now, world),
+            None => self.on_whole_message(conn, dialect.encoding(), message, now, world),
+        }
+        self.conns.reclaim(conn);
     }
 
     /// Answers what a browser asks before it lets a page send its request.

@@ -115,14 +115,16 @@ fn conn_of(place: u64) -> ConnId {
 }
 
 impl Shard {
-    /// What names the connection's session, and this server, to who sends commands for it; nothing if nobody does.
+    /// What names the connection's session, and this server, to who sends commands for it, or has the API do something with it; nothing
+    /// if nobody does.
     pub(crate) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
         let row = &self.conns.rows[conn.0];
-        if !row.transport.dialect().is_some_and(Dialect::has_uplink) {
+        let Some(dialect) = row.transport.dialect().filter(|dialect| dialect.has_uplink() || dialect.is_uni()) else {
             return Default::default();
-        }
+        };
         let session = self.session_key.seal(place(self.config.shard, conn), u128::from(row.generation));
-        (session.to_string(), self.config.endpoints.node.clone())
+        let node = if dialect.is_uni() { Box::default() } else { self.config.endpoints.node.clone() };
+        (session.to_string(), node)
     }
 
     /// The live session of this shard that the name was given to.

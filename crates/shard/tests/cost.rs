@@ -6,8 +6,8 @@ use std::time::{Duration, Instant as Clock};
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{Draft, Kind};
 use shard::{
-    Admission, Answer, Close, Command, Effects, Endpoints, Heartbeat, Input, Limits, Origins, Outbox, Parcel, Sent,
-    Shard, ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Compression, Effects, Endpoints, Heartbeat, Input, Limits, Origins, Outbox,
+    Parcel, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// A world in which everything is taken and nothing is looked at.
@@ -57,6 +57,7 @@ fn config() -> ShardConfig {
         limits: Limits::default(),
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
+        compression: Compression::default(),
     }
 }
 

@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Admission, Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
+use shard::{Admission, Compression, Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -151,6 +151,7 @@ impl Plan {
             },
             heartbeat: self.heartbeat,
             outbox: self.outbox,
+            compression: Compression::default(),
         }
     }
 

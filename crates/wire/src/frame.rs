@@ -1,7 +1,7 @@
 //! WebSocket frames: RFC 6455, section 5.
 //!
 //! [`Decoder::next`] turns received bytes into [`Event`]s, in place where it can; [`header`] makes what precedes a payload.
-//! No extension is negotiated, so the reserved bits must be 0.
+//! The reserved bits must be 0, but for the first one where [`permessage-deflate`](crate::deflate) is negotiated.
 mod close;
 mod decoder;
 mod error;
@@ -13,6 +13,7 @@ pub use close::{CLOSE_REASON_BYTES_MAX, CloseFrame, close_frame, is_close_code};
 pub use decoder::{Decoder, Event, Role};
 pub use error::FrameError;
 pub use header::{Header, header, masked_header};
+pub(crate) use header::{compressed_header, split_frame};
 pub use mask::mask;
 pub use partial::Partial;
 

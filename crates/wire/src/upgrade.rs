@@ -9,6 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use sha1::{Digest, Sha1};
 
+use crate::deflate::{self, Agreement};
 use crate::head::{Body, Head};
 use crate::response::write_field;
 pub use client::{ResponseError, check_response, client_key, write_request};
@@ -38,9 +39,12 @@ impl<'h> Upgrade<'h> {
         self.head.tokens("sec-websocket-protocol")
     }
 
-    /// The fields in which the client offers extensions, as they came.
-    pub fn extensions(&self) -> impl Iterator<Item = &'h [u8]> + use<'h> {
-        self.head.fields("sec-websocket-extensions")
+    /// What is agreed with the client if messages may be compressed; `None`: nothing.
+    ///
+    /// # Errors
+    /// Offers that are not written as they have to be.
+    pub fn deflate(&self) -> Result<Option<Agreement>, UpgradeError> {
+        deflate::agree(self.head.fields("sec-websocket-extensions"))
     }
 }
 
@@ -101,7 +105,7 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
 }
 
 /// Writes the answer that turns the connection into a WebSocket: section 4.2.2, step 5.
-pub fn write_response(out: &mut Vec<u8>, key: &[u8], protocol: Option<&str>) {
+pub fn write_response(out: &mut Vec<u8>, key: &[u8], protocol: Option<&str>, deflate: Option<Agreement>) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
@@ -109,6 +113,9 @@ pub fn write_response(out: &mut Vec<u8>, key: &[u8], protocol: Option<&str>) {
     out.extend_from_slice(b"\r\n");
     if let Some(protocol) = protocol {
         write_field(out, "Sec-WebSocket-Protocol", protocol);
+    }
+    if let Some(agreement) = deflate {
+        agreement.write_field(out);
     }
     out.extend_from_slice(b"\r\n");
 }

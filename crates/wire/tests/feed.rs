@@ -1,9 +1,11 @@
 //! Feeding a decoder: whole, at each split point, byte by byte; and frames to feed it with.
+use wire::deflate::Inflater;
 use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Partial, Role, header, mask, masked_header};
 
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-pub(crate) const SERVER: Decoder = Decoder { role: Role::Server, frame_bytes_max: 70_000, message_bytes_max: 80_000 };
+pub(crate) const SERVER: Decoder =
+    Decoder { role: Role::Server, frame_bytes_max: 70_000, message_bytes_max: 80_000, inflated_bytes_max: None };
 pub(crate) const CLIENT: Decoder = Decoder { role: Role::Client, ..SERVER };
 
 /// An [`Event`] that owns its bytes.
@@ -40,6 +42,7 @@ pub(crate) struct Outcome {
 /// A connection being fed.
 pub(crate) struct Feed {
     decoder: Decoder,
+    inflater: Inflater,
     pub(crate) partial: Option<Box<Partial>>,
     pub(crate) outcome: Outcome,
     ended: bool,
@@ -47,13 +50,13 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(decoder: Decoder) -> Self {
-        Self { decoder, partial: None, outcome: Outcome::default(), ended: false }
+        Self { decoder, inflater: Inflater::default(), partial: None, outcome: Outcome::default(), ended: false }
     }
 
     pub(crate) fn push(&mut self, piece: &[u8]) {
         let (mut bytes, mut used) = (piece.to_vec(), 0);
         while !self.ended {
-            match self.decoder.next(&mut self.partial, &mut bytes, &mut used) {
+            match self.decoder.next_inflating(&mut self.partial, &mut bytes, &mut used, &mut self.inflater) {
                 Ok(Some(event)) => {
                     let seen = Seen::from(event);
                     self.ended = matches!(seen, Seen::Close(..));

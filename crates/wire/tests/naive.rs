@@ -1,4 +1,7 @@
-//! A decoder that is plainly right: it looks at all bytes from the start, each time, and follows RFC 6455's text.
+//! A decoder that is plainly right: it looks at all bytes from the start, each time, and follows RFC 6455's text. Compressed messages
+//! are read by another library.
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use wire::frame::{Decoder, FrameError, Role};
 
 use crate::feed::{Outcome, Seen};
@@ -34,7 +37,7 @@ struct Stream<'a> {
     decoder: &'a Decoder,
     bytes: &'a [u8],
     at: usize,
-    message: Option<(u8, Vec<u8>)>,
+    message: Option<(u8, bool, Vec<u8>)>,
 }
 
 /// The stream ends here, so far.
@@ -58,7 +61,9 @@ impl Stream<'_> {
     fn read(&mut self) -> Result<Result<Option<Seen>, FrameError>, End> {
         let first = self.byte()?;
         let (fin, opcode) = (first & 0x80 != 0, first & 0xf);
-        if first & 0x70 != 0 {
+        let deflated =
+            first & 0x70 == 0x40 && (opcode == 1 || opcode == 2) && self.decoder.inflated_bytes_max.is_some();
+        if first & 0x70 != 0 && !deflated {
             return Ok(Err(FrameError::ReservedBitSet));
         }
         match (opcode, fin, self.message.is_some()) {
@@ -101,7 +106,7 @@ impl Stream<'_> {
         if opcode < 8 && len > self.decoder.frame_bytes_max as u64 {
             return Ok(Err(FrameError::FrameTooLarge));
         }
-        let before = self.message.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let before = self.message.as_ref().map_or(0, |(_, _, bytes)| bytes.len());
         if opcode < 8 && before as u64 + len > self.decoder.message_bytes_max as u64 {
             return Ok(Err(FrameError::MessageTooLarge));
         }
@@ -109,13 +114,13 @@ impl Stream<'_> {
         for byte in key.iter_mut().take(if masked { 4 } else { 0 }) {
             *byte = self.byte()?;
         }
-        self.payload(opcode, fin, usize::try_from(len).unwrap(), key)
+        self.payload(opcode, (fin, deflated), usize::try_from(len).unwrap(), key)
     }
 
     fn payload(
         &mut self,
         opcode: u8,
-        fin: bool,
+        (fin, deflated): (bool, bool),
         len: usize,
         key: [u8; 4],
     ) -> Result<Result<Option<Seen>, FrameError>, End> {
@@ -125,9 +130,10 @@ impl Stream<'_> {
                 Ok(byte) => payload.push(byte ^ key[payload.len() % 4]),
                 Err(End) => {
                     if opcode < 8 {
-                        let (kind, mut message) = self.message.clone().unwrap_or((opcode, Vec::new()));
+                        let (kind, deflated, mut message) =
+                            self.message.clone().unwrap_or((opcode, deflated, Vec::new()));
                         message.extend(&payload);
-                        if kind == 1 && is_never_utf8(&message) {
+                        if kind == 1 && !deflated && is_never_utf8(&message) {
                             return Ok(Err(FrameError::TextNotUtf8));
                         }
                     }
@@ -139,19 +145,25 @@ impl Stream<'_> {
             8 => close(&payload).map(Some),
             9 => Ok(Some(Seen::Ping(payload))),
             10 => Ok(Some(Seen::Pong(payload))),
-            _ => self.data(opcode, fin, payload),
+            _ => self.data(opcode, fin, deflated, payload),
         })
     }
 
-    fn data(&mut self, opcode: u8, fin: bool, payload: Vec<u8>) -> Result<Option<Seen>, FrameError> {
-        let (kind, mut message) = self.message.take().unwrap_or((opcode, Vec::new()));
+    fn data(&mut self, opcode: u8, fin: bool, deflated: bool, payload: Vec<u8>) -> Result<Option<Seen>, FrameError> {
+        let (kind, deflated, mut message) = self.message.take().unwrap_or((opcode, deflated, Vec::new()));
         message.extend(payload);
-        if kind == 1 && is_never_utf8(&message) {
+        if kind == 1 && !deflated && is_never_utf8(&message) {
             return Err(FrameError::TextNotUtf8);
         }
         if !fin {
-            self.message = Some((kind, message));
+            self.message = Some((kind, deflated, message));
             return Ok(None);
+        }
+        if deflated {
+            message = inflate(&message).ok_or(FrameError::DeflateInvalid)?;
+            if message.len() > self.decoder.inflated_bytes_max.unwrap_or(0) {
+                return Err(FrameError::MessageTooLarge);
+            }
         }
         if kind == 2 {
             return Ok(Some(Seen::Binary(message)));
@@ -178,6 +190,27 @@ fn close(payload: &[u8]) -> Result<Seen, FrameError> {
             }
             let reason = String::from_utf8(reason.to_vec()).map_err(|_| FrameError::CloseReasonNotUtf8)?;
             Ok(Seen::Close(Some(code), reason))
+        }
+    }
+}
+
+/// What a compressed message says: RFC 7692, section 7.2.2. `None` if it is none.
+pub(crate) fn inflate(payload: &[u8]) -> Option<Vec<u8>> {
+    // What was left out, and an empty last block, so that there is an end.
+    let input = [payload, &[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]].concat();
+    let (mut rest, mut made) = (&input[..], 0);
+    // No deflate stream makes more than 1,032 bytes of one.
+    let mut out = vec![0; input.len() * 1_033];
+    loop {
+        let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+        let (status, read, wrote) = decompress(&mut Box::new(DecompressorOxide::new()), rest, &mut out, made, flags);
+        if status != TINFLStatus::Done {
+            return None;
+        }
+        (rest, made) = (&rest[read..], made + wrote);
+        if rest.is_empty() {
+            out.truncate(made);
+            return Some(out);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod body;
 mod close;
 mod control;
+mod deflate;
 mod event_stream;
 mod feed;
 mod fragments;

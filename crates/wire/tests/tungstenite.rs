@@ -133,7 +133,7 @@ fn it_is_upgraded() {
     let head = crate::head::head(&request);
     let upgrade = wire::upgrade::check(&head).unwrap().unwrap();
     let mut answer = Vec::new();
-    wire::upgrade::write_response(&mut answer, upgrade.key, None);
+    wire::upgrade::write_response(&mut answer, upgrade.key, None, None);
     answer.extend(server(Opcode::Text, b"first"));
     pipe.to_peer.borrow_mut().extend(answer);
     let Ok((mut socket, _)) = handshake.handshake() else { panic!("it takes our answer") };

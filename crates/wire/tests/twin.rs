@@ -78,6 +78,7 @@ fn decoder(random: &mut Prng) -> Decoder {
         role: if random.one_in(30) { Role::Client } else { Role::Server },
         frame_bytes_max: if random.one_in(4) { 150 } else { 1_000 },
         message_bytes_max: if random.one_in(4) { 250 } else { 2_000 },
+        inflated_bytes_max: random.one_in(2).then_some(1 << 23),
     }
 }
 

@@ -19,7 +19,7 @@ fn what_a_browser_sends() {
     let upgrade = check(&head).unwrap().unwrap();
     assert_eq!(upgrade.key, KEY);
     assert_eq!(upgrade.protocols().count(), 0);
-    assert_eq!(upgrade.extensions().collect::<Vec<_>>(), [b"permessage-deflate; client_max_window_bits"]);
+    assert_eq!(upgrade.deflate().unwrap().map(|agreed| agreed.window), Some(wire::deflate::Window::Bits15));
 }
 
 /// The outcome for the browser's request with the line that begins with `name` replaced by `line`, or added.
@@ -114,7 +114,7 @@ fn both_sides_agree() {
     assert_eq!(head.field("x-api-key"), Some(&b"secret"[..]));
     let upgrade = check(&head).unwrap().unwrap();
     let mut response = Vec::new();
-    write_response(&mut response, upgrade.key, Some("centrifuge-json"));
+    write_response(&mut response, upgrade.key, Some("centrifuge-json"), None);
     for end in 0..response.len() {
         assert_eq!(check_response(&response[..end], &key), Ok(None));
     }
@@ -139,7 +139,7 @@ fn answers_that_make_no_websocket() {
 #[test]
 fn the_response_of_the_rfc() {
     let mut out = Vec::new();
-    write_response(&mut out, KEY, None);
+    write_response(&mut out, KEY, None, None);
     assert_eq!(
         out.escape_ascii().to_string(),
         "HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\

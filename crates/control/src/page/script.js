@@ -78,6 +78,9 @@ const TRANSPORTS = {
   centrifugo_sse: "Centrifugo, event stream",
   centrifugo_http_stream: "Centrifugo, HTTP stream",
   centrifugo_http_stream_protobuf: "Centrifugo, HTTP stream, Protobuf",
+  centrifugo_uni_websocket: "Centrifugo, one way",
+  centrifugo_uni_sse: "Centrifugo, one way, event stream",
+  centrifugo_uni_http_stream: "Centrifugo, one way, HTTP stream",
   echo: "echo",
   http: "HTTP",
 };

@@ -1,8 +1,8 @@
 //! From a message to its commands.
 use core::fmt;
 
-use crate::centrifugo::Command;
-use crate::centrifugo_json::line::command;
+use crate::centrifugo::{Command, Connect};
+use crate::centrifugo_json::line::{command, connect};
 
 /// What is wrong with a message; all are answered by disconnect 3501.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,14 @@ pub type Commands<'a> = crate::commands::Commands<'a, DecodeError>;
 #[must_use]
 pub fn commands(message: &[u8]) -> Commands<'_> {
     Commands::new(message, read)
+}
+
+/// What the client of a unidirectional transport says: a connect request by itself; `null` is one that says nothing.
+///
+/// # Errors
+/// Where it is something else.
+pub fn connect_request(message: &[u8]) -> Result<Connect<'_>, DecodeError> {
+    connect(message)
 }
 
 fn read(rest: &[u8]) -> (usize, Result<Command<'_>, DecodeError>) {

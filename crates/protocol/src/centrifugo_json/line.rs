@@ -20,6 +20,12 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, DecodeError> {
     Ok(Command { id: command.id.unwrap_or(0), request: command.request() })
 }
 
+pub(super) fn connect(message: &[u8]) -> Result<centrifugo::Connect<'_>, DecodeError> {
+    let connect = serde_json::from_slice::<Option<Object<WireConnect<'_>>>>(message)
+        .map_err(|error| DecodeError::Malformed { column: error.column() })?;
+    Ok(connect.map(|Object(connect)| connect.into()).unwrap_or_default())
+}
+
 /// An object, and nothing but an object: derived code alone would take an array of the members for it.
 pub(super) struct Object<T>(pub(super) T);
 

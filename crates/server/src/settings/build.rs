@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Namespace, Naming, OutboxPolicy};
-use shard::{Admission, Heartbeat, Limits, Outbox, Personal};
+use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
@@ -14,6 +14,9 @@ use super::tokens;
 use super::transports;
 use super::values::Values;
 use super::{Api, LogLevel, Settings, SettingsError, Source};
+
+/// So many times larger than it came may a compressed message be, if nothing is said.
+const INFLATED_TIMES: usize = 10;
 
 /// Puts the settings together.
 pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
@@ -46,6 +49,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
             open_api: values.flag("http_api.insecure"),
             channel_bytes_max: values.number("channel.max_length"),
+            user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
+            gate: Arc::default(),
             personal: personal(values, &naming, &namespaces, dev)?,
             naming,
         },
@@ -57,6 +62,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             bytes: values.number("client.queue_max_size"),
             policy: policy(&values.text("outbox.policy")).unwrap_or(OutboxPolicy::Close),
         },
+        compression: compression(values),
         warnings: reading.warnings,
         source: Source::default(),
     })
@@ -136,6 +142,8 @@ fn limits(values: &Values) -> Limits {
         frame_bytes: values.number("limits.frame_bytes"),
         message_bytes: values.number("limits.message_bytes"),
         payload_bytes: values.number("limits.body_bytes"),
+        sessions: values.number("client.connection_limit"),
+        sessions_per_second: values.number("client.connection_rate_limit"),
         subscriptions_per_connection: values.number("client.channel_limit"),
         recovery_publications: values.number("client.recovery_max_publication_limit"),
         history_publications: values.number("client.history_max_publication_limit"),
@@ -144,6 +152,18 @@ fn limits(values: &Values) -> Limits {
         poll_timeout: values.time("limits.poll_timeout_ms"),
         history_bytes: values.number("limits.history_bytes"),
         ..Limits::default()
+    }
+}
+
+fn compression(values: &Values) -> Compression {
+    let command_bytes: usize = values.number("websocket.message_size_limit");
+    let inflated_bytes: usize = values.number("websocket.decompressed_message_size_limit");
+    Compression {
+        enabled: values.flag("websocket.compression"),
+        uni_enabled: values.flag("uni_websocket.compression"),
+        level: values.number("websocket.compression_level"),
+        payload_bytes: values.number("websocket.compression_min_size"),
+        command_bytes: if inflated_bytes == 0 { command_bytes * INFLATED_TIMES } else { inflated_bytes },
     }
 }
 

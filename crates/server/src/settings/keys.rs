@@ -25,6 +25,9 @@ pub(crate) static SERVER: Table = Table {
         transports::SSE,
         transports::HTTP_STREAM,
         transports::EMULATION,
+        transports::UNI_WEBSOCKET,
+        transports::UNI_SSE,
+        transports::UNI_HTTP_STREAM,
         rest::KEYS,
     ],
 };

@@ -1,12 +1,11 @@
 //! The endpoints of Centrifugo's transports, and whose pages may use them.
-use shard::{Endpoint, Endpoints, Origins};
+use shard::{Endpoint, Endpoints, Farewell, Origins};
 
 use super::SettingsError;
 use super::values::Values;
 
 /// Puts the endpoints together. With `dev` all of them are on, for the pages of all origins, unless it is said otherwise.
 pub(crate) fn build(values: &Values, dev: bool) -> Result<Endpoints, SettingsError> {
-    let default = Endpoints::default();
     let sse = stream(values, "sse", dev)?;
     let http_stream = stream(values, "http_stream", dev)?;
     let endpoints = Endpoints {
@@ -16,10 +15,20 @@ pub(crate) fn build(values: &Values, dev: bool) -> Result<Endpoints, SettingsErr
             body_bytes: values.number("emulation.max_request_body_size"),
             ..endpoint(values, "emulation")?
         },
+        uni_websocket: Endpoint {
+            body_bytes: values.number("uni_websocket.message_size_limit"),
+            ..switched(values, "uni_websocket", dev)?
+        },
+        uni_sse: stream(values, "uni_sse", dev)?,
+        uni_http_stream: stream(values, "uni_http_stream", dev)?,
+        uni_farewell: Farewell {
+            push: !values.flag("uni_websocket.disable_disconnect_push"),
+            close_frame: !values.flag("uni_websocket.disable_closing_handshake"),
+        },
         sse,
         http_stream,
         origins: origins(values, dev)?,
-        ..default
+        node: Box::default(),
     };
     match endpoints.clash() {
         Some(path) => {
@@ -31,12 +40,15 @@ pub(crate) fn build(values: &Values, dev: bool) -> Result<Endpoints, SettingsErr
 }
 
 fn stream(values: &Values, section: &str, dev: bool) -> Result<Endpoint, SettingsError> {
+    let body_bytes = values.number(&format!("{section}.max_request_body_size"));
+    Ok(Endpoint { body_bytes, ..switched(values, section, dev)? })
+}
+
+/// An endpoint that is off unless it is said otherwise.
+fn switched(values: &Values, section: &str, dev: bool) -> Result<Endpoint, SettingsError> {
     let enabled = format!("{section}.enabled");
-    Ok(Endpoint {
-        enabled: if dev && !values.has(&enabled) { true } else { values.flag(&enabled) },
-        body_bytes: values.number(&format!("{section}.max_request_body_size")),
-        ..endpoint(values, section)?
-    })
+    let enabled = if dev && !values.has(&enabled) { true } else { values.flag(&enabled) };
+    Ok(Endpoint { enabled, ..endpoint(values, section)? })
 }
 
 /// Paths that have another meaning: what shards and the control plane serve.

@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use protocol::Encoding;
+use protocol::centrifugo_json::connect_request;
 use wire::head::Head;
 
 use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
@@ -14,10 +15,14 @@ use crate::report::Refusal;
 /// The parameter that carries what a client says first where it can't send a body.
 const CONNECT: &str = "cf_connect";
 
+/// Who the client is according to a header field of the request, if somebody said so.
+pub(crate) type User = Option<Box<str>>;
+
 /// A response without an end, which a request opens.
 #[derive(Debug)]
 pub(crate) struct Downlink {
     pub(crate) dialect: Dialect,
+    pub(crate) user: User,
     pub(crate) cors: Option<Box<Cors>>,
 }
 
@@ -49,6 +54,11 @@ impl Cors {
     }
 }
 
+fn user(head: &Head<'_>, config: &ShardConfig) -> User {
+    let field = &*config.admission.user_field;
+    text(head, field).filter(|_| !field.is_empty()).map(Box::from)
+}
+
 fn text<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
     head.field(name).and_then(|value| core::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
 }
@@ -60,6 +70,8 @@ enum Get {
     No,
     /// A `GET` with the first message in a parameter.
     WithConnect,
+    /// The same, and there may be none.
+    MaybeWithConnect,
 }
 
 /// What the request asks of one of the endpoints; `None` if its path is none of theirs.
@@ -68,33 +80,57 @@ pub(super) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
     let path = head.path();
     let is_for = |endpoint: &Endpoint| endpoint.serves(path);
     if is_for(&all.websocket) {
-        return Some(websocket(head, &all.origins));
+        return Some(websocket(head, config));
     }
     let cors = || Cors::of(head, &all.origins);
     if is_for(&all.emulation) {
         Some(uplink(head, &all.emulation, cors()))
     } else if is_for(&all.sse) {
-        let downlink = Downlink { dialect: Dialect::JsonEvents, cors: cors() };
+        let downlink = Downlink { dialect: Dialect::JsonEvents, user: user(head, config), cors: cors() };
         Some(stream(head, &all.sse, Get::WithConnect, downlink))
+    } else if is_for(&all.uni_websocket) {
+        Some(uni_websocket(head, config))
+    } else if is_for(&all.uni_sse) {
+        let downlink = Downlink { dialect: Dialect::UniEvents, user: user(head, config), cors: cors() };
+        Some(stream(head, &all.uni_sse, Get::MaybeWithConnect, downlink))
+    } else if is_for(&all.uni_http_stream) {
+        let downlink = Downlink { dialect: Dialect::UniLines, user: user(head, config), cors: cors() };
+        Some(stream(head, &all.uni_http_stream, Get::No, downlink))
     } else if is_for(&all.http_stream) {
         let dialect = match encoding(head) {
             Encoding::Json => Dialect::JsonLines,
             Encoding::Protobuf => Dialect::ProtobufStream,
         };
-        let downlink = Downlink { dialect, cors: cors() };
+        let downlink = Downlink { dialect, user: user(head, config), cors: cors() };
         Some(stream(head, &all.http_stream, Get::No, downlink))
     } else {
         None
     }
 }
 
-fn websocket(head: &Head<'_>, origins: &Origins) -> Result<Request, Denied> {
-    let (upgrade, key) = must_upgrade(head)?;
-    check_origin(head, origins)?;
+fn websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
+    let (upgrade, handshake) = must_upgrade(head, config.compression.enabled)?;
+    check_origin(head, &config.endpoints.origins)?;
     let protocol = upgrade.protocols().find_map(known_protocol);
     let dialect = if protocol == Some(PROTOBUF) || asks_for_protobuf(head) { Dialect::Protobuf } else { Dialect::Json };
     let frame_pings = head.param("cf_ws_frame_ping_pong").is_some_and(|value| value == "true");
-    Ok(Request::Centrifugo { key, protocol, dialect, frame_pings })
+    Ok(Request::Centrifugo { handshake, protocol, dialect, frame_pings, user: user(head, config) })
+}
+
+fn uni_websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
+    let (_, handshake) = must_upgrade(head, config.compression.uni_enabled)?;
+    check_origin(head, &config.endpoints.origins)?;
+    let message = head.param(CONNECT).map(|message| message.into_owned().into_bytes());
+    match &message {
+        Some(message) if connect_request(message).is_err() => Err(not_connect()),
+        Some(_) | None => Ok(Request::UniWebSocket { handshake, message, user: user(head, config) }),
+    }
+}
+
+/// The answer to a request that should have brought a connect request.
+pub(crate) fn not_connect() -> Denied {
+    let reason = "what the client says first has to be a connect request: {\"token\":\"…\",\"subs\":{…}}, or null";
+    Denied::new(400, Refusal::BadRequest, reason)
 }
 
 /// Centrifugo's subprotocols.
@@ -124,17 +160,18 @@ fn check_origin(head: &Head<'_>, origins: &Origins) -> Result<(), Denied> {
 fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) -> Result<Request, Denied> {
     match (head.method(), get) {
         ("POST", _) => body(head, endpoint, Purpose::Downlink(downlink)),
-        ("GET", Get::WithConnect) => match head.param(CONNECT) {
+        ("GET", Get::WithConnect | Get::MaybeWithConnect) => match head.param(CONNECT) {
             Some(message) => Ok(Request::Downlink { downlink, message: message.into_owned().into_bytes() }),
+            None if get == Get::MaybeWithConnect => Ok(Request::Downlink { downlink, message: Vec::new() }),
             None => {
                 let reason = "the first command has to be in cf_connect";
                 Err(Denied::new(400, Refusal::BadRequest, reason).with(downlink.cors))
             }
         },
         ("OPTIONS", Get::No) => Ok(options(head, downlink.cors, "POST, OPTIONS")),
-        ("OPTIONS", Get::WithConnect) => Ok(options(head, downlink.cors, "GET, POST, OPTIONS")),
+        ("OPTIONS", Get::WithConnect | Get::MaybeWithConnect) => Ok(options(head, downlink.cors, "GET, POST, OPTIONS")),
         (_, Get::No) => Err(Denied::new(405, Refusal::NotFound, "open the stream with POST").with(downlink.cors)),
-        (_, Get::WithConnect) => {
+        (_, Get::WithConnect | Get::MaybeWithConnect) => {
             Err(Denied::new(405, Refusal::NotFound, "open the stream with GET or POST").with(downlink.cors))
         }
     }

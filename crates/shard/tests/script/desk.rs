@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Admission, Answer, Close, Command, Effects, End, Endpoints, Heartbeat, Holdings, Input, Limits, Origins, Outbox,
-    Parcel, Refusal, Report, Sent, Shard, ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Compression, Effects, End, Endpoints, Heartbeat, Holdings, Input, Limits,
+    Origins, Outbox, Parcel, Refusal, Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -98,6 +98,7 @@ pub(crate) fn dev() -> ShardConfig {
         limits: Limits::default(),
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
+        compression: Compression::default(),
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) struct Frames {
     partial: Option<Box<Partial>>,
 }
 
-const DECODER: Decoder = Decoder { role: Role::Client, frame_bytes_max: 64 << 20, message_bytes_max: 64 << 20 };
+const DECODER: Decoder =
+    Decoder { role: Role::Client, frame_bytes_max: 64 << 20, message_bytes_max: 64 << 20, inflated_bytes_max: None };
 
 impl Frames {
     /// A new connection's request.

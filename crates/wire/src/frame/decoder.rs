@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::partial::{Frame, Partial};
 use super::{FrameError, Kind, Opcode, close, mask};
+use crate::deflate::Inflater;
 
 /// Which side of the connection the decoder is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +49,11 @@ pub struct Decoder {
     pub role: Role,
     /// Largest payload of a data frame in bytes.
     pub frame_bytes_max: usize,
-    /// Largest message in bytes, over all its frames.
+    /// Largest message in bytes, over all its frames, as it comes.
     pub message_bytes_max: usize,
+    /// Largest compressed message in bytes, as it is when it has been read. `None`: there are none, since
+    /// [`permessage-deflate`](crate::deflate) is not negotiated.
+    pub inflated_bytes_max: Option<usize>,
 }
 
 /// What is complete.
@@ -68,10 +72,12 @@ enum Place {
     Message,
     /// In [`Partial::control`].
     Control,
+    /// In the inflater; so many bytes.
+    Inflated(usize),
 }
 
 impl Decoder {
-    /// The next event in `bytes[*used..]`; `None` when they are used up.
+    /// The next event in `bytes[*used..]`; `None` when they are used up. For connections without compression.
     ///
     /// A frame that is complete in `bytes` and is a message by itself is unmasked and delivered where it is. Otherwise what came
     /// is kept in `partial`, which is `None` again after the call that follows the last event.
@@ -85,13 +91,41 @@ impl Decoder {
         bytes: &'a mut [u8],
         used: &mut usize,
     ) -> Result<Option<Event<'a>>, FrameError> {
+        debug_assert!(self.inflated_bytes_max.is_none(), "compressed messages want an inflater");
+        self.event(partial, bytes, used, None)
+    }
+
+    /// The same where messages may be compressed. Such a message is kept as it came until all of it is there, and read at once then, so
+    /// that nobody who sends slowly holds a window; it is in `inflater` until the next call.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::next`], and what is wrong with a compressed message, once all of it is there.
+    #[inline]
+    pub fn next_inflating<'a>(
+        &self,
+        partial: &'a mut Option<Box<Partial>>,
+        bytes: &'a mut [u8],
+        used: &mut usize,
+        inflater: &'a mut Inflater,
+    ) -> Result<Option<Event<'a>>, FrameError> {
+        self.event(partial, bytes, used, Some(inflater))
+    }
+
+    #[inline]
+    fn event<'a>(
+        &self,
+        partial: &'a mut Option<Box<Partial>>,
+        bytes: &'a mut [u8],
+        used: &mut usize,
+        mut inflater: Option<&'a mut Inflater>,
+    ) -> Result<Option<Event<'a>>, FrameError> {
         debug_assert!(*used <= bytes.len());
         if let Some(held) = partial
             && held.forget_delivered()
         {
             *partial = None;
         }
-        let (what, place) = match self.step(partial, bytes, used) {
+        let (what, place) = match self.step(partial, bytes, used, inflater.as_deref_mut()) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -99,11 +133,12 @@ impl Decoder {
                 return Err(error);
             }
         };
-        let payload: &'a mut [u8] = match (place, partial) {
-            (Place::Here(range), _) => &mut bytes[range],
-            (Place::Message, Some(held)) => &mut held.message,
-            (Place::Control, Some(held)) => &mut held.control,
-            (Place::Message | Place::Control, None) => &mut [],
+        let payload: &'a mut [u8] = match (place, partial, inflater) {
+            (Place::Here(range), _, _) => &mut bytes[range],
+            (Place::Message, Some(held), _) => &mut held.message,
+            (Place::Control, Some(held), _) => &mut held.control,
+            (Place::Inflated(length), _, Some(inflater)) => inflater.message(length),
+            (Place::Message | Place::Control, None, _) | (Place::Inflated(_), _, None) => &mut [],
         };
         Ok(Some(match what {
             What::Message(kind) => Event::Message { kind, payload },
@@ -122,6 +157,7 @@ impl Decoder {
         partial: &mut Option<Box<Partial>>,
         bytes: &mut [u8],
         used: &mut usize,
+        mut inflater: Option<&mut Inflater>,
     ) -> Result<Option<(What, Place)>, FrameError> {
         while let Some(frame) = self.frame(partial, bytes, used)? {
             let start = *used;
@@ -132,16 +168,23 @@ impl Decoder {
                 mask(payload, frame.key, frame.done);
             }
             let whole = frame.done == 0 && frame.left == payload.len();
-            if whole && let Some(what) = alone(&frame, payload)? {
+            let found = if whole && frame.deflated && frame.fin {
+                Some(self.inflate(frame.opcode, payload, inflater.as_deref_mut())?)
+            } else if whole {
+                alone(&frame, payload)?.map(|what| (what, Place::Here(start..end)))
+            } else {
+                None
+            };
+            if found.is_some() {
                 if let Some(held) = partial
                     && held.is_empty()
                 {
                     *partial = None;
                 }
-                return Ok(Some((what, Place::Here(start..end))));
+                return Ok(found);
             }
             let held = partial.get_or_insert_default();
-            if let Some(found) = self.gather(held, frame, payload)? {
+            if let Some(found) = self.gather(held, frame, payload, inflater.as_deref_mut())? {
                 return Ok(Some(found));
             }
         }
@@ -197,6 +240,7 @@ impl Decoder {
         held: &mut Partial,
         mut frame: Frame,
         payload: &[u8],
+        inflater: Option<&mut Inflater>,
     ) -> Result<Option<(What, Place)>, FrameError> {
         if payload.is_empty() && frame.left > 0 {
             held.frame = Some(frame);
@@ -216,7 +260,7 @@ impl Decoder {
                 } else {
                     self.message_bytes_max.saturating_sub(held.message.len() + payload.len())
                 };
-                held.extend_message(frame.opcode, payload, rest_max)?;
+                held.extend_message(&frame, payload, rest_max)?;
                 (frame.left == 0 && frame.fin, Place::Message)
             }
         };
@@ -226,17 +270,38 @@ impl Decoder {
         if !done {
             return Ok(None);
         }
-        let what = match frame.opcode {
-            Opcode::Ping => What::Ping,
-            Opcode::Pong => What::Pong,
+        let found = match frame.opcode {
+            Opcode::Ping => (What::Ping, place),
+            Opcode::Pong => (What::Pong, place),
             Opcode::Close => {
                 close::parse(&held.control)?;
-                What::Close
+                (What::Close, place)
             }
-            Opcode::Continuation | Opcode::Text | Opcode::Binary => What::Message(held.finish_message()?),
+            Opcode::Continuation | Opcode::Text | Opcode::Binary => match held.finish_message()? {
+                (kind, true) => self.inflate(kind.opcode(), &held.message, inflater)?,
+                (kind, false) => (What::Message(kind), place),
+            },
         };
-        held.mark_delivered(matches!(place, Place::Control));
-        Ok(Some((what, place)))
+        held.mark_delivered(matches!(found.1, Place::Control));
+        Ok(Some(found))
+    }
+
+    /// Reads a compressed message.
+    fn inflate(
+        &self,
+        opcode: Opcode,
+        payload: &[u8],
+        inflater: Option<&mut Inflater>,
+    ) -> Result<(What, Place), FrameError> {
+        let (Some(inflater), Some(bytes_max)) = (inflater, self.inflated_bytes_max) else {
+            return Err(FrameError::ReservedBitSet);
+        };
+        let length = inflater.inflate(payload, bytes_max)?;
+        let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+        if kind == Kind::Text {
+            simdutf8::basic::from_utf8(inflater.message(length)).map_err(|_| FrameError::TextNotUtf8)?;
+        }
+        Ok((What::Message(kind), Place::Inflated(length)))
     }
 }
 

@@ -16,6 +16,8 @@ pub enum FrameError {
     ControlFragmented,
     /// A control frame of more than 125 bytes: section 5.5.
     ControlTooLong,
+    /// A compressed message that is no deflate stream, or not all of one: RFC 7692, section 7.2.2.
+    DeflateInvalid,
     /// A payload over [`super::Decoder::frame_bytes_max`].
     FrameTooLarge,
     /// A length with its top bit set: section 5.2.
@@ -28,7 +30,8 @@ pub enum FrameError {
     MaskUnexpected,
     /// A new message in the middle of a fragmented one: section 5.4.
     MessageInterrupted,
-    /// A message over [`super::Decoder::message_bytes_max`].
+    /// A message over [`super::Decoder::message_bytes_max`], or a compressed one that is over
+    /// [`super::Decoder::inflated_bytes_max`].
     MessageTooLarge,
     /// An opcode that means nothing: section 5.2.
     OpcodeReserved,
@@ -55,7 +58,7 @@ impl FrameError {
             | Self::MessageInterrupted
             | Self::OpcodeReserved
             | Self::ReservedBitSet => 1002,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => 1007,
+            Self::CloseReasonNotUtf8 | Self::DeflateInvalid | Self::TextNotUtf8 => 1007,
             Self::FrameTooLarge | Self::MessageTooLarge => 1009,
         }
     }
@@ -70,6 +73,7 @@ impl FrameError {
             Self::ContinuationUnexpected => "a continuation frame without a message to continue",
             Self::ControlFragmented => "a fragmented control frame",
             Self::ControlTooLong => "a control frame of more than 125 bytes",
+            Self::DeflateInvalid => "a compressed message that is no deflate stream",
             Self::FrameTooLarge => "a frame larger than allowed",
             Self::LengthInvalid => "a frame length with its top bit set",
             Self::LengthNotMinimal => "a frame length in more bytes than it needs",

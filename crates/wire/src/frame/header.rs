@@ -6,6 +6,8 @@ use super::{CONTROL_BYTES_MAX, Decoder, FrameError, Opcode, Role};
 pub(super) const HEADER_BYTES_MAX: usize = 14;
 
 const FIN: u8 = 0x80;
+/// Of a message's first frame: it is compressed (RFC 7692, section 6).
+const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// The bytes that go before a payload.
@@ -56,6 +58,27 @@ pub fn header(opcode: Opcode, payload_len: usize) -> Header {
     header
 }
 
+/// The same for a payload that is compressed.
+pub(crate) fn compressed_header(opcode: Opcode, payload_len: usize) -> Header {
+    debug_assert!(!opcode.is_control(), "RFC 7692, section 6: not a control frame");
+    let mut header = header(opcode, payload_len);
+    header.bytes[0] |= RSV1;
+    header
+}
+
+/// The first of a server's finished, uncompressed frames, and the bytes behind it. `None` if there is none.
+pub(crate) fn split_frame(bytes: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+    let decoder = Decoder {
+        role: Role::Client,
+        frame_bytes_max: usize::MAX,
+        message_bytes_max: usize::MAX,
+        inflated_bytes_max: None,
+    };
+    let (frame, header_len) = decoder.parse_header(bytes, None).ok()??;
+    let (payload, after) = bytes[header_len..].split_at_checked(frame.left)?;
+    frame.fin.then_some((frame.opcode, payload, after))
+}
+
 /// The header of an unfragmented frame as a client sends it; the payload is to be [masked](super::mask) with `key`.
 #[must_use]
 pub fn masked_header(opcode: Opcode, payload_len: usize, key: [u8; 4]) -> Header {
@@ -76,8 +99,13 @@ impl Decoder {
         gathered: Option<usize>,
     ) -> Result<Option<(Frame, usize)>, FrameError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
+        let deflated = first & RSV1 != 0;
         if first & 0x70 != 0 {
-            return Err(FrameError::ReservedBitSet);
+            // RFC 7692, section 6: on the first frame of a message, and on no other one.
+            let may = self.inflated_bytes_max.is_some() && first & 0x30 == 0 && matches!(first & 0x0f, 0x1 | 0x2);
+            if !may {
+                return Err(FrameError::ReservedBitSet);
+            }
         }
         let opcode = Opcode::from_bits(first).ok_or(FrameError::OpcodeReserved)?;
         let fin = first & 0x80 != 0;
@@ -111,10 +139,10 @@ impl Decoder {
             }
         }
         if !masked {
-            return Ok(Some((Frame { opcode, fin, key: [0; 4], left, done: 0 }, len)));
+            return Ok(Some((Frame { opcode, fin, deflated, key: [0; 4], left, done: 0 }, len)));
         }
         let Some(&key) = bytes[len..].first_chunk::<4>() else { return Ok(None) };
-        Ok(Some((Frame { opcode, fin, key, left, done: 0 }, len + 4)))
+        Ok(Some((Frame { opcode, fin, deflated, key, left, done: 0 }, len + 4)))
     }
 }
 

@@ -12,6 +12,8 @@ const GROWTH_BYTES_MIN: usize = 64;
 pub(super) struct Frame {
     pub(super) opcode: Opcode,
     pub(super) fin: bool,
+    /// The first frame of a compressed message.
+    pub(super) deflated: bool,
     /// Zero where the peer doesn't mask.
     pub(super) key: [u8; 4],
     /// Payload bytes to come.
@@ -72,7 +74,9 @@ pub struct Partial {
     pub(super) frame: Option<Frame>,
     /// The kind of the message that `message` is the begin of.
     pub(super) kind: Option<Kind>,
-    /// The begin of a message.
+    /// That message is compressed: it is read once it is complete.
+    pub(super) deflated: bool,
+    /// The begin of a message, as it came.
     pub(super) message: Vec<u8>,
     /// Of a text message: bytes found to be UTF-8, up to the end of a character.
     checked: usize,
@@ -108,9 +112,11 @@ impl Partial {
     }
 
     /// Adds a piece of a message, after which at most `rest_max` bytes come.
-    pub(super) fn extend_message(&mut self, opcode: Opcode, piece: &[u8], rest_max: usize) -> Result<(), FrameError> {
+    pub(super) fn extend_message(&mut self, frame: &Frame, piece: &[u8], rest_max: usize) -> Result<(), FrameError> {
+        let opcode = frame.opcode;
         debug_assert!(!opcode.is_control());
         let kind = *self.kind.get_or_insert(if opcode == Opcode::Text { Kind::Text } else { Kind::Binary });
+        self.deflated |= frame.deflated;
         let room = self.message.capacity() - self.message.len();
         if room < piece.len() {
             // Doubled, but never beyond what can be needed: an announced length by itself reserves nothing.
@@ -119,8 +125,8 @@ impl Partial {
         }
         self.message.extend_from_slice(piece);
         match kind {
-            Kind::Text => self.check_text(),
-            Kind::Binary => Ok(()),
+            Kind::Text if !self.deflated => self.check_text(),
+            Kind::Text | Kind::Binary => Ok(()),
         }
     }
 
@@ -135,14 +141,15 @@ impl Partial {
         Ok(())
     }
 
-    /// The message is complete: says what it is.
-    pub(super) fn finish_message(&mut self) -> Result<Kind, FrameError> {
+    /// The message is complete: says what it is, and whether it is compressed.
+    pub(super) fn finish_message(&mut self) -> Result<(Kind, bool), FrameError> {
         let kind = self.kind.take().unwrap_or(Kind::Binary);
         let checked = core::mem::take(&mut self.checked);
-        if kind == Kind::Text && checked != self.message.len() {
+        let deflated = core::mem::take(&mut self.deflated);
+        if kind == Kind::Text && !deflated && checked != self.message.len() {
             return Err(FrameError::TextNotUtf8);
         }
-        Ok(kind)
+        Ok((kind, deflated))
     }
 }
 

@@ -8,6 +8,8 @@ pub enum UpgradeError {
     BodyPresent,
     /// `Connection` doesn't contain `upgrade`.
     ConnectionMissing,
+    /// `Sec-WebSocket-Extensions` is not a list of extensions: section 9.1.
+    ExtensionsMalformed,
     /// It is HTTP/1.0.
     HttpVersion,
     /// `Sec-WebSocket-Key` is not 16 bytes in base64, or there are several.
@@ -32,6 +34,7 @@ impl UpgradeError {
             Self::Version => 426,
             Self::BodyPresent
             | Self::ConnectionMissing
+            | Self::ExtensionsMalformed
             | Self::HttpVersion
             | Self::KeyInvalid
             | Self::KeyMissing
@@ -47,6 +50,7 @@ impl UpgradeError {
         match self {
             Self::BodyPresent => "a WebSocket upgrade has no body",
             Self::ConnectionMissing => "a WebSocket upgrade needs Connection: Upgrade",
+            Self::ExtensionsMalformed => "Sec-WebSocket-Extensions is not a list of extensions",
             Self::HttpVersion => "a WebSocket upgrade needs HTTP/1.1",
             Self::KeyInvalid => "Sec-WebSocket-Key must be 16 bytes in base64, once",
             Self::KeyMissing => "a WebSocket upgrade needs Sec-WebSocket-Key",

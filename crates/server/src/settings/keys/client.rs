@@ -73,11 +73,27 @@ pub(super) const KEYS: &[Key] = &[
         "whether a user has one connection only: a new one ends the other (3504)",
     ),
     Key::missing("client.user_connection_limit", "connections are not counted by user"),
-    Key::missing("client.connection_limit", "see server.connections_max, which bounds a shard"),
-    Key::missing("client.connection_rate_limit", "connections are accepted as fast as they come"),
-    Key::missing("client.user_id_http_header", "who a client is is said by its token only"),
+    Key::number(
+        "client.connection_limit",
+        "0",
+        (0, 1 << 32),
+        "connections of Centrifugo clients to all shards together, whatever the transport (503); 0: any number",
+    ),
+    Key::number(
+        "client.connection_rate_limit",
+        "0",
+        (0, 1 << 20),
+        "new ones of them in a second (503); a second's worth may come at once; 0: any number",
+    ),
+    Key::text(
+        "client.user_id_http_header",
+        "the header field in which a proxy that clients can't pass by says who the user is, for clients without a token",
+    ),
     Key::missing("client.connect_include_server_time", "the answer to connect has no time"),
-    Key::missing("client.connect_code_to_unidirectional_disconnect", "there are no unidirectional transports"),
+    Key::missing(
+        "client.connect_code_to_unidirectional_disconnect",
+        "a refused connect has the codes of docs/TRANSPORTS.md",
+    ),
     Key::missing("client.channel_position_max_time_lag", "a publication is delivered however old it is"),
     Key::missing("client.proxy", "events are not passed on to a backend"),
     Key::idle(

@@ -5,6 +5,7 @@ use base::units::MIB;
 use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
+const NO_CODES: &str = "who may not connect gets a disconnect push";
 const NO_PROXY: &str = "events are not passed on to a backend";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
 const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
@@ -71,10 +72,24 @@ pub(super) const KEYS: &[Key] = &[
         (125, 256 * MIB as u64),
         "a message of a Centrifugo client in bytes (1009)",
     ),
-    Key::missing("websocket.compression", "messages are not compressed"),
-    Key::idle("websocket.compression_level", "messages are not compressed"),
-    Key::idle("websocket.compression_min_size", "messages are not compressed"),
-    Key::idle("websocket.decompressed_message_size_limit", "messages are not compressed"),
+    Key::flag(
+        "websocket.compression",
+        "whether messages are compressed for clients that offer it, at every WebSocket endpoint (permessage-deflate)",
+    ),
+    Key::number("websocket.compression_level", "1", (1, 9), "how hard to try; 1 is the fastest"),
+    Key::number(
+        "websocket.compression_min_size",
+        "0",
+        (0, 256 * MIB as u64),
+        "messages of so many bytes or fewer are sent as they are; so are those that would not get shorter",
+    ),
+    Key::number(
+        "websocket.decompressed_message_size_limit",
+        "0",
+        (0, 1024 * MIB as u64),
+        "a compressed message of a Centrifugo client in bytes, when it has been read (1009); \
+         0: ten times `websocket.message_size_limit`",
+    ),
     Key::idle(
         "websocket.write_timeout",
         "a slow reader is bounded by client.queue_max_size, a dead one by heartbeat.user_timeout_ms",
@@ -82,9 +97,16 @@ pub(super) const KEYS: &[Key] = &[
     Key::idle("websocket.read_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.write_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
-    Key::missing("uni_websocket", NO_OTHER_TRANSPORT),
-    Key::missing("uni_sse", NO_OTHER_TRANSPORT),
-    Key::missing("uni_http_stream", NO_OTHER_TRANSPORT),
+    Key::missing("uni_websocket.join_push_messages", "each push has a frame of its own"),
+    Key::idle("uni_websocket.compression_level", "websocket.compression_level holds"),
+    Key::idle("uni_websocket.compression_min_size", "websocket.compression_min_size holds"),
+    Key::idle("uni_websocket.decompressed_message_size_limit", "uni_websocket.message_size_limit holds"),
+    Key::idle("uni_websocket.write_timeout", "a slow reader is bounded by client.queue_max_size"),
+    Key::idle("uni_websocket.read_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("uni_websocket.write_buffer_size", "a connection has no buffer of its own"),
+    Key::idle("uni_websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
+    Key::missing("uni_sse.connect_code_to_http_response", NO_CODES),
+    Key::missing("uni_http_stream.connect_code_to_http_response", NO_CODES),
     Key::missing("uni_grpc", NO_OTHER_TRANSPORT),
     Key::missing("webtransport", NO_OTHER_TRANSPORT),
     Key::missing("init", "there is no /connection/init"),

@@ -40,6 +40,38 @@ pub(super) const SSE: &[Key] = &stream_keys!("sse", "/connection/sse", "event st
 pub(super) const HTTP_STREAM: &[Key] =
     &stream_keys!("http_stream", "/connection/http_stream", "HTTP streams of Centrifugo's clients");
 
+pub(super) const UNI_SSE: &[Key] =
+    &stream_keys!("uni_sse", "/connection/uni_sse", "unidirectional event streams of Centrifugo's clients");
+
+pub(super) const UNI_HTTP_STREAM: &[Key] = &stream_keys!(
+    "uni_http_stream",
+    "/connection/uni_http_stream",
+    "unidirectional HTTP streams of Centrifugo's clients"
+);
+
+pub(super) const UNI_WEBSOCKET: &[Key] = &[
+    Key::flag(
+        "uni_websocket.enabled",
+        "whether unidirectional WebSockets of Centrifugo's clients are served; with `--dev` they are, unless it is said",
+    ),
+    Key::new("uni_websocket.handler_prefix", Kind::Text, "/connection/uni_websocket", "their path"),
+    Key::number(
+        "uni_websocket.message_size_limit",
+        "65536",
+        (125, 16 * MIB as u64),
+        "what the client says first, in bytes (1009)",
+    ),
+    Key::flag(
+        "uni_websocket.compression",
+        "whether messages are compressed for clients that offer it; how is said by `websocket.compression_level` and `_min_size`",
+    ),
+    Key::flag(
+        "uni_websocket.disable_disconnect_push",
+        "whether a client is told of its disconnect by the close frame alone",
+    ),
+    Key::flag("uni_websocket.disable_closing_handshake", "whether a connection ends without a close frame"),
+];
+
 pub(super) const EMULATION: &[Key] = &[
     Key::new(
         "emulation.handler_prefix",
