@@ -248,7 +248,7 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
 
 #[test]
 fn what_the_server_subscribes_to_is_as_prost_has_it() {
-    let missed = [Publication { data: Data::Bytes(b"1"), offset: 4, info: None, tags: &[], delta: false }];
+    let missed = [Publication { data: Data::Bytes(b"1"), offset: 4, info: None, tags: &[], delta: false, channel: "" }];
     let plain = SubscribeResult { recoverable: true, recovered: true, offset: 3, ..SubscribeResult::default() };
     let subs = [
         ServerSub { channel: "#ann", result: SubscribeResult::default(), recovered: &[] },
