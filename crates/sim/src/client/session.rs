@@ -273,7 +273,8 @@ impl Session {
                 let newest = publications.first().and_then(|one| one["offset"].as_u64());
                 begin = match (newest, top) {
                     (Some(offset), Some(top)) => Begin::After(Place { offset: offset - 1, ..top }),
-                    (None, Some(top)) if Some(top) == since => Begin::After(top),
+                    // The place is the client's own; without a filter nothing came since, with one the newest may not have passed.
+                    (None, Some(top)) if Some(top) == since && !wishes.filter => Begin::After(top),
                     (None, _) => Begin::Gap,
                     (Some(_), None) => Begin::Live,
                 };
