@@ -23,6 +23,13 @@ compression = true
 enabled = true
 [uni_http_stream]
 enabled = true
+[http_api]
+insecure = true
+[channel.without_namespace]
+allow_subscribe_for_client = true
+history_size = 10
+history_ttl = "60s"
+force_recovery = true
 [drain]
 spread_ms = 100
 deadline_ms = 5000
@@ -106,6 +113,26 @@ for (const [name, open] of Object.entries(opened)) {
     assert.equal(told.expires, true);
     assert.ok(told.ttl > 500);
     for (let n = 0; n < 3; n += 1) assert.deepEqual(await pushes.next(), {});
+    end();
+  });
+
+  test(`${name}: hears what is published to the channels of its connect, and what it missed`, async () => {
+    const channel = `uni-${name.replaceAll(" ", "-")}`;
+    const publish = async (data) => {
+      const body = JSON.stringify({ channel, data });
+      const answer = await fetch(`${server.http}/api/publish`, { method: "POST", body });
+      return (await answer.json()).result;
+    };
+    const first = await publish(1);
+    await publish(2);
+    const subs = { [channel]: { recover: true, offset: first.offset, epoch: first.epoch } };
+    const { pushes, end } = await open({ ...connect(), subs });
+    const told = (await pushes.next()).connect.subs[channel];
+    assert.deepEqual(told.publications.map(({ data }) => data), [2]);
+    await publish(3);
+    let push = await pushes.next();
+    while (Object.keys(push).length === 0) push = await pushes.next();
+    assert.deepEqual([push.channel, push.pub.data, push.pub.offset], [channel, 3, 3]);
     end();
   });
 
