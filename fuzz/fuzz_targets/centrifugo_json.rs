@@ -26,7 +26,8 @@ fuzz_target!(|message: &[u8]| {
         {
             assert!(is_json(&publish.data));
             let mut line = Vec::new();
-            let publication = Publication { data: Data::Json(&publish.data), offset: 1, info: None, tags: &[] };
+            let data = Data::Json(&publish.data);
+            let publication = Publication { data, offset: 1, info: None, tags: &[], channel: "", delta: false };
             push_publication(&mut line, &publish.channel, &publication);
             assert!(is_json(&line) && !line.contains(&b'\n'));
         }
