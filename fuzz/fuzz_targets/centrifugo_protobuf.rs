@@ -22,9 +22,17 @@ fuzz_target!(|message: &[u8]| {
         }
         if let Request::Publish(publish) = command.request {
             let mut pushed = Vec::new();
-            let publication = Publication { data: Data::Bytes(&publish.data), offset: 1, info: None, tags: &[], channel: "", delta: false };
+            let publication = Publication {
+                data: Data::Bytes(&publish.data),
+                offset: 1,
+                info: None,
+                tags: &[],
+                channel: "",
+                delta: false,
+            };
             push_publication(&mut pushed, &publish.channel, &publication);
-            let push = Reply::decode_length_delimited(&*pushed).expect("what is written is read").push.unwrap_or_default();
+            let push =
+                Reply::decode_length_delimited(&*pushed).expect("what is written is read").push.unwrap_or_default();
             assert_eq!(push.channel, publish.channel);
             assert_eq!(push.publication.unwrap_or_default().data, &*publish.data);
         }

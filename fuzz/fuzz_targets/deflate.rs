@@ -19,7 +19,8 @@ fuzz_target!(|input: &[u8]| {
         let mut field = Vec::new();
         agreed.write_field(&mut field);
         // A client may answer with what it was told: it is an offer that is agreed to.
-        let value = field.strip_prefix(b"Sec-WebSocket-Extensions: ").and_then(|rest| rest.strip_suffix(b"\r\n")).unwrap();
+        let value =
+            field.strip_prefix(b"Sec-WebSocket-Extensions: ").and_then(|rest| rest.strip_suffix(b"\r\n")).unwrap();
         assert_eq!(agree([value].into_iter()), Ok(Some(agreed)));
     }
     let window = [Window::Bits9, Window::Bits12, Window::Bits15][usize::from(rules % 3)];

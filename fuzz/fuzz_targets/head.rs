@@ -12,7 +12,10 @@ fuzz_target!(|bytes: &[u8]| {
         match parse(&bytes[..end], &LIMITS) {
             Ok(None) => {}
             Ok(Some(head)) => {
-                assert_eq!(outcome.as_ref().ok().and_then(|head| head.as_ref()).map(|head| head.len()), Some(head.len()));
+                assert_eq!(
+                    outcome.as_ref().ok().and_then(|head| head.as_ref()).map(|head| head.len()),
+                    Some(head.len())
+                );
             }
             Err(_) => assert!(outcome.is_err()),
         }
