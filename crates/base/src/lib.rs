@@ -1,7 +1,7 @@
 //! `base`: the words every other room speaks.
 //!
 //! Owns: ids, the monotonic [`Instant`], the keyed [`SubjectKey`] hash, [`Sealed`] places, the seeded [`Prng`], the
-//! chunked [`Table`] and [`Slab`], the timer [`Wheel`], byte units.
+//! chunked [`Table`] and [`Slab`], the timer [`Wheel`], byte units, the [`Object`] that nothing else passes for.
 //! Never touches: a clock, entropy, I/O. Time and seeds come in as arguments.
 //! Driven by: everyone.
 #![no_std]
@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod hash;
 mod id;
+mod object;
 mod random;
 mod seal;
 mod table;
@@ -20,6 +21,7 @@ mod wheel;
 
 pub use hash::{SubjectHash, SubjectKey};
 pub use id::{ConnId, NONE, ShardId};
+pub use object::Object;
 pub use random::Prng;
 pub use seal::{SealKey, Sealed};
 pub use table::{Slab, Table};

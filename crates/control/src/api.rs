@@ -9,7 +9,6 @@ mod history;
 mod info;
 mod key;
 mod method;
-mod object;
 mod order;
 mod presence;
 mod publish;
@@ -24,6 +23,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use base::Object;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,7 +34,6 @@ use crate::{ApiRules, DataPlane};
 
 use self::error::ApiError;
 use self::method::{Call, Reply};
-use self::object::Object;
 
 /// The paths of the API, all behind a key.
 pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>) -> Router<Arc<App<P>>> {

@@ -17,7 +17,6 @@ use crate::border::Effects;
 use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
 use crate::delta::Chain;
-use crate::dialect::Dialect;
 use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
@@ -458,7 +457,7 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, conn: ConnId, id: u32, code: ErrorCode) -> Next {
-        if self.conns.rows[conn.0].transport.dialect().is_some_and(Dialect::is_uni) {
+        if self.conns.rows[conn.0].transport.is_uni() {
             return Next::Disconnect(disconnect_of(code));
         }
         self.tell(conn, |encoding, out| encoding.reply_error(out, id, code));

@@ -16,27 +16,15 @@ pub(crate) type Claimant = (ShardId, ConnId, u32);
 pub(crate) type Claims = BTreeMap<u64, Claimant>;
 
 impl Shard {
-    /// A connection claims to be its user's only one.
-    pub(crate) fn claim(&mut self, conn: ConnId, row: u32, world: &mut impl Effects) {
+    /// A connection claims to be its user's only one, or has gone if it does not stay.
+    pub(crate) fn claim(&mut self, conn: ConnId, row: u32, stays: bool, world: &mut impl Effects) {
         let subject = self.hub.name(row).clone();
         let generation = self.conns.rows[conn.0].generation;
         let owner = self.owner(&subject);
         if owner == self.config.shard {
-            self.on_claim((owner, conn, generation), &subject, true, world);
+            self.on_claim((owner, conn, generation), &subject, stays, world);
         } else {
-            self.mail.send(owner, Parcel::Claim { subject, conn, generation, stays: true }, world);
-        }
-    }
-
-    /// It has gone.
-    pub(crate) fn end_claim(&mut self, conn: ConnId, row: u32, world: &mut impl Effects) {
-        let subject = self.hub.name(row).clone();
-        let generation = self.conns.rows[conn.0].generation;
-        let owner = self.owner(&subject);
-        if owner == self.config.shard {
-            self.on_claim((owner, conn, generation), &subject, false, world);
-        } else {
-            self.mail.send(owner, Parcel::Claim { subject, conn, generation, stays: false }, world);
+            self.mail.send(owner, Parcel::Claim { subject, conn, generation, stays }, world);
         }
     }
 

@@ -8,7 +8,6 @@ use wire::frame::{Opcode, close_frame};
 
 use crate::border::{Close, Effects, End};
 use crate::conn::{Flags, Phase, State};
-use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::endpoints::Farewell;
 use crate::heartbeat::CLOSING_TIMEOUT;
@@ -133,7 +132,7 @@ impl Shard {
             self.outboxes.drop_publications(&mut row.outbox);
         }
         let transport = self.conns.rows[conn.0].transport;
-        let told = match (transport.is_websocket(), transport.dialect().is_some_and(Dialect::is_uni)) {
+        let told = match (transport.is_websocket(), transport.is_uni()) {
             (true, true) => self.config.endpoints.uni_farewell,
             (true, false) => Farewell { push: false, close_frame: true },
             (false, _) => Farewell { push: true, close_frame: false },

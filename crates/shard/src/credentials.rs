@@ -88,12 +88,11 @@ impl Shard {
 
     fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
-        if !matches!(state, State::Introduced(_)) {
-            return None;
-        }
-        let State::Introduced(user) = core::mem::take(state) else {
+        let State::Introduced(user) = state else {
             return None;
         };
+        let user = core::mem::take(user);
+        *state = State::None;
         Some(user)
     }
 

@@ -154,6 +154,11 @@ impl Transport {
         }
     }
 
+    /// True if the client says nothing but who it is, and is told pushes alone.
+    pub(crate) fn is_uni(self) -> bool {
+        self.dialect().is_some_and(Dialect::is_uni)
+    }
+
     /// The dialect, if a Centrifugo session is spoken to over it.
     pub(crate) const fn dialect(self) -> Option<Dialect> {
         match self {

@@ -7,7 +7,6 @@ use wire::sse;
 
 use crate::border::{Close, Effects};
 use crate::conn::{Flags, Phase, State};
-use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::request::Denied;
@@ -132,15 +131,13 @@ impl Shard {
     /// What a session is told of pings: their interval in seconds (0: none come that it would see), and whether it must answer.
     pub(crate) fn ping_terms(&self, conn: ConnId) -> (u32, bool) {
         let heartbeat = self.config.heartbeat;
-        let by_frames = self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) && !self.is_uni(conn);
-        if heartbeat.ping_interval.is_zero() || by_frames {
+        let row = &self.conns.rows[conn.0];
+        let is_uni = row.transport.is_uni();
+        if heartbeat.ping_interval.is_zero() || row.flags.has(Flags::FRAME_PINGS) && !is_uni {
             return (0, false);
         }
         let ping_s = u32::try_from(heartbeat.ping_interval.as_secs()).unwrap_or(0);
-        if self.is_uni(conn) {
-            return (ping_s, false);
-        }
-        (ping_s, !heartbeat.pong_timeout.is_zero())
+        (ping_s, !is_uni && !heartbeat.pong_timeout.is_zero())
     }
 
     /// A pong frame: of a session that is pinged by frames it is the sign of life, and the only one.
@@ -197,10 +194,6 @@ impl Shard {
             flags.set(Flags::PONG_DUE, true);
             self.arm(conn, now + heartbeat.pong_timeout);
         }
-    }
-
-    fn is_uni(&self, conn: ConnId) -> bool {
-        self.conns.rows[conn.0].transport.dialect().is_some_and(Dialect::is_uni)
     }
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant) {

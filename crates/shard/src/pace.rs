@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use base::Instant;
 use hub::{Base, Delivery, Draft, Position, Publication};
@@ -115,9 +116,14 @@ impl Shard {
         }
     }
 
+    /// How often the subject's subscribers are sent something at most; zero: whenever there is something.
+    fn interval(&self, row: u32) -> Duration {
+        self.hub.namespace(row).map_or(Duration::ZERO, |namespace| namespace.conflate)
+    }
+
     /// A publication that may go out now; `None`: it waits.
     pub(crate) fn paced(&mut self, row: u32, delivery: Delivery, now: Instant) -> Option<Delivery> {
-        let interval = self.hub.namespace(row).map_or(core::time::Duration::ZERO, |namespace| namespace.conflate);
+        let interval = self.interval(row);
         let pace = self.paces.take(row);
         if interval.is_zero() && pace.is_none() {
             return Some(delivery);
@@ -153,7 +159,7 @@ impl Shard {
             let Some(Pace { waiting, .. }) = self.paces.take(row) else {
                 return;
             };
-            let interval = self.hub.namespace(row).map_or(core::time::Duration::ZERO, |namespace| namespace.conflate);
+            let interval = self.interval(row);
             match waiting {
                 Some(delivery) => {
                     let sent = delivery.publication.clone();

@@ -323,7 +323,7 @@ impl Shard {
         let row = self.hub.subscription(subscription).subject;
         self.end_pending(conn, row, world);
         if self.hub.facts(subscription).has(hub::Facts::SOLE) {
-            self.end_claim(conn, row, world);
+            self.claim(conn, row, false, world);
         }
         let announced = self.end_presence(conn, subscription, world);
         let conn_row = &mut self.conns.rows[conn.0];

@@ -53,6 +53,20 @@ struct Pending {
     to: To,
 }
 
+impl Pending {
+    /// What its client is told of it, and what it missed.
+    fn told<'a>(
+        &'a self,
+        recovery: &'a Recovery,
+        epoch: &'a [u8],
+        encoding: Encoding,
+    ) -> (SubscribeResult<'a>, Vec<Push<'a>>) {
+        let missed = plain(missed_of(self.recover, recovery), encoding);
+        let (result, recovered) = subscribed(self.features, self.recover, recovery, epoch, missed);
+        (SubscribeResult { data: sayable(&self.data, encoding), ..result }, recovered)
+    }
+}
+
 /// Who waits for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum To {
@@ -236,7 +250,7 @@ impl Shard {
             told.set(fact, facts.has(fact));
         }
         if facts.has(Facts::SOLE) {
-            self.claim(conn, row, world);
+            self.claim(conn, row, true, world);
         }
         if left.is_some() || !info.is_empty() {
             self.grant(conn, row, Token { info, left, ..Token::default() }, now);
@@ -334,12 +348,7 @@ impl Shard {
     fn push_subscribed(&mut self, conn: ConnId, row: u32, pending: &Pending, recovery: &Recovery) {
         let encoding = self.encoding(conn);
         let epoch = epoch::text(recovery.top.epoch);
-        let data = sayable(&pending.data, encoding);
-        let (mut result, recovered) = {
-            let missed = plain(missed_of(pending.recover, recovery), encoding);
-            subscribed(pending.features, pending.recover, recovery, &epoch, missed)
-        };
-        result.data = data;
+        let (result, recovered) = pending.told(recovery, &epoch, encoding);
         let channel = self.hub.name(row).clone();
         self.tell(conn, |encoding, out| encoding.push_subscribe(out, &channel, &result));
         for publication in &recovered {
@@ -359,17 +368,13 @@ impl Shard {
             .iter()
             .zip(&epochs)
             .map(|(Answered { row, pending, recovery, .. }, epoch)| {
-                let (result, recovered) = {
-                    let missed = plain(missed_of(pending.recover, recovery), encoding);
-                    subscribed(pending.features, pending.recover, recovery, epoch, missed)
-                };
+                let (result, recovered) = pending.told(recovery, epoch, encoding);
                 let left = self.identities.left(conn, *row, now);
                 let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
-                (SubscribeResult { expires, ttl_s, data: sayable(&pending.data, encoding), ..result }, recovered)
+                (SubscribeResult { expires, ttl_s, ..result }, recovered)
             })
             .collect();
-        let mut written = core::mem::take(&mut self.scratch);
-        written.clear();
+        let mut written = self.take_scratch();
         {
             let subs: Vec<ServerSub<'_>> = subs
                 .iter()

@@ -1,6 +1,7 @@
 //! `batch`: several methods in one request, one after the other or at once.
 use std::collections::BTreeMap;
 
+use base::Object;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,6 @@ use crate::router::App;
 
 use super::error::ApiError;
 use super::method::{Method, Reply, Single};
-use super::object::Object;
 
 /// Most methods of one batch: their answers are kept until the last one is there.
 pub(crate) const COMMANDS_MAX: usize = 1_000;

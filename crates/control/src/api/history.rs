@@ -1,6 +1,7 @@
 //! `history` and `history_remove`.
 use std::collections::BTreeMap;
 
+use base::Object;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,6 @@ use crate::router::App;
 use crate::{DataPlane, Kept, PayloadKind};
 
 use super::error::ApiError;
-use super::object::Object;
 
 /// Reads from a subject's history.
 #[derive(Debug, Deserialize)]

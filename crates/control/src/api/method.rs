@@ -1,4 +1,5 @@
 //! The table of the API's methods. A new one is a row here and a file beside.
+use base::Object;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -11,7 +12,6 @@ use super::channels::Channels;
 use super::error::ApiError;
 use super::history::{History, HistoryRemove};
 use super::info::Info;
-use super::object::Object;
 use super::order::{Disconnect, Refresh};
 use super::presence::{Presence, PresenceStats};
 use super::publish::{Broadcast, Publish};

@@ -1,4 +1,5 @@
 //! `disconnect` and `refresh`: what backends have done with the clients of a user.
+use base::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -6,7 +7,6 @@ use crate::router::App;
 use crate::{DataPlane, Order, Whom};
 
 use super::error::ApiError;
-use super::object::Object;
 use super::subscribe::json;
 
 /// Codes that a WebSocket may be closed with and that are none of its own (RFC 6455 section 7.4.2).

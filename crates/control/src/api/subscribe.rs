@@ -1,4 +1,5 @@
 //! `subscribe` and `unsubscribe`: what backends have clients listen to.
+use base::Object;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,6 @@ use crate::router::App;
 use crate::{Changes, DataPlane, Order, Subscription, Whom};
 
 use super::error::ApiError;
-use super::object::Object;
 
 /// Subscribes clients of a user.
 #[derive(Debug, Default, Deserialize)]

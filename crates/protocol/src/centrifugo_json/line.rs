@@ -3,10 +3,9 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::marker::PhantomData;
 
+use base::Object;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -24,29 +23,6 @@ pub(super) fn connect(message: &[u8]) -> Result<centrifugo::Connect<'_>, DecodeE
     let connect = serde_json::from_slice::<Option<Object<WireConnect<'_>>>>(message)
         .map_err(|error| DecodeError::Malformed { column: error.column() })?;
     Ok(connect.map(|Object(connect)| connect.into()).unwrap_or_default())
-}
-
-/// An object, and nothing but an object: derived code alone would take an array of the members for it.
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
-            }
-        }
-
-        from.deserialize_map(Members(PhantomData))
-    }
 }
 
 /// A text that is borrowed unless it had escapes; `null` is empty.

@@ -3,7 +3,9 @@ use serde::Deserialize;
 
 use crate::centrifugo::Uplink;
 use crate::centrifugo_json::DecodeError;
-use crate::centrifugo_json::line::{Object, Text};
+use base::Object;
+
+use crate::centrifugo_json::line::Text;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

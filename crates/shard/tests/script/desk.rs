@@ -256,6 +256,15 @@ impl Desk {
         self.settle();
     }
 
+    /// The connections end, and nothing of them is left on any shard.
+    pub(crate) fn leave_nothing(&mut self, conns: &[ConnId]) {
+        for conn in conns {
+            self.finish(*conn);
+        }
+        self.pass(Duration::from_secs(6));
+        assert_eq!(self.holdings(), vec![Holdings::default(); self.shards()]);
+    }
+
     pub(crate) fn break_off(&mut self, conn: ConnId) {
         self.handle(Input::Ended { conn, end: End::Broken });
     }

@@ -1,10 +1,9 @@
 //! Presence of Centrifugo sessions: who is told, what, and that nothing of it stays.
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::ConnId;
 use hub::{Access, Headcount, Namespace};
-use shard::{Answer, Command, Holdings, Input, Limits, PresenceError, ShardConfig, Ticket, Tokens};
+use shard::{Answer, Command, Input, Limits, PresenceError, ShardConfig, Ticket, Tokens};
 
 use crate::desk::{Desk, close_of, dev, frame, namespace, upgrade};
 use crate::session::{open, say};
@@ -42,14 +41,6 @@ fn stats(clients: u32, users: u32) -> String {
     format!("{{\"id\":5,\"presence_stats\":{{\"num_clients\":{clients},\"num_users\":{users}}}}}")
 }
 
-fn leave_nothing(desk: &mut Desk, conns: &[ConnId]) {
-    for conn in conns {
-        desk.finish(*conn);
-    }
-    desk.pass(Duration::from_secs(6));
-    assert_eq!(desk.holdings(), vec![Holdings::default(); desk.shards()]);
-}
-
 #[test]
 fn clients_are_present_while_they_are_subscribed() {
     for (shards, owner) in [(1, 0), (3, 0), (3, 2)] {
@@ -72,7 +63,7 @@ fn clients_are_present_while_they_are_subscribed() {
         assert_eq!(ask(&mut desk, watcher, "presence_stats", &channel), stats(3, 3));
         desk.finish(conns[1]);
         assert_eq!(ask(&mut desk, watcher, "presence_stats", &channel), stats(2, 2));
-        leave_nothing(&mut desk, &[watcher, conns[0], conns[2], conns[3]]);
+        desk.leave_nothing(&[watcher, conns[0], conns[2], conns[3]]);
     }
 }
 
@@ -84,7 +75,7 @@ fn plain_listeners_are_no_clients() {
     let conn = user(&mut desk, "ann");
     assert_eq!(ask(&mut desk, conn, "presence_stats", &channel), stats(0, 0));
     assert_eq!(ask(&mut desk, conn, "presence", &channel), "{\"id\":5,\"presence\":{\"presence\":{}}}");
-    leave_nothing(&mut desk, &[listener, conn]);
+    desk.leave_nothing(&[listener, conn]);
 }
 
 #[test]
@@ -129,7 +120,7 @@ fn an_answer_is_bounded_in_clients() {
         let answer = ask(&mut desk, conns[0], "presence", "a");
         assert_eq!(answer, "{\"id\":5,\"error\":{\"code\":106,\"message\":\"limit exceeded\"}}");
         assert_eq!(ask(&mut desk, conns[0], "presence_stats", "a"), stats(3, 1));
-        leave_nothing(&mut desk, &conns);
+        desk.leave_nothing(&conns);
     }
 }
 
@@ -143,7 +134,7 @@ fn who_goes_while_it_is_asked_for_leaves_nothing() {
     let conn = user(&mut desk, "ann");
     subscribe(&mut desk, conn, &channel);
     desk.tell(conn, frame(0x81, format!("{{\"id\":2,\"presence\":{{\"channel\":\"{channel}\"}}}}")));
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use base::ConnId;
 use hub::{Namespace, Override, Position};
 use shard::{
-    Admission, Answer, Command, Holdings, Input, Limits, Order, Personal, ShardConfig, Subscription, Ticket, Tokens,
-    Whom,
+    Admission, Answer, Command, Input, Limits, Order, Personal, ShardConfig, Subscription, Ticket, Tokens, Whom,
 };
 
 use crate::desk::{Desk, close_of, dev, frame, namespace, upgrade};
@@ -83,14 +82,6 @@ fn subscription(subject: &str) -> Subscription {
     }
 }
 
-fn leave_nothing(desk: &mut Desk, conns: &[ConnId]) {
-    for conn in conns {
-        desk.finish(*conn);
-    }
-    desk.pass(Duration::from_secs(6));
-    assert_eq!(desk.holdings(), vec![Holdings::default(); desk.shards()]);
-}
-
 #[test]
 fn a_token_subscribes_and_the_reply_comes_before_everything_else() {
     for shards in [1, 3] {
@@ -119,7 +110,7 @@ fn a_token_subscribes_and_the_reply_comes_before_everything_else() {
         // It can't be subscribed to once more, and it is present.
         let reply = desk.say(conn, frame(0x81, format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{far}\"}}}}")));
         assert!(lines(&reply)[0].contains("\"code\":105"));
-        leave_nothing(&mut desk, &[conn]);
+        desk.leave_nothing(&[conn]);
     }
 }
 
@@ -154,7 +145,7 @@ fn a_connect_names_channels_that_it_may_have() {
     let (conn, heard) = connect(&mut desk, command);
     let reply = lines(&heard).remove(0);
     assert!(reply.contains("\"subs\":{\"told.a\":{}}"), "{reply}");
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
     let (_, heard) = connect(&mut desk, "{\"id\":1,\"connect\":{\"subs\":{\"unknown\":{}}}}");
     assert_eq!(close_of(&heard).0, 3501);
     // A token may name what only a token opens, but not what there is not.
@@ -194,7 +185,7 @@ fn a_user_has_a_channel_and_if_so_wished_one_connection() {
             assert_eq!(told, b"");
         }
         assert_eq!(desk.hear(bob), b"");
-        leave_nothing(&mut desk, &[nobody, first, bob]);
+        desk.leave_nothing(&[nobody, first, bob]);
     }
 }
 
@@ -248,7 +239,7 @@ fn the_control_plane_subscribes_and_is_answered_when_it_is_so() {
     publish(&mut desk, &channel, "4");
     assert_eq!(desk.hear(conn), b"");
     desk.pass(Duration::from_secs(61));
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
 }
 
 #[test]
@@ -269,7 +260,7 @@ fn sessions_are_refreshed_and_server_side_subscriptions_end_the_connection() {
     assert_eq!(desk.hear(conn), b"");
     desk.pass(Duration::from_secs(2));
     assert_eq!(close_of(&desk.hear(conn)), (3006, "subscription expired".to_owned()));
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
 }
 
 #[test]
@@ -309,7 +300,7 @@ fn who_waits_for_an_owner_is_unsubscribed_all_the_same() {
     desk.world().answers.clear();
     publish(&mut desk, &channel, "1");
     assert_eq!(lines(&desk.hear(conn)).len(), 1);
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
 }
 
 #[test]
@@ -329,9 +320,9 @@ fn who_goes_meanwhile_leaves_nothing_and_the_order_is_answered() {
     begin_order(&mut desk, "bob", Order::Disconnect { code: 3503, reason: "".into(), spared: Vec::new() });
     desk.settle();
     assert_eq!(close_of(&desk.hear(conn)).0, 3503);
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
     let conn = desk.connect();
     desk.say(conn, upgrade("/connection/websocket"));
     desk.tell(conn, frame(0x81, with_token(&format!("bob+{near}+{channel}"))));
-    leave_nothing(&mut desk, &[conn]);
+    desk.leave_nothing(&[conn]);
 }
