@@ -30,9 +30,11 @@ const BUSY_DELAY: Duration = Duration::from_secs(1);
 /// Longest time to live that a client is told: SDKs wait for it with a timer.
 const TTL_MAX_S: u32 = 365 * 86_400;
 
-/// Whole seconds, as a client is told.
+/// Whole seconds, as a client is told: rounded up and never 0, since a zero isn't written in JSON and SDKs read the field of
+/// whatever expires.
 pub(crate) fn ttl_s(left: Duration) -> u32 {
-    u32::try_from(left.as_secs()).unwrap_or(u32::MAX).min(TTL_MAX_S)
+    let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+    u32::try_from(whole).unwrap_or(u32::MAX).clamp(1, TTL_MAX_S)
 }
 
 /// The instant of a session's end; `None` for `NONE`.
@@ -259,6 +261,18 @@ impl Shard {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_expires_within_a_second_still_tells_a_ttl() {
+        for (left_ms, ttl) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (59_000, 59), (u64::MAX, TTL_MAX_S)] {
+            assert_eq!(ttl_s(Duration::from_millis(left_ms)), ttl, "{left_ms} ms");
         }
     }
 }
