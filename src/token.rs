@@ -23,6 +23,9 @@ pub(crate) struct GenArgs {
     /// JSON that is told to others beside what the client publishes
     #[arg(long, value_name = "JSON")]
     info: Option<String>,
+    /// JSON: what the client may do beside what namespaces say, such as [{"channels":["news"],"allow":["sub"]}]
+    #[arg(long, value_name = "JSON", conflicts_with = "channel")]
+    caps: Option<String>,
     /// The server's settings
     #[arg(long, value_name = "FILE", env = "RINGCAST_CONFIG")]
     config: Option<PathBuf>,
@@ -40,8 +43,13 @@ pub(crate) struct CheckArgs {
 
 /// Makes a token.
 pub(crate) fn generate(args: &GenArgs) -> Result<String, (u8, String)> {
-    let wish =
-        Wish { user: args.user.clone(), channel: args.channel.clone(), info: args.info.clone(), ttl_s: args.ttl };
+    let wish = Wish {
+        user: args.user.clone(),
+        channel: args.channel.clone(),
+        info: args.info.clone(),
+        caps: args.caps.clone(),
+        ttl_s: args.ttl,
+    };
     let settings = settings(args.config.as_ref())?;
     let own = settings.tokens.subscription_keys.filter(|_| args.channel.is_some());
     auth::sign(&own.unwrap_or(settings.tokens.keys), &wish, server::unix_seconds())
@@ -64,14 +72,23 @@ pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
             return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
         }
     };
-    let auth::Token { user, channel, info, expires, subs, .. } = token.map_err(|error| (1, error.to_string()))?;
+    let auth::Token { user, channel, info, expires, subs, caps, allow, deny, .. } = token.map_err(|error| (1, error.to_string()))?;
     let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));
     let user = if user.is_empty() { "the anonymous user".to_owned() } else { format!("user '{user}'") };
     let end = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires in {} s", at - now));
     let info = if info.is_empty() { String::new() } else { format!(", info {info}") };
     let subs: Vec<_> = subs.iter().map(|sub| sub.channel.as_str()).collect();
     let subs = if subs.is_empty() { String::new() } else { format!(", subscribed to {}", subs.join(", ")) };
-    Ok(format!("valid: {kind} of {user}, {end}{info}{subs}"))
+    let mut told = format!("valid: {kind} of {user}, {end}{info}{subs}");
+    if !caps.is_empty() {
+        told += &format!(", caps {}", auth::write_caps(&caps));
+    }
+    for (name, operations) in [("allow", allow), ("deny", deny)] {
+        if !operations.is_empty() {
+            told += &format!(", {name} {}", auth::write_caps(&operations));
+        }
+    }
+    Ok(told)
 }
 
 fn settings(config: Option<&PathBuf>) -> Result<Settings, (u8, String)> {

@@ -54,6 +54,15 @@ pub(crate) struct Claims {
     /// In a subscription token: what is to be otherwise than the channel's namespace says.
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     pub(crate) changes: Option<ChangeClaims>,
+    /// In a connection token: what the client may do beside what namespaces say; see [`crate::read_caps`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) caps: Option<Box<RawValue>>,
+    /// In a subscription token: what the client may do with the channel while it is subscribed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allow: Option<Box<RawValue>>,
+    /// The same for what it may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deny: Option<Box<RawValue>>,
 }
 
 /// What is said of one channel of `subs`.

@@ -12,15 +12,21 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::cast_possible_truncation)]
 
+mod caps;
 mod claims;
 mod expectation;
 mod key_sets;
 mod keys;
 mod public_key;
+mod regexes;
 mod sign;
 mod verify;
 
+pub use caps::{
+    CAP_GLOBS_MAX, CAP_NAME_BYTES_MAX, CAP_NAMES_MAX, CAP_REGEXES_MAX, Cap, CapFault, Meant, Operation, read_caps, write_caps,
+};
 pub use key_sets::KeySets;
 pub use keys::{KeyError, Keys};
+pub use regexes::regex_fits;
 pub use sign::{SignError, Wish, sign};
 pub use verify::{Changes, Fault, TOKEN_BYTES_MAX, Token, TokenError, TokenSub, Verifier};

@@ -4,6 +4,7 @@ use std::fmt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::value::RawValue;
 
+use crate::caps::read_caps;
 use crate::claims::{Audience, Claims, Date};
 use crate::keys::Keys;
 
@@ -16,6 +17,8 @@ pub struct Wish {
     pub channel: Option<String>,
     /// JSON told to others beside what the client publishes.
     pub info: Option<String>,
+    /// What the client may do beside what namespaces say, as JSON: `caps`.
+    pub caps: Option<String>,
     /// For how many seconds it is good; without a number, for ever.
     pub ttl_s: Option<u64>,
 }
@@ -27,6 +30,8 @@ pub enum SignError {
     NoSecret,
     /// [`Wish::info`] is no JSON.
     Info(String),
+    /// [`Wish::caps`] break a rule, or are wanted for a subscription.
+    Caps(String),
     /// The library's reason.
     Failed(String),
 }
@@ -34,12 +39,13 @@ pub enum SignError {
 /// A token signed by HS256, with the audience and the issuer that the keys expect.
 ///
 /// # Errors
-/// Without an HMAC secret, or if the info is no JSON.
+/// Without an HMAC secret, if the info is no JSON, or if the caps are none.
 pub fn sign(keys: &Keys, wish: &Wish, now: i64) -> Result<String, SignError> {
     if keys.hmac_secret.is_empty() {
         return Err(SignError::NoSecret);
     }
     let info = wish.info.clone().map(RawValue::from_string).transpose();
+    let caps = wish.caps.clone().map(|json| checked(json, wish)).transpose()?;
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let claims = Claims {
         sub: Some(wish.user.clone()),
@@ -49,6 +55,7 @@ pub fn sign(keys: &Keys, wish: &Wish, now: i64) -> Result<String, SignError> {
         aud: some(&keys.audience).map(Audience::One),
         iss: some(&keys.issuer),
         info: info.map_err(|error| SignError::Info(error.to_string()))?,
+        caps,
         ..Claims::default()
     };
     let key = EncodingKey::from_secret(keys.hmac_secret.as_bytes());
@@ -56,10 +63,19 @@ pub fn sign(keys: &Keys, wish: &Wish, now: i64) -> Result<String, SignError> {
         .map_err(|error| SignError::Failed(error.to_string()))
 }
 
+fn checked(json: String, wish: &Wish) -> Result<Box<RawValue>, SignError> {
+    if wish.channel.is_some() {
+        return Err(SignError::Caps("they are for a connection, and this token is for a channel".into()));
+    }
+    read_caps(&json).map_err(|fault| SignError::Caps(fault.to_string()))?;
+    RawValue::from_string(json).map_err(|error| SignError::Caps(error.to_string()))
+}
+
 impl fmt::Display for SignError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSecret => out.write_str("tokens are signed with client.token.hmac_secret_key, which is not set"),
+            Self::Caps(reason) => write!(out, "these are no caps: {reason}"),
             Self::Info(reason) => write!(out, "the info is no JSON: {reason}"),
             Self::Failed(reason) => write!(out, "the token can't be signed: {reason}"),
         }

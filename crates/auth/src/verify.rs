@@ -9,6 +9,7 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::caps::{Cap, CapFault, Operation, read_caps, read_operations};
 use crate::claims::{ChangeClaims, Claims, Date, Flag, SubClaims};
 use crate::expectation::Expectation;
 use crate::key_sets::{Found, KeySets};
@@ -48,6 +49,12 @@ pub struct Token {
     pub data: Vec<u8>,
     /// What is otherwise than the channel's namespace says, of a subscription token.
     pub changes: Changes,
+    /// What the client may do beside what namespaces say, of a connection token.
+    pub caps: Vec<Cap>,
+    /// What it may do with the channel beside that, of a subscription token.
+    pub allow: Vec<Operation>,
+    /// What it may not do with it.
+    pub deny: Vec<Operation>,
 }
 
 /// A channel that the server subscribes a client to.
@@ -102,6 +109,8 @@ pub enum Fault {
     Issuer,
     /// A subscription token where a connection token is due.
     ForSubscription,
+    /// Its `caps` break a rule.
+    Caps(CapFault),
     /// A token without a channel where a subscription token is due.
     NoChannel,
 }
@@ -263,11 +272,21 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         data: payload,
         b64data,
         changes,
+        caps,
+        allow,
+        deny,
         ..
     } = claims;
     if exp.is_some_and(|exp| exp <= Date(now)) || nbf.is_some_and(|nbf| nbf > Date(now)) {
         return Err(TokenError::Expired);
     }
+    // Each kind of token has its own; the other's are any other claim.
+    let for_one = channel.is_some();
+    let caps = caps.filter(|_| !for_one).map_or(Ok(Vec::new()), |json| read_caps(json.get()));
+    let operations = |json: Option<Box<RawValue>>| {
+        json.filter(|_| for_one).map_or(Ok(Vec::new()), |json| read_operations(json.get()))
+    };
+    let invalid = |fault| TokenError::Invalid(Fault::Caps(fault));
     let expires = match expire_at {
         Some(Date(at)) => (at > 0).then_some(at),
         None => exp.map(|exp| exp.0),
@@ -280,6 +299,9 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         subs: server_side(channels, subs),
         data: bytes(payload, b64data),
         changes: changed(changes),
+        caps: caps.map_err(invalid)?,
+        allow: operations(allow).map_err(invalid)?,
+        deny: operations(deny).map_err(invalid)?,
     })
 }
 
@@ -349,6 +371,7 @@ impl fmt::Display for TokenError {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
+            Self::Caps(fault) => return fault.fmt(out),
             Self::TooLarge => "it is larger than 64 KiB",
             Self::Malformed => "it is no JSON Web Token, or a claim has the wrong type",
             Self::NoKey => "there is no key for its algorithm",

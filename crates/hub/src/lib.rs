@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod attendance;
+mod caps;
 mod epochs;
 mod excerpt;
 mod history;
@@ -25,6 +26,7 @@ mod subscription;
 mod table;
 
 pub use attendance::Headcount;
+pub use caps::{Cap, Caps, Meant, Operation, Operations, Ruling};
 pub use excerpt::{Excerpt, ExcerptError, ExcerptQuery};
 pub use history::HistoryBounds;
 pub use idempotency::{Idempotency, KEY_AGE, KEYS_MAX};

@@ -48,6 +48,8 @@ impl Facts {
     pub const SOLE: Self = Self(1 << 9);
     /// Wants some publications only.
     pub const FILTERED: Self = Self(1 << 10);
+    /// Nothing but capabilities has allowed it.
+    pub const BY_CAPS: Self = Self(1 << 11);
 
     /// True if one of the facts in `fact` holds.
     #[must_use]

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::Override;
+use hub::{Meant, Operation, Operations, Override};
 use shard::{Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens};
 
 use crate::clock;
@@ -27,7 +27,7 @@ impl TokenVerifier for Gate {
             TokenKind::Subscription => self.0.subscription.as_ref().map(|verifier| verifier.subscription(token, now)),
         };
         let verified = verified.ok_or(TokenError::Invalid)?;
-        let auth::Token { user, channel, info, expires, subs, data, changes } =
+        let auth::Token { user, channel, info, expires, subs, data, changes, caps, allow, deny } =
             verified.map_err(|error| match error {
                 auth::TokenError::Expired => TokenError::Expired,
                 auth::TokenError::Invalid(_) => TokenError::Invalid,
@@ -41,8 +41,39 @@ impl TokenVerifier for Gate {
             subs: subs.into_iter().map(sub).collect(),
             data: data.into(),
             changes: changed(changes),
+            caps: caps.into_iter().map(cap).collect(),
+            allow: operations(allow),
+            deny: operations(deny),
         })
     }
+
+    fn regex_fits(&self, expression: &str, name: &str) -> bool {
+        auth::regex_fits(expression, name)
+    }
+}
+
+fn cap(cap: auth::Cap) -> hub::Cap {
+    let auth::Cap { channels, meant, allow, deny } = cap;
+    hub::Cap {
+        channels: channels.into_iter().map(String::into_boxed_str).collect(),
+        meant: match meant {
+            None | Some(auth::Meant::Exact) => Meant::Exact,
+            Some(auth::Meant::Wildcard) => Meant::Wildcard,
+            Some(auth::Meant::Regex) => Meant::Regex,
+        },
+        allow: operations(allow.unwrap_or_default()),
+        deny: operations(deny.unwrap_or_default()),
+    }
+}
+
+fn operations(operations: Vec<auth::Operation>) -> Operations {
+    let same = |operation| match operation {
+        auth::Operation::Subscribe => Operation::Subscribe,
+        auth::Operation::Publish => Operation::Publish,
+        auth::Operation::Presence => Operation::Presence,
+        auth::Operation::History => Operation::History,
+    };
+    operations.into_iter().map(same).collect()
 }
 
 fn sub(sub: auth::TokenSub) -> TokenSub {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Draft, Extra, Facts, Kind, Position, is_pattern};
+use hub::{Draft, Extra, Facts, Kind, Operation, Position, is_pattern};
 use protocol::centrifugo::{
     Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, ServerSub, Subscribe, SubscribeResult,
     UnsubscribeCode,
@@ -148,7 +148,7 @@ impl Shard {
             Request::Presence(presence) => self.on_presence(conn, id, &presence.channel, now, world),
             Request::PresenceStats(stats) => self.on_presence_stats(conn, id, &stats.channel, now, world),
             Request::Rpc(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
-            Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
+            Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now, world),
             Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
             Request::Connect(_) | Request::Ping | Request::Empty => Next::Disconnect(Disconnect::BadRequest),
@@ -186,7 +186,7 @@ impl Shard {
             }
         };
         self.conns.rows[conn.0].session = self.sessions.begin(conn, &user);
-        let left = token.and_then(|token| self.identify(conn, token, now));
+        let left = token.and_then(|token| self.identify(conn, token, now, world));
         if !wanted.is_empty() {
             self.connect_with(conn, id, left, wanted, now, world);
             return self.next_by_phase(conn);
@@ -253,13 +253,15 @@ impl Shard {
         };
         let row = self.subscribe(conn, channel);
         let changes = token.as_ref().map(|token| token.changes).unwrap_or_default();
-        let terms = self.terms(conn, row, subscribe.join_leave, &changes);
-        self.begin_presence(conn, row, terms, world);
+        let by_caps = token.is_none() && !self.is_open(conn, channel);
         let mut data = Box::default();
         if let Some(mut token) = token {
             data = core::mem::take(&mut token.data);
             self.grant(conn, row, token, now);
         }
+        let mut terms = self.terms(conn, row, subscribe.join_leave, &changes);
+        terms.set(Facts::BY_CAPS, by_caps);
+        self.begin_presence(conn, row, terms, world);
         let features = self.features(conn, row, subscribe, &changes);
         let subscription = self.conns.rows[conn.0].subscriptions;
         self.hub.facts(subscription).set(Facts::DELTAS, features.delta);
@@ -301,16 +303,16 @@ impl Shard {
             4 => return Err(ErrorCode::NotAvailable),
             _ => return Err(ErrorCode::PermissionDenied),
         }
-        if self.config.dev {
-            return Ok(());
-        }
-        let user = self.user(conn);
         // A token is looked at next.
-        let admits = |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, user);
-        match self.hub.namespace_of(channel) {
-            Some(namespace) if !subscribe.token.is_empty() || admits(namespace) => Ok(()),
-            Some(_) | None => Err(ErrorCode::PermissionDenied),
-        }
+        let admits = || !subscribe.token.is_empty() || self.is_open(conn, channel);
+        if self.permits(conn, Operation::Subscribe, channel, admits) { Ok(()) } else { Err(ErrorCode::PermissionDenied) }
+    }
+
+    /// Whether the channel is open to the client without tokens.
+    pub(crate) fn is_open(&self, conn: ConnId, channel: &str) -> bool {
+        let admits =
+            |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, self.user(conn));
+        self.config.dev || self.hub.namespace_of(channel).is_some_and(admits)
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
@@ -409,7 +411,7 @@ impl Shard {
         }
         let (is_anonymous, is_subscribed) = (self.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
         let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
-        if !self.config.dev && !namespace.is_some_and(admits) {
+        if !self.permits(conn, Operation::Publish, &publish.channel, || namespace.is_some_and(admits)) {
             return Err(ErrorCode::PermissionDenied);
         }
         Ok(())

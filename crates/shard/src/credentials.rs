@@ -114,7 +114,14 @@ impl Shard {
     }
 
     /// Takes over what a connection token says of its session, the first one or a later one; how long that lasts.
-    pub(crate) fn identify(&mut self, conn: ConnId, token: Token, now: Instant) -> Option<Duration> {
+    pub(crate) fn identify(
+        &mut self,
+        conn: ConnId,
+        mut token: Token,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Option<Duration> {
+        self.take_caps(conn, &mut token, world);
         self.set_end(conn, token.left, now);
         self.identities.set_info(conn, token.info);
         token.left
@@ -173,11 +180,19 @@ impl Shard {
         if session != NONE {
             let gone = self.sessions.end(session);
             self.identities.forget(conn, due(gone.due_s));
+            self.caps.forget(conn);
         }
     }
 
     /// `refresh`: the same user, for longer.
-    pub(crate) fn on_refresh(&mut self, conn: ConnId, id: u32, token: &str, now: Instant) -> Next {
+    pub(crate) fn on_refresh(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        token: &str,
+        now: Instant,
+        world: &mut impl Effects,
+    ) -> Next {
         if token.is_empty() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
@@ -190,7 +205,7 @@ impl Shard {
             // Other subscriptions: it is to connect anew, and gets them.
             Ok(token) if !self.has_same_subs(conn, &token) => Next::Disconnect(Disconnect::InsufficientState),
             Ok(token) => {
-                let left = self.identify(conn, token, now);
+                let left = self.identify(conn, token, now, world);
                 let result = refreshed(left);
                 self.tell(conn, |encoding, out| encoding.reply_refresh(out, id, &result));
                 Next::Command

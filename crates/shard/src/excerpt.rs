@@ -2,7 +2,7 @@
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, SubjectName};
-use hub::{Excerpt, ExcerptError, ExcerptQuery, Namespace, Position, RecoveryBounds, subject_name};
+use hub::{Excerpt, ExcerptError, ExcerptQuery, Namespace, Operation, Position, RecoveryBounds, subject_name};
 use protocol::centrifugo::{Disconnect, ErrorCode, History, HistoryResult};
 use protocol::epoch;
 
@@ -152,7 +152,8 @@ impl Shard {
         };
         let is_anonymous = self.user(conn).is_empty();
         let is_subscribed = self.is_subscribed(conn, channel);
-        if !self.config.dev && !permission::to_read(&self.config.admission, namespace, is_anonymous, is_subscribed) {
+        let admits = || permission::to_read(&self.config.admission, namespace, is_anonymous, is_subscribed);
+        if !self.permits(conn, Operation::History, channel, admits) {
             return Err(ErrorCode::PermissionDenied);
         }
         if history.reverse && history.since.as_ref().is_some_and(|since| since.offset == 0) {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
+use hub::{Operation, Operations, Ruling};
 
 use crate::token::Token;
 
@@ -13,7 +14,7 @@ use crate::token::Token;
 #[derive(Debug, Default)]
 struct Identity {
     info: Box<[u8]>,
-    /// Subscriptions whose tokens have an end or an info.
+    /// Subscriptions whose tokens have an end, an info or operations.
     grants: Vec<Grant>,
 }
 
@@ -27,6 +28,8 @@ struct Grant {
     expires: Option<Instant>,
     /// When it is unsubscribed.
     due: Option<Instant>,
+    allow: Operations,
+    deny: Operations,
 }
 
 /// All identities of a shard.
@@ -72,14 +75,15 @@ impl Identities {
     /// Takes over what a subscription token says, the first one or a later one.
     pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, grace: Duration, now: Instant) {
         self.revoke(conn, subject);
-        if token.left.is_none() && token.info.is_empty() {
+        let Token { left, info, allow, deny, .. } = token;
+        if left.is_none() && info.is_empty() && allow.is_empty() && deny.is_empty() {
             return;
         }
-        let expires = token.left.map(|left| now + left);
+        let expires = left.map(|left| now + left);
         let due = expires.map(|at| at + grace);
         rearm(&mut self.dues, conn, subject, None, due);
         let grants = &mut self.by_conn.entry(conn).or_default().grants;
-        grants.push(Grant { subject, info: token.info, expires, due });
+        grants.push(Grant { subject, info, expires, due, allow, deny });
     }
 
     /// Forgets what allowed a subscription.
@@ -91,6 +95,21 @@ impl Identities {
             let grant = identity.grants.swap_remove(at);
             rearm(&mut self.dues, conn, subject, grant.due, None);
             self.drop_if_empty(conn);
+        }
+    }
+
+    /// True if tokens have something to say of the connection's subscriptions.
+    pub(crate) fn has_grants(&self, conn: ConnId) -> bool {
+        self.by_conn.get(&conn).is_some_and(|identity| !identity.grants.is_empty())
+    }
+
+    /// What a subscription's token says of doing something with its subject.
+    pub(crate) fn ruling(&self, conn: ConnId, subject: u32, operation: Operation) -> Ruling {
+        let grants = self.by_conn.get(&conn).map(|identity| identity.grants.iter());
+        match grants.and_then(|mut grants| grants.find(|grant| grant.subject == subject)) {
+            Some(grant) if grant.deny.has(operation) => Ruling::Denied,
+            Some(grant) if grant.allow.has(operation) => Ruling::Allowed,
+            Some(_) | None => Ruling::Silent,
         }
     }
 

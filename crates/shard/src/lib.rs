@@ -21,6 +21,7 @@
 extern crate alloc;
 
 mod border;
+mod caps;
 mod centrifugo;
 mod claim;
 mod closing;

@@ -1,7 +1,7 @@
 //! What clients may do: the options of their namespace, and what the server permits whatever those say (the protocol page, sections
 //! 4.3, 4.6 and 4.7).
 use base::ConnId;
-use hub::{DataFormat, Namespace, Override, is_pattern};
+use hub::{DataFormat, Namespace, Operation, Override, Ruling, is_pattern};
 use protocol::centrifugo::Subscribe;
 use protocol::is_json;
 
@@ -87,7 +87,8 @@ impl Shard {
         let is_anonymous = self.user(conn).is_empty();
         // It is subscribing, so that it is as good as a subscriber.
         let admits = |namespace| to_read(&self.config.admission, namespace, is_anonymous, true);
-        let may_read = self.config.dev || self.hub.namespace(subject).is_some_and(admits);
+        let by_namespace = || self.hub.namespace(subject).is_some_and(admits);
+        let may_read = self.permits(conn, Operation::History, &subscribe.channel, by_namespace);
         // Whoever asks to recover asks for a subscription that can.
         let asks = Features {
             positioned: subscribe.positioned,
@@ -95,16 +96,25 @@ impl Shard {
             delta: !subscribe.delta.is_empty(),
             ..Features::default()
         };
-        self.features_of(subject, may_read, asks, changes)
+        self.features_of(conn, subject, may_read, asks, changes)
     }
 
     /// The same for one who asks for `asks`, and may read the history or not.
-    pub(crate) fn features_of(&self, subject: u32, may_read: bool, asks: Features, changes: &Override) -> Features {
+    pub(crate) fn features_of(
+        &self,
+        conn: ConnId,
+        subject: u32,
+        may_read: bool,
+        asks: Features,
+        changes: &Override,
+    ) -> Features {
         let Some(namespace) = self.hub.namespace(subject) else {
             return Features::default();
         };
         let delta = namespace.delta && asks.delta;
-        if namespace.history.is_none() {
+        // Recovering is reading too, even where everybody recovers.
+        let is_denied = || self.ruling(conn, Operation::History, self.hub.name(subject)) == Ruling::Denied;
+        if namespace.history.is_none() || is_denied() {
             return Features { delta, ..Features::default() };
         }
         let recovery = namespace.recovery.forced(changes.force_recovery);

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Facts, Headcount, Namespace, Override, Publisher, is_pattern};
+use hub::{Facts, Headcount, Namespace, Operation, Override, Publisher, Ruling, is_pattern};
 use protocol::centrifugo::{ClientInfo, Disconnect, ErrorCode, PresenceStatsResult};
 
 use crate::border::Effects;
@@ -57,9 +57,11 @@ impl Shard {
         let join_leave = changes.join_leave.unwrap_or(namespace.join_leave);
         facts.set(Facts::ANNOUNCES, join_leave);
         // It is subscribing, so that it is as good as a subscriber.
-        let may_hear = wants_to_hear && join_leave && self.has_presence_access(conn, namespace, true);
+        let channel: &str = self.hub.name(row);
+        let may_hear = wants_to_hear && join_leave && self.has_presence_access(conn, namespace, channel, true);
         let is_forced = changes.force_push_join_leave.unwrap_or(namespace.force_push_join_leave);
-        facts.set(Facts::HEARS, is_forced || may_hear);
+        let is_denied = self.ruling(conn, Operation::Presence, channel) == Ruling::Denied;
+        facts.set(Facts::HEARS, (is_forced || may_hear) && !is_denied);
         facts
     }
 
@@ -210,16 +212,17 @@ impl Shard {
         let Some(namespace) = namespace.filter(|namespace| namespace.presence) else {
             return Err(Refused::Error(ErrorCode::NotAvailable));
         };
-        if self.has_presence_access(conn, namespace, self.is_subscribed(conn, channel)) {
+        if self.has_presence_access(conn, namespace, channel, self.is_subscribed(conn, channel)) {
             Ok(())
         } else {
             Err(Refused::Error(ErrorCode::PermissionDenied))
         }
     }
 
-    fn has_presence_access(&self, conn: ConnId, namespace: &Namespace, is_subscribed: bool) -> bool {
+    fn has_presence_access(&self, conn: ConnId, namespace: &Namespace, channel: &str, is_subscribed: bool) -> bool {
         let is_anonymous = self.user(conn).is_empty();
-        self.config.dev || permission::to_see(&self.config.admission, namespace, is_anonymous, is_subscribed)
+        let admits = || permission::to_see(&self.config.admission, namespace, is_anonymous, is_subscribed);
+        self.permits(conn, Operation::Presence, channel, admits)
     }
 
     /// The owner has counted.

@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Facts, Override, Position, Publication, subject_name};
+use hub::{Facts, Operation, Override, Position, Publication, Ruling, subject_name};
 use protocol::centrifugo::{Connect, Disconnect, ErrorCode, Publication as Push, ServerSub, SubscribeResult};
 use protocol::{Encoding, epoch, is_json};
 
@@ -39,7 +39,7 @@ pub(crate) struct Wanted {
     pub(crate) since: Option<Position>,
     /// For how long it lasts, if not for ever.
     pub(crate) left: Option<core::time::Duration>,
-    /// [`Facts::BY_TOKEN`], [`Facts::SOLE`].
+    /// [`Facts::BY_TOKEN`], [`Facts::BY_CAPS`], [`Facts::SOLE`].
     pub(crate) facts: Facts,
 }
 
@@ -123,11 +123,11 @@ impl Shard {
     pub(crate) fn server_side_of(
         &self,
         connect: &Connect<'_>,
-        token: Option<&mut Token>,
+        mut token: Option<&mut Token>,
         user: &str,
     ) -> Result<Vec<Wanted>, Refused> {
         let mut wanted: Vec<Wanted> = Vec::new();
-        if let Some(token) = token {
+        if let Some(token) = token.as_mut() {
             for TokenSub { channel, info, data, changes } in core::mem::take(&mut token.subs) {
                 self.may_be_server_side(&channel).map_err(Refused::Error)?;
                 let mut facts = Facts::default();
@@ -157,10 +157,17 @@ impl Shard {
                 Ok(namespace) => {
                     let admission = &self.config.admission;
                     let admits = |namespace| permission::to_subscribe(admission, namespace, &sub.channel, user);
+                    let is_open = self.config.dev || namespace.is_some_and(admits);
+                    let caps = token.as_ref().map(|token| &token.caps);
+                    let ruling = caps.map_or(Ruling::Silent, |caps| {
+                        self.ruling_of(caps, Operation::Subscribe, &sub.channel, user)
+                    });
                     let is_short = sub.channel.len() <= admission.channel_bytes_max;
                     // What may not be is left out, without an error.
-                    if is_short && (self.config.dev || namespace.is_some_and(admits)) {
-                        wanted.push(Wanted { channel: sub.channel.as_ref().into(), since, ..Wanted::default() });
+                    if is_short && (ruling == Ruling::Allowed || ruling == Ruling::Silent && is_open) {
+                        let mut facts = Facts::default();
+                        facts.set(Facts::BY_CAPS, !is_open);
+                        wanted.push(Wanted { channel: sub.channel.as_ref().into(), since, facts, ..Wanted::default() });
                     }
                 }
             }
@@ -246,7 +253,7 @@ impl Shard {
         let subscription = self.conns.rows[conn.0].subscriptions;
         let told = self.hub.facts(subscription);
         told.set(Facts::SERVER_SIDE, true);
-        for fact in [Facts::BY_TOKEN, Facts::SOLE] {
+        for fact in [Facts::BY_TOKEN, Facts::BY_CAPS, Facts::SOLE] {
             told.set(fact, facts.has(fact));
         }
         if facts.has(Facts::SOLE) {
@@ -255,7 +262,7 @@ impl Shard {
         if left.is_some() || !info.is_empty() {
             self.grant(conn, row, Token { info, left, ..Token::default() }, now);
         }
-        let features = self.features_of(row, false, Features::default(), &changes);
+        let features = self.features_of(conn, row, false, Features::default(), &changes);
         // A cache is told of without being asked for.
         let since = since.filter(|_| features.recoverable).or(features.auto_cache.then(Position::default));
         let recover = since.map(|since| Since { offset: since.offset });

@@ -7,6 +7,7 @@ use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
 use crate::border::{Effects, Input};
+use crate::caps::Capabilities;
 use crate::claim::Claims;
 use crate::closing::Drain;
 use crate::command::{Answer, Command, Ticket};
@@ -42,6 +43,7 @@ pub struct Shard {
     pub(crate) idempotency: Idempotency,
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
+    pub(crate) caps: Capabilities,
     pub(crate) hearers: Hearers,
     pub(crate) server_side: ServerSide,
     pub(crate) claims: Claims,
@@ -107,6 +109,7 @@ impl Shard {
             idempotency: Idempotency::default(),
             sessions,
             identities: Identities::default(),
+            caps: Capabilities::default(),
             hearers: Hearers::default(),
             server_side: ServerSide::default(),
             claims: Claims::new(),
@@ -262,6 +265,7 @@ impl Shard {
             sessions: self.sessions.len(),
             users: self.sessions.users(),
             identities: self.identities.len(),
+            caps: self.caps.len(),
             filters: self.filters.len(),
             paces: self.paces.len(),
             patterns: self.hub.patterns.len(),
@@ -424,7 +428,7 @@ impl Shard {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
         let history = history + self.paces.bytes();
-        let sessions = self.sessions.bytes() + self.identities.bytes();
+        let sessions = self.sessions.bytes() + self.identities.bytes() + self.caps.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {

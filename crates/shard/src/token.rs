@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
-use hub::Override;
+use hub::{Caps, Operations, Override};
 
 /// Verifies tokens; called on the shard's thread, in the midst of a turn.
 pub trait TokenVerifier: fmt::Debug + Send + Sync {
@@ -13,6 +13,9 @@ pub trait TokenVerifier: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why it is refused.
     fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError>;
+
+    /// Whether a regular expression of a token's capabilities is found in a channel's name; in a time that is linear in the name.
+    fn regex_fits(&self, expression: &str, name: &str) -> bool;
 }
 
 /// What a token is for.
@@ -41,6 +44,12 @@ pub struct Token {
     pub data: Box<[u8]>,
     /// What is otherwise than the namespace says, of a subscription token.
     pub changes: Override,
+    /// What the session may do beside what namespaces say, of a connection token.
+    pub caps: Caps,
+    /// What it may do with the channel beside that, of a subscription token.
+    pub allow: Operations,
+    /// What it may not do with it.
+    pub deny: Operations,
 }
 
 /// A channel that a connection token names.
@@ -79,6 +88,11 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Whether the expression is found in the name; not without a verifier, of which the expression would be.
+    pub(crate) fn regex_fits(&self, expression: &str, name: &str) -> bool {
+        self.verifier.as_ref().is_some_and(|verifier| verifier.regex_fits(expression, name))
+    }
+
     /// What the token says.
     ///
     /// # Errors

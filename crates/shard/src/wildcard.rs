@@ -118,7 +118,7 @@ impl Shard {
     }
 
     /// True if the subject is for those with a token, or for the users that its name lists.
-    fn is_for_some(&self, subject: &str) -> bool {
+    pub(crate) fn is_for_some(&self, subject: &str) -> bool {
         let naming = &self.config.admission.naming;
         let is_limited = |namespace: &Namespace| namespace.user_limited && naming.is_limited(subject);
         !self.config.dev && (naming.is_private(subject) || self.hub.namespace_of(subject).is_some_and(is_limited))

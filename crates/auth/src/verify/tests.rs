@@ -230,10 +230,31 @@ fn a_token_names_what_the_server_subscribes_to() {
 }
 
 #[test]
+fn caps_are_of_connections_and_operations_of_subscriptions() {
+    let caps = json!([{"channels": ["a"], "allow": ["sub"], "deny": ["pub"]}]);
+    let told = verifier().connection(&token(&json!({"sub": "u", "caps": caps, "allow": 7})), NOW).unwrap();
+    assert_eq!((told.caps.len(), told.caps[0].channels.as_slice(), told.allow.len()), (1, ["a".to_owned()].as_slice(), 0));
+    let of_one = json!({"channel": "a", "allow": ["pub", "hst"], "deny": ["prs"], "caps": "any other claim"});
+    let told = verifier().subscription(&token(&of_one), NOW).unwrap();
+    assert_eq!((told.allow, told.deny), (vec![Operation::Publish, Operation::History], vec![Operation::Presence]));
+    assert_eq!(verifier().connection(&token(&json!({"caps": null})), NOW).unwrap().caps, []);
+    for (wrong, expected) in [
+        (json!({"caps": {}}), CapFault::Malformed),
+        (json!({"caps": [{"channels": ["a"], "allow": ["all"]}]}), CapFault::Malformed),
+        (json!({"caps": [{"channels": ["("], "match": "regex", "allow": ["sub"]}]}), CapFault::Regex),
+    ] {
+        assert_eq!(fault(&verifier(), &token(&wrong)), Fault::Caps(expected), "{wrong}");
+    }
+    let wrong = json!({"channel": "a", "allow": ["everything"]});
+    let refused = verifier().subscription(&token(&wrong), NOW);
+    assert_eq!(refused, Err(TokenError::Invalid(Fault::Caps(CapFault::Malformed))));
+}
+
+#[test]
 fn what_is_signed_verifies() {
     let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
     let verifier = made(&keys).unwrap();
-    let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60) };
+    let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60), ..Wish::default() };
     let text = sign(&keys, &wish, NOW).unwrap();
     let token = Token {
         user: "u".into(),
@@ -243,11 +264,20 @@ fn what_is_signed_verifies() {
         subs: Vec::new(),
         data: Vec::new(),
         changes: Changes::default(),
+        caps: Vec::new(),
+        allow: Vec::new(),
+        deny: Vec::new(),
     };
     assert_eq!(verifier.connection(&text, NOW), Ok(token));
     assert_eq!(verifier.connection(&text, NOW + 60), Err(TokenError::Expired));
     let wish = Wish { channel: Some("c".into()), info: None, ..wish };
     assert!(verifier.subscription(&sign(&keys, &wish, NOW).unwrap(), NOW).is_ok());
+    let caps = Some("[{\"channels\":[\"a\"],\"allow\":[\"sub\"]}]".to_owned());
+    let capable = Wish { user: "u".into(), caps, ..Wish::default() };
+    assert_eq!(verifier.connection(&sign(&keys, &capable, NOW).unwrap(), NOW).unwrap().caps.len(), 1);
+    for wrong in [Wish { caps: Some("[1]".into()), ..Wish::default() }, Wish { channel: Some("c".into()), ..capable }] {
+        assert!(matches!(sign(&keys, &wrong, NOW), Err(SignError::Caps(_))));
+    }
     let wish = Wish { info: Some("{".into()), ..wish };
     assert!(matches!(sign(&keys, &wish, NOW), Err(SignError::Info(_))));
     assert_eq!(sign(&Keys::default(), &wish, NOW), Err(SignError::NoSecret));
