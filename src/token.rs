@@ -72,7 +72,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
             return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
         }
     };
-    let auth::Token { user, channel, info, expires, subs, caps, allow, deny, .. } = token.map_err(|error| (1, error.to_string()))?;
+    let auth::Token { user, channel, info, expires, subs, caps, allow, deny, .. } =
+        token.map_err(|error| (1, error.to_string()))?;
     let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));
     let user = if user.is_empty() { "the anonymous user".to_owned() } else { format!("user '{user}'") };
     let end = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires in {} s", at - now));

@@ -23,7 +23,8 @@ mod sign;
 mod verify;
 
 pub use caps::{
-    CAP_GLOBS_MAX, CAP_NAME_BYTES_MAX, CAP_NAMES_MAX, CAP_REGEXES_MAX, Cap, CapFault, Meant, Operation, read_caps, write_caps,
+    CAP_GLOBS_MAX, CAP_NAME_BYTES_MAX, CAP_NAMES_MAX, CAP_REGEXES_MAX, Cap, CapFault, Meant, Operation, read_caps,
+    write_caps,
 };
 pub use key_sets::KeySets;
 pub use keys::{KeyError, Keys};

@@ -52,6 +52,9 @@ metrics! {
     CLOSED = Counter "ringcast_connections_closed_total" "Connections ended, by whichever side.";
     REFUSALS = Counter "ringcast_refusals_total" "Requests refused and connections closed by the server, by `kind`.";
 
+    LIMITED = Counter "ringcast_rate_limited_total" "Commands over a limit of client.rate_limit, by `layer` and `command`; only those that were.";
+    BUCKETS_FORGOTTEN = Counter "ringcast_rate_buckets_forgotten_total" "Buckets of client.rate_limit that were forgotten before they were full, for want of limits.rate_buckets.";
+
     MESSAGES_IN = Counter "ringcast_messages_received_total" "Publications accepted from clients and from the HTTP API.";
     MESSAGES_OUT = Counter "ringcast_messages_sent_total" "Publications given to subscribers: to their sockets or outboxes.";
     BYTES_IN = Counter "ringcast_received_bytes_total" "Bytes received from sockets.";

@@ -14,7 +14,7 @@ use control::{
 use hub::{Draft, Extra, Kind, Namespace, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
-use shard::{Answer, Command, Refusal, Report, Transport};
+use shard::{Answer, Command, Metered, Refusal, Report, Transport, Whose};
 
 use crate::desk::{Desk, Reply};
 use crate::settings::Settings;
@@ -219,6 +219,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTBOX_CLOSED, report.outbox_closed),
         (&metric::OUTDATED, report.outdated),
         (&metric::DEFLATED, report.deflated),
+        (&metric::BUCKETS_FORGOTTEN, report.buckets_forgotten),
         (&metric::UNTOLD, report.untold),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
@@ -262,6 +263,13 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         ("lent", report.memory_lent),
     ] {
         add_labelled(&metric::MEMORY, "class", class, bytes);
+    }
+    for (whose, counts) in Whose::ALL.iter().zip(&report.limited) {
+        for (command, count) in Metered::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            let named = |name, text: &'static str| (name, Cow::Borrowed(text));
+            let labels = vec![label(), named("layer", whose.name()), named("command", command.name())];
+            samples.push(Sample { metric: &metric::LIMITED, labels, value: whole(*count) });
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod keys;
 mod migrate;
 mod namespaces;
 mod page;
+mod rates;
 mod reading;
 mod tokens;
 mod transports;
@@ -170,6 +171,7 @@ impl Settings {
             ("heartbeat.user_timeout_ms", self.user_timeout != new.user_timeout),
             ("outbox.socket_bytes", self.send_buffer_bytes != new.send_buffer_bytes),
             ("batch_wait", self.batch_window != new.batch_window),
+            ("limits.rate_buckets", rate_buckets(self).zip(rate_buckets(new)).is_some_and(|(old, new)| old != new)),
             ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
         ];
@@ -215,6 +217,11 @@ fn file(path: &Path) -> Result<Dict, SettingsError> {
         Some(_) | None => return Err(named("a settings file ends in .toml, .yaml, .yml or .json".into())),
     };
     figment.extract().map_err(|error| named(format!("it can't be read: {}", error.kind)))
+}
+
+/// Room in the table of buckets, if there is one.
+fn rate_buckets(settings: &Settings) -> Option<usize> {
+    settings.admission.rates.meter.as_ref().map(|meter| meter.capacity())
 }
 
 #[cfg(test)]

@@ -137,6 +137,9 @@ impl Shard {
     fn on_command(&mut self, conn: ConnId, command: Command<'_>, now: Instant, world: &mut impl Effects) -> Next {
         let Command { id, request } = command;
         let connected = self.conns.rows[conn.0].session != NONE;
+        if connected && !self.may_say(conn, &request, now) {
+            return self.reply_error(conn, id, ErrorCode::TooManyRequests);
+        }
         match request {
             Request::Connect(connect) if !connected => self.on_connect(conn, id, &connect, now, world),
             _ if !connected => Next::Disconnect(Disconnect::BadRequest),
@@ -175,6 +178,9 @@ impl Shard {
     ) -> Next {
         let admitted = self.authenticate(conn, &connect.token).and_then(|mut token| {
             let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
+            if !self.may_connect(&user, now) {
+                return Err(Refused::Error(ErrorCode::TooManyRequests));
+            }
             let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
             Ok((token, user, wanted))
         });
@@ -305,13 +311,16 @@ impl Shard {
         }
         // A token is looked at next.
         let admits = || !subscribe.token.is_empty() || self.is_open(conn, channel);
-        if self.permits(conn, Operation::Subscribe, channel, admits) { Ok(()) } else { Err(ErrorCode::PermissionDenied) }
+        if self.permits(conn, Operation::Subscribe, channel, admits) {
+            Ok(())
+        } else {
+            Err(ErrorCode::PermissionDenied)
+        }
     }
 
     /// Whether the channel is open to the client without tokens.
     pub(crate) fn is_open(&self, conn: ConnId, channel: &str) -> bool {
-        let admits =
-            |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, self.user(conn));
+        let admits = |namespace| permission::to_subscribe(&self.config.admission, namespace, channel, self.user(conn));
         self.config.dev || self.hub.namespace_of(channel).is_some_and(admits)
     }
 

@@ -11,6 +11,7 @@ use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
+use crate::rates::Rates;
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -66,6 +67,8 @@ pub struct Admission {
     pub user_field: Box<str>,
     /// What all shards of the server count together; other settings leave it as it is.
     pub gate: Arc<Gate>,
+    /// How often clients may say what.
+    pub rates: Rates,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
     /// The channel that each user has and is subscribed to; `None`: none.
@@ -173,6 +176,7 @@ impl Default for Admission {
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
             user_field: Box::default(),
             gate: Arc::default(),
+            rates: Rates::default(),
             naming: Arc::default(),
             personal: None,
         }

@@ -1,5 +1,6 @@
 //! What a shard counts. Plain numbers: the shard adds, the control plane reads them in a [`Report`].
 use crate::dialect::Dialect;
+use crate::rates::{Metered, Whose};
 
 /// Kinds of connection, by what they speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -203,6 +204,10 @@ pub struct Report {
     pub backlog_parcels: u64,
     /// Refusals, by [`Refusal::ALL`].
     pub refusals: [u64; Refusal::ALL.len()],
+    /// Commands over a limit, by [`Whose::ALL`] and [`Metered::ALL`].
+    pub limited: [[u64; Metered::ALL.len()]; Whose::ALL.len()],
+    /// Buckets that were forgotten before they were full, since there was no room for more.
+    pub buckets_forgotten: u64,
     /// Subjects known to the shard now.
     pub subjects: u64,
     /// Subjects that the shard owns and that somebody is subscribed to now, on whatever shard.

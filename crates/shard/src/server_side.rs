@@ -159,9 +159,8 @@ impl Shard {
                     let admits = |namespace| permission::to_subscribe(admission, namespace, &sub.channel, user);
                     let is_open = self.config.dev || namespace.is_some_and(admits);
                     let caps = token.as_ref().map(|token| &token.caps);
-                    let ruling = caps.map_or(Ruling::Silent, |caps| {
-                        self.ruling_of(caps, Operation::Subscribe, &sub.channel, user)
-                    });
+                    let ruling = caps
+                        .map_or(Ruling::Silent, |caps| self.ruling_of(caps, Operation::Subscribe, &sub.channel, user));
                     let is_short = sub.channel.len() <= admission.channel_bytes_max;
                     // What may not be is left out, without an error.
                     if is_short && (ruling == Ruling::Allowed || ruling == Ruling::Silent && is_open) {

@@ -24,6 +24,7 @@ use crate::join_leave::Hearers;
 use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
 use crate::publisher::Counts;
+use crate::rates::Rates;
 use crate::report::{Holdings, Report, Transport};
 use crate::run::Run;
 use crate::send::{Frame, Outboxes};
@@ -375,7 +376,11 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
-        let admission = Admission { gate: Arc::clone(&self.config.admission.gate), ..config.admission };
+        let Admission { gate, rates: old, .. } = &self.config.admission;
+        // Who has used up his tokens has used them up under other settings too.
+        let meter = old.meter.clone().or(config.admission.rates.meter);
+        let rates = Rates { meter, layers: config.admission.rates.layers };
+        let admission = Admission { gate: Arc::clone(gate), rates, ..config.admission };
         let node = core::mem::take(&mut self.config.endpoints.node);
         let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);

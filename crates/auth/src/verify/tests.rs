@@ -233,7 +233,10 @@ fn a_token_names_what_the_server_subscribes_to() {
 fn caps_are_of_connections_and_operations_of_subscriptions() {
     let caps = json!([{"channels": ["a"], "allow": ["sub"], "deny": ["pub"]}]);
     let told = verifier().connection(&token(&json!({"sub": "u", "caps": caps, "allow": 7})), NOW).unwrap();
-    assert_eq!((told.caps.len(), told.caps[0].channels.as_slice(), told.allow.len()), (1, ["a".to_owned()].as_slice(), 0));
+    assert_eq!(
+        (told.caps.len(), told.caps[0].channels.as_slice(), told.allow.len()),
+        (1, ["a".to_owned()].as_slice(), 0)
+    );
     let of_one = json!({"channel": "a", "allow": ["pub", "hst"], "deny": ["prs"], "caps": "any other claim"});
     let told = verifier().subscription(&token(&of_one), NOW).unwrap();
     assert_eq!((told.allow, told.deny), (vec![Operation::Publish, Operation::History], vec![Operation::Presence]));
@@ -254,7 +257,8 @@ fn caps_are_of_connections_and_operations_of_subscriptions() {
 fn what_is_signed_verifies() {
     let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
     let verifier = made(&keys).unwrap();
-    let wish = Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60), ..Wish::default() };
+    let wish =
+        Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60), ..Wish::default() };
     let text = sign(&keys, &wish, NOW).unwrap();
     let token = Token {
         user: "u".into(),

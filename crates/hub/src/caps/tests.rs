@@ -145,9 +145,8 @@ fn random_caps(random: &mut Prng) -> Vec<Cap> {
         let letter = |_| letters[usize::try_from(random.below(letters.len() as u64)).unwrap()];
         (0..length).map(letter).collect::<String>().into_boxed_str()
     };
-    let operations = |random: &mut Prng| {
-        [Subscribe, Publish].into_iter().filter(|_| random.one_in(3)).collect::<Operations>()
-    };
+    let operations =
+        |random: &mut Prng| [Subscribe, Publish].into_iter().filter(|_| random.one_in(3)).collect::<Operations>();
     (0..=random.below(3))
         .map(|_| {
             let (meant, letters) = match random.below(5) {
@@ -204,9 +203,8 @@ fn without_expressions_a_pattern_is_denied_only_for_a_subject_that_is() {
         caps.retain(|cap| cap.meant != Meant::Regex);
         for pattern in ["a.*", "*.a", "*", "a.>", "*.*"] {
             let fits = Pattern::parse(pattern).unwrap();
-            let denied = |subject: &&String| {
-                fits.matches(subject) && naive(&caps, Subscribe, subject) == Ruling::Denied
-            };
+            let denied =
+                |subject: &&String| fits.matches(subject) && naive(&caps, Subscribe, subject) == Ruling::Denied;
             let is_denied = ruled(&caps, Subscribe, pattern) == Ruling::Denied;
             assert_eq!(is_denied, subjects.iter().any(|subject| denied(&subject)), "{pattern} of {caps:?}");
         }

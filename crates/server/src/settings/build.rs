@@ -9,6 +9,7 @@ use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
+use super::rates;
 use super::reading::Reading;
 use super::tokens;
 use super::transports;
@@ -51,6 +52,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             channel_bytes_max: values.number("channel.max_length"),
             user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
             gate: Arc::default(),
+            rates: rates::build(values)?,
             personal: personal(values, &naming, &namespaces, dev)?,
             naming,
         },

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     Address,
     /// A regular expression.
     Regex,
+    /// A list of `{interval, rate}`.
+    Buckets,
     /// Whatever is in a section, or in a list of objects, that is not looked at.
     Anything,
 }
@@ -148,6 +150,9 @@ impl Kind {
             }
             Self::Address => "an IPv4 or IPv6 address".into(),
             Self::Regex => "a regular expression".into(),
+            Self::Buckets => {
+                "a list of {interval, rate}: an interval from 1s to 1h, a rate from 1 to 100000 a second".into()
+            }
             Self::Anything => "anything".into(),
         }
     }

@@ -4,6 +4,7 @@ use super::key::{Key, State};
 
 mod client;
 mod namespace;
+mod rates;
 mod rest;
 pub(crate) mod server;
 mod transports;
@@ -19,6 +20,9 @@ pub(crate) static SERVER: Table = Table {
     parts: &[
         server::KEYS,
         client::KEYS,
+        rates::CLIENT,
+        rates::USER,
+        rates::REST,
         client::TOKEN,
         client::SUBSCRIPTION_TOKEN,
         transports::WEBSOCKET,

@@ -7,6 +7,8 @@ use regex::Regex;
 
 use super::duration;
 use super::key::{Kind, TIME_MIN};
+use super::reading::list_of_text;
+use shard::{EMISSION_MIN, INTERVAL_MAX};
 
 /// A checked value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +18,7 @@ pub(crate) enum Value {
     Time(Duration),
     Text(String),
     Words(Vec<String>),
+    Buckets(Vec<(Duration, u64)>),
 }
 
 /// Why a value is refused.
@@ -51,6 +54,7 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
                 .map_err(|error| Wrong::Malformed(format!("'{given}' is no regular expression: {error}")))?;
             Ok(Value::Text(given))
         }
+        Kind::Buckets => buckets(written).map(Value::Buckets),
         Kind::Anything => Ok(Value::Text(String::new())),
     }
 }
@@ -173,6 +177,39 @@ fn secrets(written: &Written, length_min: usize) -> Result<Vec<String>, Wrong> {
             Err(Wrong::Malformed(reason))
         }
     }
+}
+
+/// `[{interval, rate}]`, also as text.
+fn buckets(written: &Written) -> Result<Vec<(Duration, u64)>, Wrong> {
+    let list = match written {
+        Written::Array(_, list) => list.clone(),
+        Written::String(_, text) if text.trim().is_empty() => Vec::new(),
+        Written::String(_, text) => list_of_text(text).map_err(Wrong::Malformed)?,
+        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => {
+            return Err(other("a list of {interval, rate}", written));
+        }
+    };
+    list.iter().map(bucket).collect()
+}
+
+fn bucket(written: &Written) -> Result<(Duration, u64), Wrong> {
+    let of = |name: &str| written.as_dict().and_then(|fields| fields.get(name));
+    let (Some(interval), Some(rate)) = (of("interval"), of("rate")) else {
+        return Err(other("{interval, rate}", written));
+    };
+    if let Some(unknown) = written.as_dict().and_then(|fields| fields.keys().find(|name| !is_of_bucket(name))) {
+        return Err(Wrong::Malformed(format!("a bucket has an interval and a rate, and no '{unknown}'")));
+    }
+    let interval = time(interval, false, false, INTERVAL_MAX)?;
+    if interval < Duration::from_secs(1) {
+        return Err(Wrong::OutOfRange(format!("an interval of {}", duration::write(interval))));
+    }
+    let most = u64::try_from(interval.as_nanos() / EMISSION_MIN.as_nanos()).unwrap_or(u64::MAX);
+    Ok((interval, whole(rate, 1, most)?))
+}
+
+fn is_of_bucket(name: &str) -> bool {
+    name == "interval" || name == "rate"
 }
 
 /// True for what switches nothing on: false, nothing, zero, and sections that have an `enabled` which is off, or only such values.

@@ -97,6 +97,12 @@ impl Values {
         text
     }
 
+    /// Intervals, and how many in each.
+    pub(crate) fn buckets(&self, name: &str) -> Vec<(Duration, u64)> {
+        let Value::Buckets(buckets) = self.value(name) else { unreachable!("'{name}' is a list of buckets") };
+        buckets
+    }
+
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         let Value::Words(words) = self.value(name) else { unreachable!("'{name}' is a list") };
         words

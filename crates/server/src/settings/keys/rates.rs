@@ -1,0 +1,72 @@
+//! How often clients may say what: `client.rate_limit`, as Centrifugo PRO names it.
+use crate::settings::key::{Key, Kind};
+
+const NO_OVERRIDE: &str = "a command's buckets are the same in every namespace, and for every method";
+
+/// A layer's keys: `enabled`, and two of each of its containers of buckets.
+macro_rules! layer {
+    ($layer:literal, $says:literal, [$(($command:literal, $of:literal)),* $(,)?]) => {
+        &[
+            Key::flag(concat!("client.rate_limit.", $layer, ".enabled"), $says),
+            $(
+                Key::flag(concat!("client.rate_limit.", $layer, ".", $command, ".enabled"), concat!("whether ", $of, " is limited by the buckets below")),
+                Key::new(concat!("client.rate_limit.", $layer, ".", $command, ".buckets"), Kind::Buckets, "", "so many in each interval, and as many at once (111); a command has to fit all of them"),
+                Key::missing(concat!("client.rate_limit.", $layer, ".", $command, ".namespace_overrides"), NO_OVERRIDE),
+            )*
+            Key::missing(concat!("client.rate_limit.", $layer, ".rpc.method_overrides"), NO_OVERRIDE),
+            Key::missing(concat!("client.rate_limit.", $layer, ".rpc.method_override"), NO_OVERRIDE),
+            Key::missing(concat!("client.rate_limit.", $layer, ".dry_run"), "what is over a limit is refused"),
+            Key::missing(concat!("client.rate_limit.", $layer, ".disconnect_on_accounted_limit"), "too many unsubscribes are counted"),
+        ]
+    };
+}
+
+pub(super) const CLIENT: &[Key] = layer!(
+    "client_command",
+    "whether the commands of each connection are limited",
+    [
+        ("total", "the number of all commands"),
+        ("default", "each command that has no buckets of its own"),
+        ("subscribe", "`subscribe`"),
+        ("unsubscribe", "`unsubscribe`, which is counted and never refused,"),
+        ("publish", "`publish`"),
+        ("history", "`history`"),
+        ("presence", "`presence`"),
+        ("presence_stats", "`presence_stats`"),
+        ("refresh", "`refresh`"),
+        ("sub_refresh", "`sub_refresh`"),
+        ("rpc", "`rpc`"),
+    ]
+);
+
+pub(super) const USER: &[Key] = layer!(
+    "user_command",
+    "whether the commands of each user are limited, of all connections together; those of anonymous clients are not",
+    [
+        ("total", "the number of all commands"),
+        ("default", "each command that has no buckets of its own"),
+        ("connect", "`connect`"),
+        ("subscribe", "`subscribe`"),
+        ("unsubscribe", "`unsubscribe`, which is counted and never refused,"),
+        ("publish", "`publish`"),
+        ("history", "`history`"),
+        ("presence", "`presence`"),
+        ("presence_stats", "`presence_stats`"),
+        ("refresh", "`refresh`"),
+        ("sub_refresh", "`sub_refresh`"),
+        ("rpc", "`rpc`"),
+    ]
+);
+
+pub(super) const REST: &[Key] = &[
+    Key::missing("client.rate_limit.redis_user_command", "there is one node, whose limits are exact in memory"),
+    Key::missing("client.rate_limit.client_error", "errors are not counted by connection"),
+    Key::missing("client.rate_limit.ip_connect", "connections are not counted by address"),
+    Key::number(
+        "limits.rate_buckets",
+        "1048576",
+        (shard::BUCKETS_MIN as u64, shard::BUCKETS_MAX as u64),
+        "buckets of `client.rate_limit` that are not full, of all clients and users together, 8 bytes each; \
+         beyond them the one nearest to being full is forgotten",
+    ),
+];

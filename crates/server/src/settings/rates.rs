@@ -1,0 +1,47 @@
+//! `client.rate_limit`: which command has which buckets.
+use std::sync::Arc;
+
+use shard::{BUCKETS_OF_COMMAND_MAX, Layer, Meter, Metered, Rate, Rates, Whose};
+
+use super::SettingsError;
+use super::values::Values;
+
+/// Puts the limits together; without any there is no table of buckets.
+pub(super) fn build(values: &Values) -> Result<Rates, SettingsError> {
+    let [client, user] = Whose::ALL;
+    let layers = [layer(values, client)?, layer(values, user)?];
+    if layers.iter().all(|layer| *layer == Layer::default()) {
+        return Ok(Rates::default());
+    }
+    let meter = Meter::new(values.number("limits.rate_buckets"));
+    Ok(Rates { layers: Some(Arc::new(layers)), meter: Some(Arc::new(meter)) })
+}
+
+fn layer(values: &Values, whose: Whose) -> Result<Layer, SettingsError> {
+    let section = format!("client.rate_limit.{}", whose.name());
+    if !values.flag(&format!("{section}.enabled")) {
+        return Ok(Layer::default());
+    }
+    let of = |command: &str| -> Result<Option<Vec<Rate>>, SettingsError> {
+        let key = format!("{section}.{command}.buckets");
+        if !values.flag(&format!("{section}.{command}.enabled")) {
+            return Ok(None);
+        }
+        let rates: Vec<_> =
+            values.buckets(&key).into_iter().map(|(interval, count)| Rate::new(interval, count)).collect();
+        if rates.len() > BUCKETS_OF_COMMAND_MAX {
+            return Err(values.malformed(&key, format!("at most {BUCKETS_OF_COMMAND_MAX} buckets")));
+        }
+        // Enabled without saying how: by default.
+        Ok(Some(rates).filter(|rates| !rates.is_empty()))
+    };
+    let default = of("default")?.unwrap_or_default();
+    let mut layer = Layer { total: of("total")?.unwrap_or_default(), ..Layer::default() };
+    for (command, buckets) in Metered::ALL.into_iter().zip(&mut layer.buckets) {
+        // A connection connects once.
+        if (whose, command) != (Whose::Client, Metered::Connect) {
+            *buckets = of(command.name())?.unwrap_or_else(|| default.clone());
+        }
+    }
+    Ok(layer)
+}
