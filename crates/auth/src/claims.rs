@@ -21,9 +21,12 @@ pub(crate) struct Claims {
     /// Before then it is worth nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nbf: Option<Date>,
-    /// When it was made; not looked at.
+    /// When it was made: tokens from before a time may be worth nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) iat: Option<Date>,
+    /// Its name, by which it may be revoked; what is no text is taken as it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jti: Option<Value>,
     /// When what the token allowed ends, instead of `exp`; 0 or less: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expire_at: Option<Date>,

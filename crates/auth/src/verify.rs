@@ -33,7 +33,7 @@ pub struct Verifier {
 }
 
 /// What a valid token says.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Token {
     /// The user; empty: anonymous.
     pub user: String,
@@ -41,6 +41,10 @@ pub struct Token {
     pub channel: Option<String>,
     /// JSON text; empty without any.
     pub info: String,
+    /// Its name, `jti`; empty without one.
+    pub id: String,
+    /// When it was made, `iat`, in seconds since 1970.
+    pub issued: Option<i64>,
     /// When what it allows ends, in seconds since 1970: `expire_at`, or else `exp`. It may be over.
     pub expires: Option<i64>,
     /// Channels that the server subscribes the client to, of a connection token; each once.
@@ -264,6 +268,8 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         channel,
         exp,
         nbf,
+        iat,
+        jti,
         expire_at,
         info,
         b64info,
@@ -296,6 +302,8 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         channel,
         info: json(info, b64info),
         expires,
+        id: jti.map(|jti| jti.as_str().map_or_else(|| jti.to_string(), str::to_owned)).unwrap_or_default(),
+        issued: iat.map(|iat| iat.0),
         subs: server_side(channels, subs),
         data: bytes(payload, b64data),
         changes: changed(changes),

@@ -2,6 +2,7 @@
 //!
 //! Requests and answers are those of Centrifugo's HTTP API, which existing client libraries speak.
 mod absent;
+mod ban;
 mod batch;
 mod channels;
 mod error;

@@ -11,6 +11,7 @@
 mod access;
 mod answer;
 mod api;
+mod ban;
 mod clock;
 mod connection;
 mod health;
@@ -29,6 +30,7 @@ mod settings;
 mod subjects;
 
 pub use access::{ApiAccess, ApiRules};
+pub use ban::{Ban, BanError};
 pub use history::{History, HistoryError, HistoryWanted, Kept};
 pub use order::{Changes, Order, OrderError, Subscription, Whom};
 pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};

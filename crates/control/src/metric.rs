@@ -52,6 +52,7 @@ metrics! {
     CLOSED = Counter "ringcast_connections_closed_total" "Connections ended, by whichever side.";
     REFUSALS = Counter "ringcast_refusals_total" "Requests refused and connections closed by the server, by `kind`.";
 
+    BANS = Gauge "ringcast_bans" "Users and tokens that are kept out, by `kind`: user, token, user_tokens.";
     LIMITED = Counter "ringcast_rate_limited_total" "Commands over a limit of client.rate_limit, by `layer` and `command`; only those that were.";
     BUCKETS_FORGOTTEN = Counter "ringcast_rate_buckets_forgotten_total" "Buckets of client.rate_limit that were forgotten before they were full, for want of limits.rate_buckets.";
 

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use crate::metric::Sample;
 use crate::{
-    Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present, Subjects,
+    Ban, BanError, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present, Subjects,
     SubjectsError, Whom,
 };
 
@@ -56,6 +56,12 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`OrderError`].
     fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send;
+
+    /// Keeps somebody out, or lets him in again. When it resolves, every shard knows it and those who were in are out.
+    ///
+    /// # Errors
+    /// See [`BanError`].
+    fn ban(&self, ban: Ban) -> impl Future<Output = Result<(), BanError>> + Send;
 
     /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
     /// process and of the control plane are added here, not there.

@@ -32,6 +32,8 @@ pub enum StartError {
         /// What glommio says.
         reason: String,
     },
+    /// The list of those who are kept out can't be read: why.
+    Bans(String),
     /// A shard's thread ended by itself.
     ShardLost,
     /// Anything else that the system refuses.
@@ -100,6 +102,7 @@ impl fmt::Display for StartError {
                  all: --address 0.0.0.0"
             ),
             Self::Executor { reason } => write!(out, "glommio cannot start an executor: {reason}"),
+            Self::Bans(reason) => write!(out, "bans.file: {reason}. Mend it, or move it away: nobody is kept out then"),
             Self::ShardLost => write!(out, "a shard ended by itself; what it said last is above"),
             Self::System { what, error } => write!(out, "cannot {what}: {error}"),
         }
@@ -115,6 +118,7 @@ impl std::error::Error for StartError {
             | Self::PortForbidden { .. }
             | Self::NoSuchAddress { .. }
             | Self::Executor { .. }
+            | Self::Bans(_)
             | Self::ShardLost => None,
         }
     }

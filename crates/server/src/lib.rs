@@ -14,6 +14,8 @@
 #![warn(clippy::cast_possible_truncation)]
 
 mod accept;
+mod ban;
+mod bans;
 mod clock;
 mod desk;
 mod entropy;

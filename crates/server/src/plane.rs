@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
 use control::{
-    Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
+    Accepted, Ban, BanError, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
     PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use hub::{Draft, Extra, Kind, Namespace, Position, Version};
@@ -16,6 +16,7 @@ use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
 use shard::{Answer, Command, Metered, Refusal, Report, Transport, Whose};
 
+use crate::bans::Bans;
 use crate::desk::{Desk, Reply};
 use crate::settings::Settings;
 use crate::tally::Tally;
@@ -32,6 +33,7 @@ pub(crate) struct Plane {
     pub(crate) uid: u64,
     dev: bool,
     bounds: Arc<Bounds>,
+    pub(crate) bans: Arc<Bans>,
 }
 
 /// What changes with the settings.
@@ -43,8 +45,8 @@ struct Bounds {
 }
 
 impl Plane {
-    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings) -> Self {
-        let plane = Self { desk, key, uid, dev: settings.dev, bounds: Arc::default() };
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings, bans: Arc<Bans>) -> Self {
+        let plane = Self { desk, key, uid, dev: settings.dev, bounds: Arc::default(), bans };
         plane.configure(settings);
         plane
     }
@@ -54,6 +56,7 @@ impl Plane {
         let limits = &settings.limits;
         self.bounds.payload_bytes.store(limits.payload_bytes, Ordering::Relaxed);
         self.bounds.presence_clients.store(limits.presence_clients, Ordering::Relaxed);
+        self.bans.configure(settings.bans_max);
         // A list is whole whoever panicked over it.
         let mut namespaces = self.bounds.namespaces.write().unwrap_or_else(PoisonError::into_inner);
         *namespaces = settings.namespaces.as_slice().into();
@@ -129,7 +132,7 @@ impl Plane {
     async fn all_samples(&self) -> Vec<Sample> {
         let asked: Vec<_> =
             (0..self.desk.shards()).filter_map(|shard| self.desk.ask(ShardId(shard), Command::Report)).collect();
-        let mut samples = Vec::new();
+        let mut samples = self.ban_samples();
         for pending in asked {
             let Ok(Some(reply)) = tokio::time::timeout(ANSWER_TIMEOUT, pending.reply()).await else { continue };
             if let (Answer::Report(report), Some(tally)) = (&reply.answer, &reply.tally) {
@@ -167,6 +170,10 @@ impl DataPlane for Plane {
 
     fn order(&self, whom: Whom, order: Order) -> impl Future<Output = Result<u64, OrderError>> + Send {
         self.have_done(whom, order)
+    }
+
+    fn ban(&self, ban: Ban) -> impl Future<Output = Result<(), BanError>> + Send {
+        self.keep_out(ban)
     }
 
     fn users(&self) -> impl Future<Output = Option<u64>> + Send {

@@ -10,12 +10,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use ring::{Courier, Delivered, Doorbell, Features, ListenerOptions, Ring};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shard::{Command, Shard, ShardConfig, Ticket};
+use shard::{Admission, Blocks, Command, Shard, ShardConfig, Ticket};
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
 use crate::accept::Acceptor;
+use crate::bans::Bans;
 use crate::desk::{Desk, TRIES};
 use crate::error::StartError;
 use crate::host::{self, Guests};
@@ -137,6 +138,8 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let desk = Arc::new(Desk::new(senders, beds.clone(), Doorbell::new()?));
     let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
     let courier = Arc::new(courier);
+    let bans = Bans::new(settings.bans_file.clone(), settings.bans_max).map_err(StartError::Bans)?;
+    let bans = Arc::new(bans);
     let settings = Arc::new(settings);
     let (published, wants) = published();
     let verifiers = settings.tokens.verifiers(&published.sets);
@@ -161,7 +164,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
             id,
             core: cores[id.index() % cores.len()],
             address,
-            config: shard_config(&settings, id, shards, seed, key, &verifiers),
+            config: shard_config(&settings, id, shards, seed, key, &verifiers, &bans),
             settings: Arc::clone(&settings),
             ring,
             mesh,
@@ -185,7 +188,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane::new(desk, key, uid, &settings);
+    let plane = Plane::new(desk, key, uid, &settings, bans);
     let (leave, left) = mpsc::unbounded_channel();
     let listeners = Listeners { plane, access: ApiAccess::new(reload::rules(&settings.api)), published };
     let control = Control { listeners, delivered, settings, wants, address, left, ended, signals };
@@ -224,7 +227,9 @@ pub(crate) fn shard_config(
     seed: u64,
     key: SubjectKey,
     verifiers: &Verifiers,
+    bans: &Arc<Bans>,
 ) -> ShardConfig {
+    let blocks: Arc<dyn Blocks> = Arc::clone(bans) as _;
     let mut limits = settings.limits;
     limits.history_bytes /= usize::from(shards);
     ShardConfig {
@@ -235,9 +240,9 @@ pub(crate) fn shard_config(
         dev: settings.dev,
         anonymous: settings.anonymous,
         endpoints: settings.endpoints.clone(),
-        tokens: tokens(&settings.tokens, verifiers),
+        tokens: tokens(&settings.tokens, verifiers, bans),
         api_keys: settings.api.keys.clone(),
-        admission: settings.admission.clone(),
+        admission: Admission { blocks: Some(blocks), ..settings.admission.clone() },
         namespaces: settings.namespaces.clone(),
         limits,
         heartbeat: settings.heartbeat,

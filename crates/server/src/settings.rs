@@ -68,6 +68,10 @@ pub struct Settings {
     pub health: bool,
     /// The node's name for the API; empty: its host and port.
     pub node_name: String,
+    /// Where the list of those who are kept out is saved; `None`: nowhere.
+    pub bans_file: Option<PathBuf>,
+    /// Most entries of that list.
+    pub bans_max: usize,
     /// What is worth a line on standard error.
     pub log_level: LogLevel,
     /// The HTTP API and publishers.
@@ -172,6 +176,7 @@ impl Settings {
             ("outbox.socket_bytes", self.send_buffer_bytes != new.send_buffer_bytes),
             ("batch_wait", self.batch_window != new.batch_window),
             ("limits.rate_buckets", rate_buckets(self).zip(rate_buckets(new)).is_some_and(|(old, new)| old != new)),
+            ("bans.file", self.bans_file != new.bans_file),
             ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
         ];

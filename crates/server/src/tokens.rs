@@ -5,19 +5,20 @@ use std::time::Duration;
 use hub::{Meant, Operation, Operations, Override};
 use shard::{Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens};
 
+use crate::bans::Bans;
 use crate::clock;
 use crate::settings::{TokenSettings, Verifiers};
 
 /// What a shard is told about tokens.
-pub(crate) fn tokens(settings: &TokenSettings, verifiers: &Verifiers) -> Tokens {
+pub(crate) fn tokens(settings: &TokenSettings, verifiers: &Verifiers, bans: &Arc<Bans>) -> Tokens {
     let is_any = verifiers.connection.is_some() || verifiers.subscription.is_some();
-    let verifier = is_any.then(|| Arc::new(Gate(verifiers.clone())) as Arc<dyn TokenVerifier>);
+    let verifier = is_any.then(|| Arc::new(Gate(verifiers.clone(), Arc::clone(bans))) as Arc<dyn TokenVerifier>);
     Tokens { verifier, connection_grace: settings.connection_grace, subscription_grace: settings.subscription_grace }
 }
 
 /// Shared by all shards: it is only read.
 #[derive(Debug)]
-struct Gate(Verifiers);
+struct Gate(Verifiers, Arc<Bans>);
 
 impl TokenVerifier for Gate {
     fn verify(&self, kind: TokenKind, token: &str) -> Result<Token, TokenError> {
@@ -27,14 +28,19 @@ impl TokenVerifier for Gate {
             TokenKind::Subscription => self.0.subscription.as_ref().map(|verifier| verifier.subscription(token, now)),
         };
         let verified = verified.ok_or(TokenError::Invalid)?;
-        let auth::Token { user, channel, info, expires, subs, data, changes, caps, allow, deny } =
-            verified.map_err(|error| match error {
-                auth::TokenError::Expired => TokenError::Expired,
-                auth::TokenError::Invalid(_) => TokenError::Invalid,
-                auth::TokenError::Later => TokenError::Later,
-            })?;
+        let token = verified.map_err(|error| match error {
+            auth::TokenError::Expired => TokenError::Expired,
+            auth::TokenError::Invalid(_) => TokenError::Invalid,
+            auth::TokenError::Later => TokenError::Later,
+        })?;
+        if self.1.is_revoked(kind, &token, now) {
+            // Its time is over, though it says otherwise: whoever has it fetches another one.
+            return Err(TokenError::Expired);
+        }
+        let auth::Token { user, id, issued: _, channel, info, expires, subs, data, changes, caps, allow, deny } = token;
         Ok(Token {
             user: user.into(),
+            id: id.into(),
             channel: channel.unwrap_or_default().into(),
             info: info.into_bytes().into(),
             left: expires.map(|at| Duration::from_secs(u64::try_from(at.saturating_sub(now)).unwrap_or(0))),

@@ -178,6 +178,9 @@ impl Shard {
     ) -> Next {
         let admitted = self.authenticate(conn, &connect.token).and_then(|mut token| {
             let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
+            if self.is_blocked(&user) {
+                return Err(Refused::Disconnect(Disconnect::ForceDisconnect));
+            }
             if !self.may_connect(&user, now) {
                 return Err(Refused::Error(ErrorCode::TooManyRequests));
             }

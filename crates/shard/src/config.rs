@@ -9,6 +9,7 @@ use base::units::{GIB, KIB, MIB};
 use base::{ShardId, SubjectKey};
 use hub::{Namespace, Naming, OutboxPolicy};
 
+use crate::ban::Blocks;
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
 use crate::rates::Rates;
@@ -67,6 +68,8 @@ pub struct Admission {
     pub user_field: Box<str>,
     /// What all shards of the server count together; other settings leave it as it is.
     pub gate: Arc<Gate>,
+    /// Who is kept out; `None`: nobody.
+    pub blocks: Option<Arc<dyn Blocks>>,
     /// How often clients may say what.
     pub rates: Rates,
     /// The marks in names of channels.
@@ -176,6 +179,7 @@ impl Default for Admission {
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
             user_field: Box::default(),
             gate: Arc::default(),
+            blocks: None,
             rates: Rates::default(),
             naming: Arc::default(),
             personal: None,

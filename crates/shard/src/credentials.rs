@@ -122,6 +122,7 @@ impl Shard {
         world: &mut impl Effects,
     ) -> Option<Duration> {
         self.take_caps(conn, &mut token, world);
+        self.token_ids.set(conn, self.token_id(&token.id));
         self.set_end(conn, token.left, now);
         self.identities.set_info(conn, token.info);
         token.left
@@ -181,6 +182,7 @@ impl Shard {
             let gone = self.sessions.end(session);
             self.identities.forget(conn, due(gone.due_s));
             self.caps.forget(conn);
+            self.token_ids.set(conn, None);
         }
     }
 
@@ -201,6 +203,7 @@ impl Shard {
             Err(TokenError::Later) => self.reply_error(conn, id, ErrorCode::Internal),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if *token.user != *self.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
+            Ok(token) if self.is_blocked(&token.user) => Next::Disconnect(Disconnect::ForceDisconnect),
             Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
             // Other subscriptions: it is to connect anew, and gets them.
             Ok(token) if !self.has_same_subs(conn, &token) => Next::Disconnect(Disconnect::InsufficientState),

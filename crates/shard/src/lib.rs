@@ -20,6 +20,7 @@
 #![warn(clippy::cast_possible_truncation)]
 extern crate alloc;
 
+mod ban;
 mod border;
 mod caps;
 mod centrifugo;
@@ -69,6 +70,7 @@ mod uni;
 mod uplink;
 mod wildcard;
 
+pub use ban::Blocks;
 pub use border::{Close, Effects, End, Frame, Input, Sent};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, ShardConfig};

@@ -53,6 +53,16 @@ pub enum Order {
         /// From what.
         subject: SubjectName,
     },
+    /// What they have subscribed to themselves ends, and may begin again with another token.
+    Expire {
+        /// What.
+        subject: SubjectName,
+    },
+    /// Those who have shown this token are disconnected, whoever they are, and may come again with another one.
+    EndToken {
+        /// Its name.
+        id: Box<str>,
+    },
 }
 
 /// A subscription that the control plane makes.
@@ -82,8 +92,18 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> usize {
+        if let Order::EndToken { id } = &order {
+            return self.end_token(id, now);
+        }
         let mut conns = self.clients(whom);
         match order {
+            Order::EndToken { .. } => {}
+            Order::Expire { subject } => {
+                conns.retain(|conn| !self.is_connecting(*conn));
+                for conn in &conns {
+                    self.expire_subscription(*conn, &subject, world);
+                }
+            }
             Order::Disconnect { code, reason, spared } => {
                 let spares = |client: &String| spared.iter().any(|spared| **spared == **client);
                 conns.retain(|conn| !spares(&self.client(*conn)));

@@ -239,6 +239,8 @@ pub struct Holdings {
     pub users: usize,
     /// Sessions of which tokens tell more than the user, and ends of sessions and subscriptions.
     pub identities: usize,
+    /// Sessions whose tokens have names.
+    pub token_ids: usize,
     /// Sessions with capabilities, and how many different ones there are.
     pub caps: usize,
     /// Filters, and subscriptions that have one.

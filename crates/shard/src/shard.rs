@@ -6,6 +6,7 @@ use base::{ConnId, Instant, Prng, SealKey, ShardId, Wheel};
 use hub::{Hub, Idempotency};
 use protocol::centrifugo::Disconnect;
 
+use crate::ban::TokenIds;
 use crate::border::{Effects, Input};
 use crate::caps::Capabilities;
 use crate::claim::Claims;
@@ -45,6 +46,7 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     pub(crate) identities: Identities,
     pub(crate) caps: Capabilities,
+    pub(crate) token_ids: TokenIds,
     pub(crate) hearers: Hearers,
     pub(crate) server_side: ServerSide,
     pub(crate) claims: Claims,
@@ -111,6 +113,7 @@ impl Shard {
             sessions,
             identities: Identities::default(),
             caps: Capabilities::default(),
+            token_ids: TokenIds::default(),
             hearers: Hearers::default(),
             server_side: ServerSide::default(),
             claims: Claims::new(),
@@ -267,6 +270,7 @@ impl Shard {
             users: self.sessions.users(),
             identities: self.identities.len(),
             caps: self.caps.len(),
+            token_ids: self.token_ids.len(),
             filters: self.filters.len(),
             paces: self.paces.len(),
             patterns: self.hub.patterns.len(),
@@ -433,7 +437,7 @@ impl Shard {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
         let history = history + self.paces.bytes();
-        let sessions = self.sessions.bytes() + self.identities.bytes() + self.caps.bytes();
+        let sessions = self.sessions.bytes() + self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {

@@ -32,6 +32,8 @@ pub enum TokenKind {
 pub struct Token {
     /// The user; empty: anonymous.
     pub user: Box<str>,
+    /// Its name, by which it may be revoked; empty without one.
+    pub id: Box<str>,
     /// The channel, of a subscription token.
     pub channel: Box<str>,
     /// JSON text that is told beside what the client publishes; empty without any.

@@ -230,6 +230,18 @@ fn a_token_names_what_the_server_subscribes_to() {
 }
 
 #[test]
+fn a_token_has_a_name_and_a_time() {
+    for (claims, id, issued) in [
+        (json!({"jti": "a-token", "iat": NOW - 7}), "a-token", Some(NOW - 7)),
+        (json!({"jti": 12}), "12", None),
+        (json!({"jti": null, "iat": null}), "", None),
+    ] {
+        let told = verifier().connection(&token(&claims), NOW).unwrap();
+        assert_eq!((told.id.as_str(), told.issued), (id, issued), "{claims}");
+    }
+}
+
+#[test]
 fn caps_are_of_connections_and_operations_of_subscriptions() {
     let caps = json!([{"channels": ["a"], "allow": ["sub"], "deny": ["pub"]}]);
     let told = verifier().connection(&token(&json!({"sub": "u", "caps": caps, "allow": 7})), NOW).unwrap();
@@ -265,6 +277,8 @@ fn what_is_signed_verifies() {
         channel: None,
         info: "{\"a\": 1}".into(),
         expires: Some(NOW + 60),
+        id: String::new(),
+        issued: Some(NOW),
         subs: Vec::new(),
         data: Vec::new(),
         changes: Changes::default(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::{HistoryError, OrderError, PresenceError, PublishError, SubjectsError};
+use crate::{BanError, HistoryError, OrderError, PresenceError, PublishError, SubjectsError};
 
 /// `{"code":…,"message":…}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -92,6 +92,17 @@ impl From<OrderError> for ApiError {
             OrderError::BadSubject(_) | OrderError::Over => Self::bad_request(&error.to_string()),
             OrderError::UnknownSubject => Self::UNKNOWN_CHANNEL,
             OrderError::Unavailable => Self::INTERNAL,
+        }
+    }
+}
+
+impl From<BanError> for ApiError {
+    fn from(error: BanError) -> Self {
+        match error {
+            BanError::Full { .. } => Self::not_available(&error.to_string()),
+            BanError::Over | BanError::TooLong { .. } => Self::bad_request(&error.to_string()),
+            BanError::NotSaved(_) => Self { message: format!("internal server error: {error}").into(), ..Self::INTERNAL },
+            BanError::Unavailable => Self::INTERNAL,
         }
     }
 }

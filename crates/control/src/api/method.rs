@@ -7,6 +7,7 @@ use crate::DataPlane;
 use crate::router::App;
 
 use super::absent::{Absent, Rpc};
+use super::ban::{BlockUser, InvalidateUserTokens, RevokeToken, UnblockUser};
 use super::batch::Batch;
 use super::channels::Channels;
 use super::error::ApiError;
@@ -58,12 +59,14 @@ macro_rules! methods {
 }
 
 methods! {
+    BlockUser(BlockUser) "block_user";
     Broadcast(Broadcast) "broadcast";
     Channels(Channels) "channels";
     Disconnect(Disconnect) "disconnect";
     History(History) "history";
     HistoryRemove(HistoryRemove) "history_remove";
     Info(Info) "info";
+    InvalidateUserTokens(InvalidateUserTokens) "invalidate_user_tokens";
     MapClear(Absent) "map_clear";
     MapPublish(Absent) "map_publish";
     MapReadState(Absent) "map_read_state";
@@ -74,9 +77,11 @@ methods! {
     PresenceStats(PresenceStats) "presence_stats";
     Publish(Publish) "publish";
     Refresh(Refresh) "refresh";
+    RevokeToken(RevokeToken) "revoke_token";
     Rpc(Rpc) "rpc";
     SharedPollPublish(Absent) "shared_poll_publish";
     Subscribe(Subscribe) "subscribe";
+    UnblockUser(UnblockUser) "unblock_user";
     Unsubscribe(Unsubscribe) "unsubscribe";
 }
 

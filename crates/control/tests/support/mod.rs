@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use control::metric::{self, Sample};
 use control::{
-    Accepted, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, Order,
+    Accepted, Ban, BanError, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, Order,
     OrderError, PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,7 @@ pub(crate) struct Recorder {
     pub(crate) wanted: Arc<Mutex<Vec<HistoryWanted>>>,
     pub(crate) removed: Arc<Mutex<Vec<String>>>,
     pub(crate) ordered: Arc<Mutex<Vec<(Whom, Order)>>>,
+    pub(crate) banned: Arc<Mutex<Vec<Ban>>>,
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) scrapes: Arc<Mutex<u32>>,
 }
@@ -110,6 +111,21 @@ impl DataPlane for Recorder {
         Ok(1)
     }
 
+    async fn ban(&self, ban: Ban) -> Result<(), BanError> {
+        if let Ban::Block { user, .. } = &ban {
+            match user.as_str() {
+                "full" => return Err(BanError::Full { count_max: 5 }),
+                "over" => return Err(BanError::Over),
+                "long" => return Err(BanError::TooLong { bytes_max: 5 }),
+                "unsaved" => return Err(BanError::NotSaved("no room".into())),
+                "away" => return Err(BanError::Unavailable),
+                _ => {}
+            }
+        }
+        self.banned.lock().unwrap().push(ban);
+        Ok(())
+    }
+
     async fn samples(&self) -> Vec<Sample> {
         *self.scrapes.lock().unwrap() += 1;
         let mut samples = Vec::new();
@@ -175,6 +191,7 @@ impl Server {
             wanted: Arc::default(),
             removed: Arc::default(),
             ordered: Arc::default(),
+            banned: Arc::default(),
             state: Arc::new(Mutex::new(State::Ready)),
             scrapes: Arc::default(),
         };

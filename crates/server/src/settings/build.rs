@@ -1,6 +1,7 @@
 //! From what was said to what a server is told: every value is in its range by now; here they have to go together.
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         drain_deadline: values.time("shutdown.timeout"),
         health: values.flag("health.enabled"),
         node_name: values.text("node.name"),
+        bans_file: Some(values.text("bans.file")).filter(|path| !path.is_empty()).map(PathBuf::from),
+        bans_max: values.number("bans.count_max"),
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod acks;
 mod backlog;
+mod ban;
 mod caps;
 mod close;
 mod deflate;

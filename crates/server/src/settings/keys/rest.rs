@@ -7,6 +7,7 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
 const NO_CODES: &str = "who may not connect gets a disconnect push";
 const NO_PROXY: &str = "events are not passed on to a backend";
+const NO_BANS: &str = "who is kept out is kept in `bans.file`";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
 const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
 
@@ -48,6 +49,9 @@ pub(super) const KEYS: &[Key] = &[
         "720h",
         "how long the position of a channel is kept after what was published, for one of `channel.namespaces` that does not say it",
     ),
+    Key::missing("user_block", NO_BANS),
+    Key::missing("token_revoke", NO_BANS),
+    Key::missing("user_tokens_invalidate", NO_BANS),
     Key::missing("channel.proxy", NO_PROXY),
     Key::missing("proxies", NO_PROXY),
     Key::missing("rpc", "there is no backend to call: rpc is answered with error 108"),
