@@ -6,6 +6,7 @@ use crate::settings::key::{Key, Kind, State};
 use crate::settings::keys::{NAMESPACE, SERVER, Table};
 
 mod migration;
+mod rates;
 mod sources;
 mod suites;
 mod transports;

@@ -32,6 +32,7 @@ mod policy;
 mod presence;
 mod protobuf;
 mod publish;
+mod rates;
 mod request;
 mod run;
 mod server_side;

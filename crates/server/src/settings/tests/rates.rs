@@ -1,0 +1,86 @@
+//! `client.rate_limit`.
+use super::*;
+use shard::{Metered, Rate, Whose};
+
+const PUBLISH: &str = "[client.rate_limit.client_command]\nenabled = true\n\
+    [client.rate_limit.client_command.publish]\nenabled = true\n";
+
+fn one(interval_s: u64, count: u64) -> Vec<Rate> {
+    vec![Rate::new(Duration::from_secs(interval_s), count)]
+}
+
+#[test]
+fn limits_are_read_as_they_are_published() {
+    let json = r#"{"client": {"rate_limit": {
+        "client_command": {"enabled": true,
+            "total": {"enabled": true, "buckets": [{"interval": "1s", "rate": 20}]},
+            "default": {"enabled": true, "buckets": [{"interval": "1s", "rate": 60}]},
+            "publish": {"enabled": true, "buckets": [{"interval": "1s", "rate": 1}, {"interval": "1m", "rate": 30}]},
+            "history": {"enabled": true},
+            "presence": {"enabled": false, "buckets": [{"interval": "1s", "rate": 7}]}},
+        "user_command": {"enabled": true, "connect": {"enabled": true, "buckets": [{"interval": "20s", "rate": 5}]}}}}}"#;
+    let settings = load(".json", json).unwrap();
+    assert_eq!(warnings(&settings), Vec::<String>::new());
+    let layers = settings.admission.rates.layers.unwrap();
+    let client = &layers[Whose::Client as usize];
+    let of = |command: Metered| client.buckets[command as usize].clone();
+    assert_eq!((client.total.clone(), of(Metered::Subscribe)), (one(1, 20), one(1, 60)));
+    assert_eq!(of(Metered::Publish), [one(1, 1), one(60, 30)].concat());
+    assert_eq!((of(Metered::History), of(Metered::Presence)), (one(1, 60), one(1, 60)), "by default");
+    assert_eq!(of(Metered::Connect), [], "a connection connects once");
+    let user = &layers[Whose::User as usize];
+    assert_eq!(user.buckets[Metered::Connect as usize], one(20, 5));
+    assert_eq!((user.buckets[Metered::Publish as usize].len(), user.total.len()), (0, 0));
+    assert_eq!(settings.admission.rates.meter.unwrap().capacity(), 1 << 20);
+}
+
+#[test]
+fn without_a_limit_there_is_no_table() {
+    for text in ["", "[client.rate_limit.client_command]\nenabled = true\n"] {
+        let rates = load(".toml", text).unwrap().admission.rates;
+        assert!(rates.layers.is_none() && rates.meter.is_none());
+    }
+    // Buckets of what is not enabled.
+    let text = "[client.rate_limit.user_command.publish]\nenabled = true\nbuckets = [{ interval = \"1s\", rate = 1 }]\n";
+    assert!(load(".toml", text).unwrap().admission.rates.layers.is_none());
+}
+
+#[test]
+fn buckets_come_from_the_environment_too() {
+    let variables = [
+        ("CENTRIFUGO_CLIENT_RATE_LIMIT_CLIENT_COMMAND_ENABLED", "true"),
+        ("CENTRIFUGO_CLIENT_RATE_LIMIT_CLIENT_COMMAND_RPC_ENABLED", "true"),
+        ("CENTRIFUGO_CLIENT_RATE_LIMIT_CLIENT_COMMAND_RPC_BUCKETS", r#"[{"interval":"2s","rate":3}]"#),
+    ];
+    let layers = load_all(".toml", "", &variables, &[]).unwrap().admission.rates.layers.unwrap();
+    assert_eq!(layers[Whose::Client as usize].buckets[Metered::Rpc as usize], one(2, 3));
+}
+
+#[test]
+fn what_is_no_bucket_is_refused() {
+    let with = |buckets: &str| refusal(&format!("{PUBLISH}buckets = {buckets}\n"));
+    for (buckets, reason) in [
+        ("1", "a list of {interval, rate} is wanted"),
+        ("[1]", "{interval, rate} is wanted"),
+        ("[{ rate = 1 }]", "{interval, rate} is wanted"),
+        ("[{ interval = \"1s\", rate = 0 }]", "0"),
+        ("[{ interval = \"1s\", rate = 100001 }]", "100001"),
+        ("[{ interval = \"500ms\", rate = 1 }]", "500ms"),
+        ("[{ interval = \"2h\", rate = 1 }]", "2h"),
+        ("[{ interval = \"1s\", rate = 1, burst = 2 }]", "no 'burst'"),
+        ("[{ interval = 1, rate = 1 }]", "nanoseconds"),
+    ] {
+        let refusal = with(buckets);
+        assert!(refusal.contains("client_command.publish.buckets") && refusal.contains(reason), "{buckets}: {refusal}");
+    }
+    let nine = "{ interval = \"1s\", rate = 1 },".repeat(9);
+    assert!(with(&format!("[{nine}]")).contains("at most 8 buckets"));
+}
+
+#[test]
+fn what_is_not_there_yet_is_told() {
+    let text = "[client.rate_limit.ip_connect]\nenabled = true\n\
+        [client.rate_limit.client_command]\ndry_run = true\n\
+        [client.rate_limit.client_command.publish]\nnamespace_overrides = [{ namespace_name = \"chat\" }]\n";
+    assert_eq!(warned(text).len(), 3, "{:?}", warned(text));
+}
