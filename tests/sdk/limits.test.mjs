@@ -1,4 +1,4 @@
-// What one session may do and how often, as the SDK sees it: capabilities of tokens.
+// What one session may do and how often, as the SDK sees it: capabilities of tokens, operation rate limits.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
@@ -151,4 +151,67 @@ test("capabilities that are none make no token, and the command line says what t
   const one = client({ token });
   await once(one, "connected");
   assert.equal((await subscribed(one, "closed.a")).code, 0);
+});
+
+// ---- how often ----
+
+const limited = await Server.start({
+  args: [],
+  config: `${config}
+[client]
+allow_anonymous_connect_without_token = true
+
+[client.rate_limit.client_command]
+enabled = true
+publish = { enabled = true, buckets = [{ interval = "1h", rate = 3 }] }
+subscribe = { enabled = true, buckets = [{ interval = "2s", rate = 1 }] }
+
+[client.rate_limit.user_command]
+enabled = true
+history = { enabled = true, buckets = [{ interval = "1h", rate = 4 }] }
+connect = { enabled = true, buckets = [{ interval = "1h", rate = 6 }] }
+`,
+});
+after(() => limited.close());
+
+test("what is over a connection's limit is refused, and the SDK subscribes again by itself", soon, async () => {
+  const [one, two] = [client({ token: signed({ sub: "ann" }) }, limited), client({ token: signed({ sub: "ann" }) }, limited)];
+  await Promise.all([once(one, "connected"), once(two, "connected")]);
+  const codes = await Promise.all(Array.from({ length: 5 }, () => code(one.publish("open.a", {}))));
+  assert.deepEqual(codes, [0, 0, 0, 111, 111]);
+  assert.equal(await code(two.publish("open.a", {})), 0);
+  const subs = ["open.b", "open.c"].map((channel) => one.newSubscription(channel, { minResubscribeDelay: 200 }));
+  const errors = [];
+  for (const sub of subs) sub.on("error", ({ error }) => errors.push(error.code));
+  const both = Promise.all(subs.map((sub) => once(sub, "subscribed")));
+  for (const sub of subs) sub.subscribe();
+  await both;
+  assert.ok(errors.length > 0 && errors.every((code) => code === 111), errors.join());
+  const metrics = await (await fetch(`${limited.http}/metrics`)).text();
+  const counted = (command) =>
+    [...metrics.matchAll(/ringcast_rate_limited_total\{([^}]*)\} (\d+)/g)]
+      .filter(([, labels]) => labels.includes(`command="${command}"`) && labels.includes('layer="client_command"'))
+      .reduce((sum, [, , count]) => sum + Number(count), 0);
+  assert.deepEqual([counted("publish"), counted("subscribe") > 0, counted("history")], [2, true, 0]);
+  await api("publish", { channel: "open.a", data: 1 }, limited);
+});
+
+test("a user's connections share his limits, on whatever core", soon, async () => {
+  const caps = [{ channels: ["closed.h"], allow: ["hst"] }];
+  const of = (sub) => client({ token: signed({ sub, caps }) }, limited);
+  // Two cores: whichever the kernel chooses for each of them.
+  const all = Array.from({ length: 6 }, () => of("eve"));
+  await Promise.all(all.map((one) => once(one, "connected")));
+  const codes = [];
+  for (const one of all) codes.push(await code(one.history("closed.h", { limit: 1 })));
+  assert.deepEqual(codes, [0, 0, 0, 0, 111, 111]);
+  const bob = of("bob");
+  await once(bob, "connected");
+  assert.equal(await code(bob.history("closed.h", { limit: 1 })), 0);
+  // One connection too many is told to come again.
+  const late = of("eve");
+  const failed = await new Promise((resolve) => late.on("error", ({ error }) => resolve(error.code)));
+  assert.equal(failed, 111);
+  assert.notEqual(late.state, "disconnected");
+  late.disconnect();
 });
