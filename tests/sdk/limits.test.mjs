@@ -1,6 +1,8 @@
-// What one session may do and how often, as the SDK sees it: capabilities of tokens, operation rate limits.
+// What one session may do and how often, as the SDK sees it: capabilities of tokens, operation rate limits, bans.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 
@@ -214,4 +216,86 @@ test("a user's connections share his limits, on whatever core", soon, async () =
   assert.equal(failed, 111);
   assert.notEqual(late.state, "disconnected");
   late.disconnect();
+});
+
+// ---- who is kept out ----
+
+const bansFile = path.join(await mkdtemp(path.join(os.tmpdir(), "ringcast-bans-")), "bans.json");
+const banning = await Server.start({ args: [], config: `${config}\n[bans]\nfile = "${bansFile}"\ncount_max = 4\n` });
+after(() => banning.close());
+
+test("a blocked user is out at once, on all his connections, and stays out over a restart", soon, async () => {
+  const all = [1, 2, 3].map(() => client({ token: signed({ sub: "ann" }) }, banning));
+  const bob = client({ token: signed({ sub: "bob" }) }, banning);
+  await Promise.all([...all, bob].map((one) => once(one, "connected")));
+  const ends = all.map((one) => once(one, "disconnected"));
+  assert.deepEqual(await api("block_user", { user: "ann" }, banning), { result: {} });
+  for (const end of ends) assert.equal((await end).code, 3503);
+  assert.equal(bob.state, "connected");
+  const again = () => once(client({ token: signed({ sub: "ann" }) }, banning), "disconnected");
+  assert.equal((await again()).code, 3503);
+  assert.deepEqual(JSON.parse(await readFile(bansFile, "utf8")).users, [{ name: "ann", until: null }]);
+  // Other settings keep the list, and so does the next start.
+  banning.child.kill("SIGHUP");
+  assert.equal((await again()).code, 3503);
+  await banning.stop();
+  await banning.spawn();
+  assert.equal((await again()).code, 3503);
+  assert.deepEqual(await api("unblock_user", { user: "ann" }, banning), { result: {} });
+  await once(client({ token: signed({ sub: "ann" }) }, banning), "connected");
+});
+
+test("a revoked token ends its connections, and the SDK fetches another one", soon, async () => {
+  let fetched = 0;
+  const token = () => signed({ sub: "eve", jti: `token-${++fetched}` });
+  const one = client({ getToken: async () => token() }, banning);
+  const other = client({ token: signed({ sub: "eve", jti: "another" }) }, banning);
+  await Promise.all([once(one, "connected"), once(other, "connected")]);
+  let left = 0;
+  other.on("connecting", () => left++);
+  const gone = once(one, "connecting");
+  assert.deepEqual(await api("revoke_token", { uid: "token-1" }, banning), { result: {} });
+  assert.equal((await gone).code, 3005);
+  if (one.state !== "connected") await once(one, "connected");
+  assert.deepEqual([fetched, left, other.state], [2, 0, "connected"]);
+});
+
+test("tokens from before a time are worth nothing, the user's newer ones are", soon, async () => {
+  let fetched = 0;
+  const made = (ago) => signed({ sub: "old", iat: now() - ago });
+  const one = client({ getToken: async () => (++fetched, made(fetched > 1 ? 0 : 100)) }, banning);
+  await once(one, "connected");
+  const gone = once(one, "connecting");
+  assert.deepEqual(await api("invalidate_user_tokens", { user: "old", issued_before: now() - 50 }, banning), { result: {} });
+  assert.equal((await gone).code, 3005);
+  if (one.state !== "connected") await once(one, "connected");
+  assert.equal(fetched, 2);
+});
+
+test("a channel's subscription tokens are invalidated by themselves", soon, async () => {
+  const one = client({ token: signed({ sub: "sam" }) }, banning);
+  await once(one, "connected");
+  let fetched = 0;
+  const getToken = async ({ channel }) => (++fetched, signed({ sub: "sam", channel, iat: now() - (fetched > 1 ? 0 : 100) }));
+  const { sub } = await subscribed(one, "closed.sam", { getToken });
+  const gone = once(sub, "subscribing");
+  const ban = { user: "sam", channel: "closed.sam", issued_before: now() - 50, expire_at: now() + 600 };
+  assert.deepEqual(await api("invalidate_user_tokens", ban, banning), { result: {} });
+  assert.equal((await gone).code, 2501);
+  if (sub.state !== "subscribed") await once(sub, "subscribed");
+  assert.deepEqual([fetched, one.state], [2, "connected"]);
+});
+
+test("a list that is full takes nobody else, and forgets nobody", soon, async () => {
+  // Three entries are there: a token, a user's tokens, a channel's.
+  assert.deepEqual(await api("block_user", { user: "fourth" }, banning), { result: {} });
+  const refused = await api("block_user", { user: "fifth" }, banning);
+  assert.equal(refused.error.code, 108);
+  assert.match(refused.error.message, /bans\.count_max/);
+  assert.equal((await once(client({ token: signed({ sub: "fourth" }) }, banning), "disconnected")).code, 3503);
+  await once(client({ token: signed({ sub: "fifth" }) }, banning), "connected");
+  const over = await api("block_user", { user: "fifth", expire_at: 1 }, banning);
+  assert.equal(over.error.code, 107);
+  const metrics = await (await fetch(`${banning.http}/metrics`)).text();
+  assert.match(metrics, /ringcast_bans\{kind="user"\} 1/);
 });
