@@ -4,7 +4,7 @@ use core::time::Duration;
 use base::{ConnId, Instant, NONE};
 use hub::OutboxPolicy;
 use protocol::centrifugo::Disconnect;
-use wire::frame::{Opcode, close_frame};
+use wire::frame::{Opcode, close_frame, is_close_code};
 
 use crate::border::{Close, Effects, End};
 use crate::conn::{Flags, Phase, State};
@@ -140,7 +140,8 @@ impl Shard {
         if told.push {
             self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
         }
-        if told.close_frame {
+        // A code that can't be in a close frame ends the connection without one: clients come back, as from any end without a code.
+        if told.close_frame && is_close_code(code) {
             self.close_websocket(conn, code, reason, now);
         } else {
             self.begin_closing(conn, now);

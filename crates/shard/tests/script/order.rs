@@ -62,3 +62,20 @@ fn who_waits_for_an_owner_is_disconnected_all_the_same() {
     desk.finish(conn);
     assert_eq!(desk.holdings(), [Holdings::default(); 2]);
 }
+
+/// A backend may give any number; what can't be in a close frame ends a WebSocket without one, and SDKs come back from that.
+#[test]
+fn a_code_that_no_close_frame_can_have_ends_the_connection_without_one() {
+    for (code, is_told) in [(1, false), (1000, true), (1006, false), (2999, false), (5000, false), (u16::MAX, false)] {
+        let mut desk = Desk::new(&config(1));
+        let conn = user(&mut desk, "ann");
+        assert_eq!(order(&mut desk, "ann", "", disconnect(code, "reason", &[])), 1);
+        let heard = desk.hear(conn);
+        if is_told {
+            assert_eq!(close_of(&heard), (code, "reason".to_owned()));
+        } else {
+            assert_eq!(heard, b"", "{code}");
+        }
+        assert!(desk.is_shut(conn), "{code}");
+    }
+}
