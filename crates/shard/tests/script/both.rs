@@ -324,10 +324,12 @@ fn decode(fields: &Fields, mut bytes: &[u8]) -> Value {
         let (field, after) = after.split_at(usize::try_from(length).unwrap());
         bytes = after;
         match kind {
-            List(kind) => match all.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
-                Value::Array(list) => list.push(decode_one(kind, field)),
-                _ => unreachable!("a list"),
-            },
+            List(kind) => {
+                let Value::Array(list) = all.entry(name).or_insert_with(|| Value::Array(Vec::new())) else {
+                    unreachable!("a list");
+                };
+                list.push(decode_one(kind, field));
+            }
             MapOf(kind) => {
                 let (length, rest) = varint(&field[1..]);
                 let (key, rest) = rest.split_at(usize::try_from(length).unwrap());
@@ -335,8 +337,8 @@ fn decode(fields: &Fields, mut bytes: &[u8]) -> Value {
                 all.entry(name).or_insert_with(|| Value::Object(Map::new()))[&String::from_utf8_lossy(key)[..]] =
                     decode_one(kind, value);
             }
-            one => {
-                all.insert(name, decode_one(one, field));
+            Number | Flag | Text | Bytes | Message(_) => {
+                all.insert(name, decode_one(kind, field));
             }
         }
     }
