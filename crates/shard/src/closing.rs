@@ -133,6 +133,8 @@ impl Shard {
         }
         let transport = self.conns.rows[conn.0].transport;
         let told = match (transport.is_websocket(), transport.is_uni()) {
+            // To its client this end is the transport's: it shall not see a code, and comes back.
+            _ if code == Disconnect::ConnectionClosed.code() => Farewell { push: false, close_frame: false },
             (true, true) => self.config.endpoints.uni_farewell,
             (true, false) => Farewell { push: false, close_frame: true },
             (false, _) => Farewell { push: true, close_frame: false },
