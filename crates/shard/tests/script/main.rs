@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod acks;
 mod backlog;
+mod both;
 mod caps;
 mod close;
 mod deflate;
@@ -32,6 +33,7 @@ mod presence;
 mod protobuf;
 mod publish;
 mod rates;
+mod recovering;
 mod request;
 mod run;
 mod server_side;
