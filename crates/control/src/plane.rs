@@ -5,8 +5,8 @@ use std::future::Future;
 
 use crate::metric::Sample;
 use crate::{
-    Ban, BanError, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present, Subjects,
-    SubjectsError, Whom,
+    Ban, BanError, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present,
+    Subjects, SubjectsError, Whom,
 };
 
 /// The shards, as the control plane sees them. A clone is a handle to the same shards.

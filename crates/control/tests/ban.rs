@@ -21,6 +21,7 @@ fn every_method_says_who_and_until_when() {
     for (method, body, want) in [
         ("block_user", r#"{"user":"ann"}"#, Ban::Block { user: "ann".into(), expire_at: None }),
         ("block_user", r#"{"user":"","expire_at":7}"#, Ban::Block { user: String::new(), expire_at: Some(7) }),
+        ("block_user", r#"{"user":"ann","expire_at":null}"#, Ban::Block { user: "ann".into(), expire_at: None }),
         ("unblock_user", r#"{"user":"ann"}"#, Ban::Unblock { user: "ann".into() }),
         ("revoke_token", r#"{"uid":"t","expire_at":9}"#, Ban::Revoke { token: "t".into(), expire_at: Some(9) }),
         ("invalidate_user_tokens", r#"{"user":"ann"}"#, invalidate("ann", None, None, None)),
@@ -41,6 +42,7 @@ fn what_is_not_done_is_told() {
     let server = server();
     for (method, body, code) in [
         ("block_user", "{}", 107),
+        ("block_user", r#"{"user":null}"#, 107),
         ("unblock_user", "{}", 107),
         ("invalidate_user_tokens", "{}", 107),
         ("revoke_token", r#"{"user":"ann"}"#, 107),

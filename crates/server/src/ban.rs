@@ -22,7 +22,8 @@ impl Plane {
         self.bans.put(ban, clock::unix_seconds())?;
         let done = match order {
             Some((whom, order)) => {
-                let answers = self.ask_all(|| Command::Order { whom: whom.clone().into(), order: order.clone().into() });
+                let answers =
+                    self.ask_all(|| Command::Order { whom: whom.clone().into(), order: order.clone().into() });
                 let answers = answers.await;
                 answers.is_some_and(|answers| answers.iter().all(|answer| matches!(answer, Answer::Obeyed(_))))
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use base::{ShardId, SubjectKey, SubjectName};
 use control::metric::{self, Metric, Sample};
 use control::{
-    Accepted, Ban, BanError, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
-    PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
+    Accepted, Ban, BanError, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError,
+    PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
 use hub::{Draft, Extra, Kind, Namespace, Position, Version};
 use protocol::epoch;

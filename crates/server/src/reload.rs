@@ -49,8 +49,17 @@ impl Listeners {
             let _ = self.published.wanted.send(endpoint);
         }
         let shards = self.plane.desk.shards();
-        let configure =
-            |id| Command::Configure(Box::new(shard_config(&new, id, shards, 0, self.plane.key, &verifiers, &self.plane.bans)));
+        let configure = |id| {
+            Command::Configure(Box::new(shard_config(
+                &new,
+                id,
+                shards,
+                0,
+                self.plane.key,
+                &verifiers,
+                &self.plane.bans,
+            )))
+        };
         let behind = self.plane.desk.tell_all(TRIES, configure).await;
         for shard in &behind {
             let id = shard.0;

@@ -5,6 +5,7 @@ use crate::router::App;
 use crate::{Ban, DataPlane};
 
 use super::error::ApiError;
+use super::lenient::or_default;
 use super::order::Done;
 
 /// Disconnects a user and keeps him out.
@@ -13,6 +14,7 @@ use super::order::Done;
 pub(crate) struct BlockUser {
     user: Option<String>,
     /// In seconds since 1970; 0: never.
+    #[serde(deserialize_with = "or_default")]
     expire_at: i64,
 }
 
@@ -28,7 +30,9 @@ pub(crate) struct UnblockUser {
 #[serde(default)]
 pub(crate) struct RevokeToken {
     /// The token's `jti`.
+    #[serde(deserialize_with = "or_default")]
     uid: String,
+    #[serde(deserialize_with = "or_default")]
     expire_at: i64,
 }
 
@@ -37,9 +41,12 @@ pub(crate) struct RevokeToken {
 #[serde(default)]
 pub(crate) struct InvalidateUserTokens {
     user: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     channel: String,
     /// In seconds since 1970; 0: now.
+    #[serde(deserialize_with = "or_default")]
     issued_before: i64,
+    #[serde(deserialize_with = "or_default")]
     expire_at: i64,
 }
 

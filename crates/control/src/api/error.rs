@@ -101,7 +101,9 @@ impl From<BanError> for ApiError {
         match error {
             BanError::Full { .. } => Self::not_available(&error.to_string()),
             BanError::Over | BanError::TooLong { .. } => Self::bad_request(&error.to_string()),
-            BanError::NotSaved(_) => Self { message: format!("internal server error: {error}").into(), ..Self::INTERNAL },
+            BanError::NotSaved(_) => {
+                Self { message: format!("internal server error: {error}").into(), ..Self::INTERNAL }
+            }
             BanError::Unavailable => Self::INTERNAL,
         }
     }

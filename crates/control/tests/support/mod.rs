@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use control::metric::{self, Sample};
 use control::{
-    Accepted, Ban, BanError, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept, Order,
-    OrderError, PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
+    Accepted, Ban, BanError, ControlSettings, DataPlane, Handed, Headcount, History, HistoryError, HistoryWanted, Kept,
+    Order, OrderError, PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError,
+    Whom,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -51,7 +52,12 @@ impl DataPlane for Recorder {
             kind,
             offset,
             tags: client.map(|_| ("k".into(), "v".into())).into_iter().collect(),
-            publisher: client.map(|client| (String::new(), client.into())),
+            publisher: client.map(|client| Present {
+                client: client.into(),
+                user: String::new(),
+                conn_info: b"[1]".to_vec(),
+                chan_info: Vec::new(),
+            }),
         };
         let publications = if wanted.subject == "empty" {
             Vec::new()

@@ -40,8 +40,8 @@ pub(super) fn read(path: &Path) -> Result<List, String> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(List::default()),
         Err(error) => return Err(format!("'{}' can't be read: {error}", path.display())),
     };
-    let content: Content = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("'{}' is no list of bans: {error}", path.display()))?;
+    let content: Content =
+        serde_json::from_slice(&bytes).map_err(|error| format!("'{}' is no list of bans: {error}", path.display()))?;
     let named = |list: Vec<Named>| list.into_iter().map(|Named { name, until }| (name, until)).collect();
     let of_user = |OfUser { user, channel, issued_before, until }| ((user, channel), Invalid { issued_before, until });
     Ok(List {

@@ -15,7 +15,13 @@ fn invalidate(channel: Option<&str>, issued_before: Option<i64>, expire_at: Unti
 }
 
 fn token(id: &str, issued: Option<i64>, channel: Option<&str>) -> auth::Token {
-    auth::Token { user: "ann".into(), id: id.into(), issued, channel: channel.map(Into::into), ..auth::Token::default() }
+    auth::Token {
+        user: "ann".into(),
+        id: id.into(),
+        issued,
+        channel: channel.map(Into::into),
+        ..auth::Token::default()
+    }
 }
 
 #[test]
@@ -42,7 +48,9 @@ fn tokens_are_revoked_by_their_names_and_by_their_age() {
     let (connection, subscription) = (TokenKind::Connection, TokenKind::Subscription);
     assert!(!is_revoked(connection, &token("t1", None, None)));
     bans.put(Ban::Revoke { token: "t1".into(), expire_at: Some(NOW + 5) }, NOW).unwrap();
-    assert!(is_revoked(connection, &token("t1", None, None)) && is_revoked(subscription, &token("t1", None, Some("a"))));
+    assert!(
+        is_revoked(connection, &token("t1", None, None)) && is_revoked(subscription, &token("t1", None, Some("a")))
+    );
     assert!(!is_revoked(connection, &token("t2", None, None)) && !is_revoked(connection, &token("", None, None)));
     assert!(!bans.is_revoked(connection, &token("t1", None, None), NOW + 5), "it is over");
     bans.put(invalidate(None, Some(NOW - 10), None), NOW).unwrap();
@@ -87,7 +95,11 @@ fn what_is_saved_is_there_again_and_a_broken_file_is_told() {
     let again = Bans::new(Some(path.clone()), 1).unwrap();
     assert!(again.is_blocked("ann") && again.is_revoked(TokenKind::Connection, &token("t", None, None), NOW));
     assert!(again.is_revoked(TokenKind::Subscription, &token("", Some(6), Some("a")), NOW));
-    assert_eq!(again.counts(), [("user", 1), ("token", 1), ("user_tokens", 1)], "more than the bound, and without what is over");
+    assert_eq!(
+        again.counts(),
+        [("user", 1), ("token", 1), ("user_tokens", 1)],
+        "more than the bound, and without what is over"
+    );
     std::fs::write(&path, "[1]").unwrap();
     assert!(Bans::new(Some(path.clone()), 1).unwrap_err().contains("no list of bans"));
     std::fs::remove_file(&path).unwrap();

@@ -3,6 +3,7 @@
 mod acks;
 mod backlog;
 mod ban;
+mod both;
 mod caps;
 mod close;
 mod deflate;
@@ -33,6 +34,7 @@ mod presence;
 mod protobuf;
 mod publish;
 mod rates;
+mod recovering;
 mod request;
 mod run;
 mod server_side;

@@ -51,7 +51,10 @@ fn codes(desk: &mut Desk, conn: ConnId, command: &str, count: usize) -> Vec<u64>
     let message = (0..count).map(line).collect::<Vec<_>>().join("\n");
     let heard = desk.say(conn, frame(0x81, message));
     let answers = lines(&heard).into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
-    answers.filter(|answer| answer["id"].is_number()).map(|answer| answer["error"]["code"].as_u64().unwrap_or(0)).collect()
+    answers
+        .filter(|answer| answer["id"].is_number())
+        .map(|answer| answer["error"]["code"].as_u64().unwrap_or(0))
+        .collect()
 }
 
 const PUBLISH: &str = "\"publish\":{\"channel\":\"a\",\"data\":1}";
@@ -75,7 +78,10 @@ fn each_command_of_a_message_counts_and_what_is_over_the_limit_does_nothing() {
     desk.pass(Duration::from_secs(21));
     assert_eq!(codes(&mut desk, one, PUBLISH, 2), [0, 111]);
     let answer = desk.say(one, frame(0x81, format!("{{\"id\":2,{PUBLISH}}}")));
-    assert!(String::from_utf8_lossy(&answer).contains("{\"code\":111,\"message\":\"too many requests\",\"temporary\":true}"));
+    assert!(
+        String::from_utf8_lossy(&answer)
+            .contains("{\"code\":111,\"message\":\"too many requests\",\"temporary\":true}")
+    );
 }
 
 #[test]
@@ -112,7 +118,8 @@ fn a_user_connects_so_often_and_comes_back_later() {
 
 #[test]
 fn total_counts_what_is_let_pass_and_unsubscribe_is_never_refused() {
-    let mut desk = Desk::new(&config(1, layer(&[(Metered::Publish, 2), (Metered::Unsubscribe, 1)], 6), Layer::default()));
+    let mut desk =
+        Desk::new(&config(1, layer(&[(Metered::Publish, 2), (Metered::Unsubscribe, 1)], 6), Layer::default()));
     let conn = session(&mut desk, "ann");
     assert_eq!(codes(&mut desk, conn, PUBLISH, 9), [0, 0, 111, 111, 111, 111, 111, 111, 111]);
     assert_eq!(codes(&mut desk, conn, SUBSCRIBE, 3), [0, 0, 0], "what was refused took nothing of the total");

@@ -56,8 +56,16 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "keys for `POST /pub`, `GET /pub` and `/api`, as `X-API-Key` or `Authorization: apikey KEY`; `http_api.key` is one more",
     ),
-    Key::text("bans.file", "where `/api/block_user`, `/api/revoke_token` and `/api/invalidate_user_tokens` are kept for the next start; empty: nowhere"),
-    Key::number("bans.count_max", "100000", (1, 10_000_000), "blocked users, revoked tokens and users with invalidated tokens, all together; more are refused"),
+    Key::text(
+        "bans.file",
+        "where `/api/block_user`, `/api/revoke_token` and `/api/invalidate_user_tokens` are kept for the next start; empty: nowhere",
+    ),
+    Key::number(
+        "bans.count_max",
+        "100000",
+        (1, 10_000_000),
+        "blocked users, revoked tokens and users with invalidated tokens, all together; more are refused",
+    ),
     Key::number("limits.head_bytes", "16384", (512, shard::limits::HEAD_BYTES_MAX as u64), "a request's head"),
     Key::millis("limits.head_timeout_ms", "10000", (100, DAY_MS), "until a head, or a body, is complete"),
     Key::millis("limits.keep_alive_ms", "75000", (100, DAY_MS), "a quiet HTTP connection between two requests"),

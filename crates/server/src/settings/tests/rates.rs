@@ -41,7 +41,8 @@ fn without_a_limit_there_is_no_table() {
         assert!(rates.layers.is_none() && rates.meter.is_none());
     }
     // Buckets of what is not enabled.
-    let text = "[client.rate_limit.user_command.publish]\nenabled = true\nbuckets = [{ interval = \"1s\", rate = 1 }]\n";
+    let text =
+        "[client.rate_limit.user_command.publish]\nenabled = true\nbuckets = [{ interval = \"1s\", rate = 1 }]\n";
     assert!(load(".toml", text).unwrap().admission.rates.layers.is_none());
 }
 
