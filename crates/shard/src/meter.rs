@@ -54,7 +54,7 @@ impl Rate {
         let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
         assert!(interval <= INTERVAL_MAX && count > 0, "a rate is of some in an hour at most");
         let emission = nanos / count;
-        assert!(emission >= EMISSION_MIN.as_nanos() as u64, "a token takes its time");
+        assert!(emission >= u64::from(EMISSION_MIN.subsec_nanos()), "a token takes its time");
         let emission = emission >> UNIT_SHIFT;
         Self { emission, tolerance: emission * (count - 1) }
     }
@@ -140,7 +140,7 @@ impl Meter {
 /// How far a row's bucket is from being full, in units; 0 for one that is full, and for a row that was never used.
 fn behind(row: u64, now: u64) -> u64 {
     // A little more than the longest interval: a token that is being taken.
-    const HORIZON: u64 = (2 * INTERVAL_MAX.as_nanos() as u64) >> UNIT_SHIFT;
+    const HORIZON: u64 = (2 * INTERVAL_MAX.as_secs() * 1_000_000_000) >> UNIT_SHIFT;
     let ahead = row.wrapping_sub(now) & DUE_MASK;
     if ahead <= HORIZON { ahead } else { 0 }
 }
