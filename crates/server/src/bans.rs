@@ -79,11 +79,14 @@ impl List {
             Ban::Unblock { user } => drop(self.users.remove(&user)),
             Ban::Revoke { token, expire_at } => {
                 let until = self.tokens.entry(token).or_insert(expire_at);
-                *until = later(*until, expire_at);
+                *until = if is_over(*until, now) { expire_at } else { later(*until, expire_at) };
             }
             Ban::Invalidate { user, channel, issued_before, expire_at } => {
                 let new = Invalid { issued_before: issued_before.unwrap_or(now), until: expire_at };
                 let kept = self.user_tokens.entry(place(&user, channel.as_deref())).or_insert(new);
+                if is_over(kept.until, now) {
+                    *kept = new;
+                }
                 kept.issued_before = kept.issued_before.max(new.issued_before);
                 kept.until = later(kept.until, new.until);
             }
