@@ -102,8 +102,9 @@ impl Meter {
     pub(crate) fn has(&self, bucket: u64, rate: &Rate, now: Instant) -> bool {
         let (rows, mark) = self.place(bucket);
         let now = units(now);
-        let found = rows.iter().map(|row| row.load(Ordering::Relaxed)).find(|row| row & !DUE_MASK == mark);
-        found.is_none_or(|row| behind(row, now) <= rate.tolerance)
+        // An old row of the same bucket may stand before the one that counts.
+        let mut own = rows.iter().map(|row| row.load(Ordering::Relaxed)).filter(|row| row & !DUE_MASK == mark);
+        own.all(|row| behind(row, now) <= rate.tolerance)
     }
 
     /// Takes a token. Where all rows are others', the bucket that is nearest to being full is forgotten for this one.

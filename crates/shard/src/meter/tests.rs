@@ -129,7 +129,9 @@ fn tokens_are_given_as_by_a_naive_twin() {
             now = now + Duration::from_nanos(step << UNIT_SHIFT);
             let bucket = random.below(4);
             let bucket = (bucket + 1) << 50 | bucket;
+            let has = meter.has(bucket, &rate, now);
             let got = meter.take(bucket, &rate, now) != Taken::No;
+            assert_eq!(has, got, "seed {seed}");
             let wanted = twin.take(bucket, rate.emission, burst, units(now));
             assert_eq!(got, wanted, "seed {seed}, {burst} in {interval_s} s");
             if got { given += 1 } else { refused += 1 }
