@@ -136,5 +136,5 @@ fn tokens_are_given_as_by_a_naive_twin() {
             if got { given += 1 } else { refused += 1 }
         }
     }
-    assert!(given > 10_000 && refused > 10_000, "both are tried: {given} {refused}");
+    assert!(given > 10_000 && refused > 1_000, "both are tried: {given} {refused}");
 }
