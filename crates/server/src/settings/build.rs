@@ -55,6 +55,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             channel_bytes_max: values.number("channel.max_length"),
             user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
             gate: Arc::default(),
+            blocks: None,
             rates: rates::build(values)?,
             personal: personal(values, &naming, &namespaces, dev)?,
             naming,
