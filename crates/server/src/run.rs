@@ -138,15 +138,12 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let desk = Arc::new(Desk::new(senders, beds.clone(), Doorbell::new()?));
     let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
     let courier = Arc::new(courier);
-    let bans = Bans::new(settings.bans_file.clone(), settings.bans_max).map_err(StartError::Bans)?;
-    let bans = Arc::new(bans);
+    let bans = Bans::new(settings.bans_file.clone(), settings.bans_max).map(Arc::new).map_err(StartError::Bans)?;
     let settings = Arc::new(settings);
     let (published, wants) = published();
     let verifiers = settings.tokens.verifiers(&published.sets);
-    for endpoint in verifiers.endpoints() {
-        // They are fetched as soon as somebody is there to do it.
-        let _ = published.wanted.send(endpoint);
-    }
+    // They are fetched as soon as somebody is there to do it.
+    verifiers.endpoints().into_iter().for_each(|endpoint| drop(published.wanted.send(endpoint)));
     let (ready, readies) = bounded(usize::from(shards));
     let (go, word) = bounded(usize::from(shards));
     let (alive, ended) = mpsc::channel(1);
