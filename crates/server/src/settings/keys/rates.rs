@@ -62,11 +62,4 @@ pub(super) const REST: &[Key] = &[
     Key::missing("client.rate_limit.redis_user_command", "there is one node, whose limits are exact in memory"),
     Key::missing("client.rate_limit.client_error", "errors are not counted by connection"),
     Key::missing("client.rate_limit.ip_connect", "connections are not counted by address"),
-    Key::number(
-        "limits.rate_buckets",
-        "1048576",
-        (shard::BUCKETS_MIN as u64, shard::BUCKETS_MAX as u64),
-        "buckets of `client.rate_limit` that are not full, of all clients and users together, 8 bytes each; \
-         beyond them the one nearest to being full is forgotten",
-    ),
 ];

@@ -99,6 +99,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::millis("limits.poll_timeout_ms", "120000", (1_000, DAY_MS), "longest wait that a long poll may ask for"),
     Key::number("limits.history_bytes", "1073741824", (MIB as u64, 1 << 42), "all histories of all shards together"),
+    Key::number(
+        "limits.rate_buckets",
+        "1048576",
+        (shard::BUCKETS_MIN as u64, shard::BUCKETS_MAX as u64),
+        "buckets of `client.rate_limit` that are not full, of all clients and users together, 8 bytes each; \
+         beyond them the one nearest to being full is forgotten",
+    ),
     Key::same_in_millis("heartbeat.ping_interval_ms", "client.ping_interval"),
     Key::same_in_millis("heartbeat.pong_timeout_ms", "client.pong_timeout"),
     Key::millis("heartbeat.idle_close_ms", "0", (0, DAY_MS), "close what has had no message for so long; 0: never"),
