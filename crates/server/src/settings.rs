@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use control::Paths;
 use figment::Figment;
 use figment::providers::{Format, Json, Toml, Yaml};
 use figment::value::Dict;
@@ -63,8 +64,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// When the server ends at the latest after it was told to leave.
     pub drain_deadline: Duration,
-    /// Whether `/health` answers, beside `/healthz`.
-    pub health: bool,
+    /// Where the control plane answers what.
+    pub paths: Paths,
     /// The node's name for the API; empty: its host and port.
     pub node_name: String,
     /// What is worth a line on standard error.
@@ -170,10 +171,15 @@ impl Settings {
             ("heartbeat.user_timeout_ms", self.user_timeout != new.user_timeout),
             ("outbox.socket_bytes", self.send_buffer_bytes != new.send_buffer_bytes),
             ("batch_wait", self.batch_window != new.batch_window),
-            ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
+            ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
+            ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+    }
+
+    fn counts_users(&self) -> bool {
+        self.admission.roster.is_some()
     }
 
     fn apply(&mut self, flags: Flags) {

@@ -11,6 +11,7 @@ use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
+use crate::roster::{Roster, TimeOfDay};
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -66,6 +67,10 @@ pub struct Admission {
     pub user_field: Box<str>,
     /// What all shards of the server count together; other settings leave it as it is.
     pub gate: Arc<Gate>,
+    /// Counts each user's connections, whatever the settings say later; `None`: nobody counts them.
+    pub roster: Option<Arc<dyn Roster>>,
+    /// Tells connecting clients the time of day; `None`: they are not told.
+    pub time: Option<Arc<dyn TimeOfDay>>,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
     /// The channel that each user has and is subscribed to; `None`: none.
@@ -104,6 +109,8 @@ pub struct Limits {
     pub sessions: u64,
     /// Most of them that come in a second; 0: any number.
     pub sessions_per_second: u64,
+    /// Most connections of one user to all shards together, where they are counted; 0: any number.
+    pub user_connections: u32,
     /// Most subscriptions of one connection.
     pub subscriptions_per_connection: usize,
     /// Most publications that one recovery brings; more is a gap.
@@ -173,6 +180,8 @@ impl Default for Admission {
             channel_bytes_max: base::SUBJECT_BYTES_MAX,
             user_field: Box::default(),
             gate: Arc::default(),
+            roster: None,
+            time: None,
             naming: Arc::default(),
             personal: None,
         }
@@ -192,6 +201,7 @@ impl Default for Limits {
             payload_bytes: MIB,
             sessions: 0,
             sessions_per_second: 0,
+            user_connections: 0,
             subscriptions_per_connection: 128,
             recovery_publications: 300,
             history_publications: 300,

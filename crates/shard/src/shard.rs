@@ -371,7 +371,8 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
-        let admission = Admission { gate: Arc::clone(&self.config.admission.gate), ..config.admission };
+        let Admission { gate, roster, .. } = &self.config.admission;
+        let admission = Admission { gate: Arc::clone(gate), roster: roster.clone(), ..config.admission };
         let node = core::mem::take(&mut self.config.endpoints.node);
         let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);

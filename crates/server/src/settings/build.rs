@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Namespace, Naming, OutboxPolicy};
-use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
+use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, Roster};
+
+use crate::roster::{SystemTime, UserCount};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
@@ -23,6 +25,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
     let naming = Arc::new(naming(&reading.server));
     let namespaces = namespaces::build(&reading, &naming, dev)?;
     let values = &reading.server;
+    let endpoints = transports::build(values, dev)?;
+    let paths = transports::paths(values, &endpoints)?;
     Ok(Settings {
         dev,
         address: address(values, dev),
@@ -38,12 +42,12 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         },
         drain_spread: values.time("drain.spread_ms"),
         drain_deadline: values.time("shutdown.timeout"),
-        health: values.flag("health.enabled"),
+        paths,
         node_name: values.text("node.name"),
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
-        endpoints: transports::build(values, dev)?,
+        endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),
             anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
@@ -51,6 +55,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             channel_bytes_max: values.number("channel.max_length"),
             user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
             gate: Arc::default(),
+            roster: roster(values),
+            time: values.flag("client.connect_include_server_time").then(|| Arc::new(SystemTime) as _),
             personal: personal(values, &naming, &namespaces, dev)?,
             naming,
         },
@@ -66,6 +72,11 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         warnings: reading.warnings,
         source: Source::default(),
     })
+}
+
+/// Users' connections are counted if they are bounded.
+fn roster(values: &Values) -> Option<Arc<dyn Roster>> {
+    (values.number::<u64>("client.user_connection_limit") > 0).then(|| Arc::new(UserCount::default()) as _)
 }
 
 fn naming(values: &Values) -> Naming {
@@ -144,6 +155,7 @@ fn limits(values: &Values) -> Limits {
         payload_bytes: values.number("limits.body_bytes"),
         sessions: values.number("client.connection_limit"),
         sessions_per_second: values.number("client.connection_rate_limit"),
+        user_connections: values.number("client.user_connection_limit"),
         subscriptions_per_connection: values.number("client.channel_limit"),
         recovery_publications: values.number("client.recovery_max_publication_limit"),
         history_publications: values.number("client.history_max_publication_limit"),

@@ -224,7 +224,7 @@ fn named(name: &str) -> Written {
 }
 
 /// A list of objects as variables write it: JSON, or figment's notation, `[{name=chat}]`.
-fn list_of_text(text: &str) -> Result<Vec<Written>, String> {
+pub(crate) fn list_of_text(text: &str) -> Result<Vec<Written>, String> {
     use figment::providers::{Format as _, Json};
     let wrapped = format!("{{\"list\":{text}}}");
     let json = Json::from_str::<Dict>(&wrapped).map_err(|error| error.to_string());

@@ -159,7 +159,7 @@ fn a_key_that_does_not_exist_is_told_with_the_one_that_was_meant() {
 fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
     assert_eq!(warned("[admin]\nenabled = false\npassword = \"x\"\n[grpc_api]\nport = 0"), [""; 0]);
     assert_eq!(warned("[health]\nenabled = true\nhandler_prefix = \"/health\""), [""; 0]);
-    assert_eq!(warned("[health]\nhandler_prefix = \"/alive\"").len(), 1);
+    assert_eq!(warned("[health]\nhandler_prefix = \"/alive\""), [""; 0]);
     let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_proxy_enabled = true");
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("admin is not supported yet: "), "{told:?}");
@@ -261,5 +261,6 @@ fn every_row_of_the_tables_is_whole() {
 #[test]
 fn the_page_of_all_settings_is_up_to_date() {
     let committed = include_str!("../../../../docs/CONFIG.md");
+    std::fs::write("/tmp/compat/CONFIG.md", page()).unwrap();
     assert!(committed == page(), "docs/CONFIG.md is stale: write it anew with `ringcast config keys > docs/CONFIG.md`");
 }

@@ -8,6 +8,9 @@ use regex::Regex;
 use super::duration;
 use super::key::{Kind, TIME_MIN};
 
+mod transform;
+pub(crate) use transform::Transform;
+
 /// A checked value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Value {
@@ -16,6 +19,7 @@ pub(crate) enum Value {
     Time(Duration),
     Text(String),
     Words(Vec<String>),
+    Transforms(Vec<Transform>),
 }
 
 /// Why a value is refused.
@@ -51,6 +55,7 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
                 .map_err(|error| Wrong::Malformed(format!("'{given}' is no regular expression: {error}")))?;
             Ok(Value::Text(given))
         }
+        Kind::Transforms(told) => transform::transforms(written, told).map(Value::Transforms),
         Kind::Anything => Ok(Value::Text(String::new())),
     }
 }

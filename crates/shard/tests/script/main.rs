@@ -32,6 +32,7 @@ mod presence;
 mod protobuf;
 mod publish;
 mod recovering;
+mod refused;
 mod request;
 mod run;
 mod server_side;
