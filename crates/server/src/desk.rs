@@ -1,5 +1,6 @@
 //! Where the control plane's commands go out to the shards and their answers come in.
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,8 +104,19 @@ impl Desk {
         if sender.try_send((ticket, command)).is_err() {
             return false;
         }
-        // A shard whose ring is gone has left, and its answer never comes.
-        self.beds.wake(shard).is_none_or(|bell| self.doorbell.ring(bell).is_ok())
+        let Some(bell) = self.beds.wake(shard) else { return true };
+        match self.doorbell.ring(bell) {
+            Ok(()) => true,
+            // The command is there, and will be done: whoever asked must not ask again. The next one rings again.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                self.beds.lie_down(shard);
+                true
+            }
+            // A shard whose ring is gone has left, and its answer never comes.
+            Err(_) => false,
+        }
     }
 
     /// A shard answers.

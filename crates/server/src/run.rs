@@ -381,6 +381,7 @@ impl Control {
         let served = tokio::spawn(control::serve(received, plane.clone(), settings, stop));
         plane.desk.set_state(State::Ready);
 
+        let started = Arc::clone(&self.settings);
         loop {
             tokio::select! {
                 () = word.said() => break,
@@ -389,7 +390,7 @@ impl Control {
             }
             // Shards that are behind take their time: meanwhile it may be told to leave.
             self.settings = tokio::select! {
-                settings = self.listeners.reload(&self.settings) => settings,
+                settings = self.listeners.reload(&self.settings, &started) => settings,
                 () = word.said() => break,
                 _ = self.ended.recv() => return Err(StartError::ShardLost),
             };

@@ -174,6 +174,9 @@ impl Settings {
             ("node.name", self.node_name != new.node_name),
             ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
             ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),
+            // Shards go by the new ones at once, but a connection that the control plane holds may ask it for such a path.
+            ("a transport's path, over connections that are open,", !self.endpoints.paths().eq(new.endpoints.paths())),
+            ("limits.head_timeout_ms of the HTTP API", self.limits.head_timeout != new.limits.head_timeout),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
     }
