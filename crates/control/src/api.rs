@@ -39,10 +39,10 @@ use self::error::ApiError;
 use self::method::{Call, Reply};
 
 /// The paths of the API, all behind a key.
-pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>) -> Router<Arc<App<P>>> {
+pub(crate) fn routes<P: DataPlane>(app: &Arc<App<P>>, path: &str) -> Router<Arc<App<P>>> {
     Router::new()
-        .route("/api", post(stream::<P>))
-        .route("/api/{method}", post(single::<P>))
+        .route(path, post(stream::<P>))
+        .route(&format!("{path}/{{method}}"), post(single::<P>))
         .route_layer(from_fn_with_state(Arc::clone(app), authorize::<P>))
 }
 

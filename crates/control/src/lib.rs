@@ -36,7 +36,7 @@ pub use order::{Changes, Order, OrderError, Subscription, Whom};
 pub use plane::{Accepted, DataPlane, Extra, PayloadKind, Publish, PublishError, State};
 pub use presence::{Headcount, PresenceError, Present};
 pub use serve::{Handed, serve};
-pub use settings::ControlSettings;
+pub use settings::{ControlSettings, Paths};
 pub use subjects::{Subjects, SubjectsError};
 
 /// The version in metrics and on the page.

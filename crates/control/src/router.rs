@@ -93,13 +93,16 @@ async fn count<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, answer: Res
 
 /// The table of paths.
 pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
-    let centrifugos = if app.settings.health { Router::new().route("/health", get(health)) } else { Router::new() };
-    let ours = centrifugos
+    let paths = &app.settings.paths;
+    let empty = [&paths.health, &paths.init].into_iter().flatten();
+    let empty = empty.fold(Router::new(), |router, path| router.route(path, get(health)));
+    let api = paths.api.as_ref().map_or_else(Router::new, |path| api::routes(app, path));
+    let ours = empty
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz::<P>))
-        .route("/metrics", get(metrics::<P>))
+        .route(&paths.metrics, get(metrics::<P>))
         .merge(page::routes(app.settings.dev))
-        .merge(api::routes(app))
+        .merge(api)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(harden))

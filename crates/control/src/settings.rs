@@ -15,8 +15,8 @@ pub struct ControlSettings {
     pub uid: String,
     /// Who may use the HTTP API.
     pub access: ApiAccess,
-    /// Whether `/health` answers as Centrifugo's does.
-    pub health: bool,
+    /// Where the API, metrics and what Centrifugo has besides are.
+    pub paths: Paths,
     /// The node's name in the API; empty: its host and port.
     pub node_name: String,
     /// Where the shards listen, reachable from here: data-plane requests on kept-alive connections are passed on to it.
@@ -35,13 +35,32 @@ pub struct ControlSettings {
     pub drain_timeout: Duration,
 }
 
+/// Paths that can be chosen: each begins with a slash and does not end with one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Paths {
+    /// Of the API, whose methods are below it; `None`: there is none.
+    pub api: Option<String>,
+    /// Of the metrics.
+    pub metrics: String,
+    /// Where `{}` says that the server lives, as Centrifugo does; `None`: nowhere.
+    pub health: Option<String>,
+    /// Where `{}` is answered to clients that warm up a connection; `None`: nowhere.
+    pub init: Option<String>,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { api: Some("/api".into()), metrics: "/metrics".into(), health: None, init: None }
+    }
+}
+
 impl Default for ControlSettings {
     fn default() -> Self {
         Self {
             dev: false,
             uid: String::new(),
             access: ApiAccess::default(),
-            health: false,
+            paths: Paths::default(),
             node_name: String::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             data_paths: vec!["/connection/websocket".into()],

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use control::metric::MetricKind;
-use control::{ControlSettings, State};
+use control::{ControlSettings, Paths, State};
 use support::Server;
 
 fn dev() -> ControlSettings {
@@ -25,9 +25,29 @@ fn ready_only_between_starting_and_draining() {
 #[test]
 fn centrifugos_health_is_there_if_it_is_wanted() {
     assert_eq!(Server::start(ControlSettings::default()).get("/health").status, 404);
-    let server = Server::start(ControlSettings { health: true, ..ControlSettings::default() });
+    let server = Server::start(ControlSettings {
+        paths: Paths {
+            api: None,
+            metrics: "/own/metrics".into(),
+            health: Some("/health".into()),
+            init: Some("/connection/init".into()),
+        },
+        ..ControlSettings::default()
+    });
     let answer = server.get("/health");
     assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+    assert_eq!(server.get("/connection/init").body, "{}");
+    assert_eq!((server.get("/own/metrics").status, server.get("/metrics").status), (200, 404));
+    assert_eq!(server.post("/api/info", "", "{}").status, 404, "there is no API");
+}
+
+#[test]
+fn the_api_is_where_it_is_wanted() {
+    let paths = Paths { api: Some("/own/api".into()), ..Paths::default() };
+    let server = Server::start(ControlSettings { paths, ..dev() });
+    assert_eq!(server.post("/own/api/info", "", "{}").status, 200);
+    assert_eq!(server.post("/own/api", "", r#"{"method":"info"}"#).status, 200);
+    assert_eq!(server.post("/api/info", "", "{}").status, 404);
 }
 
 #[test]

@@ -20,6 +20,13 @@ pub(crate) fn thread_cpu() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// The time of day, in milliseconds since 1970: what clients are told.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The time of day, in seconds since 1970: tokens are dated in it.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the door")]

@@ -32,6 +32,7 @@ mod port;
 mod presence;
 mod rate;
 mod reload;
+mod roster;
 mod run;
 pub mod settings;
 mod slots;

@@ -369,7 +369,7 @@ impl Control {
             dev: self.settings.dev,
             uid: format!("{:016x}", plane.uid),
             access: self.listeners.access.clone(),
-            health: self.settings.health,
+            paths: self.settings.paths.clone(),
             node_name: self.settings.node_name.clone(),
             data_address: reachable(self.address),
             data_paths: self.settings.endpoints.paths().map(str::to_owned).collect(),

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use control::Paths;
 use figment::Figment;
 use figment::providers::{Format, Json, Toml, Yaml};
 use figment::value::Dict;
@@ -64,8 +65,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// When the server ends at the latest after it was told to leave.
     pub drain_deadline: Duration,
-    /// Whether `/health` answers, beside `/healthz`.
-    pub health: bool,
+    /// Where the control plane answers what.
+    pub paths: Paths,
     /// The node's name for the API; empty: its host and port.
     pub node_name: String,
     /// Where the list of those who are kept out is saved; `None`: nowhere.
@@ -177,13 +178,18 @@ impl Settings {
             ("batch_wait", self.batch_window != new.batch_window),
             ("limits.rate_buckets", rate_buckets(self).zip(rate_buckets(new)).is_some_and(|(old, new)| old != new)),
             ("bans.file", self.bans_file != new.bans_file),
-            ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
+            ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
+            ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),
             // Shards go by the new ones at once, but a connection that the control plane holds may ask it for such a path.
             ("a transport's path, over connections that are open,", !self.endpoints.paths().eq(new.endpoints.paths())),
             ("limits.head_timeout_ms of the HTTP API", self.limits.head_timeout != new.limits.head_timeout),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+    }
+
+    fn counts_users(&self) -> bool {
+        self.admission.roster.is_some()
     }
 
     fn apply(&mut self, flags: Flags) {

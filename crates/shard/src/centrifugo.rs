@@ -22,8 +22,10 @@ use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
-use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
+use crate::request::User;
+use crate::server_side::{Connecting, Wanted, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
+use crate::token::Token;
 use crate::uni::disconnect_of;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
@@ -178,19 +180,19 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        let admitted = self.authenticate(conn, &connect.token).and_then(|mut token| {
-            let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
-            if self.is_blocked(&user) {
-                return Err(Refused::Disconnect(Disconnect::ForceDisconnect));
-            }
-            if !self.may_connect(&user, now) {
+        let introduced = self.take_introduction(conn);
+        let admitted = self.admission_of(connect, introduced).and_then(|admitted| {
+            if !self.may_connect(&admitted.1, now) {
                 return Err(Refused::Error(ErrorCode::TooManyRequests));
             }
-            let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
-            Ok((token, user, wanted))
+            self.enter_roster(&admitted.1)?;
+            Ok(admitted)
         });
         let (token, user, wanted) = match admitted {
             Ok(admitted) => admitted,
+            Err(Refused::Error(code)) if self.conns.rows[conn.0].transport.is_uni() => {
+                return self.refuse_uni(conn, code, now);
+            }
             Err(refused) => {
                 let next = self.refused(conn, id, refused);
                 return if next == Next::Command { Next::Nothing } else { next };
@@ -210,6 +212,21 @@ impl Shard {
         self.scratch = written;
         self.arm_first_heartbeat(conn, now);
         Next::Command
+    }
+
+    /// Who wants to connect, and to what: the token and the user, and the subscriptions that the server makes.
+    pub(crate) fn admission_of(
+        &self,
+        connect: &Connect<'_>,
+        introduced: User,
+    ) -> Result<(Option<Token>, Box<str>, Vec<Wanted>), Refused> {
+        let mut token = self.authenticate(introduced, &connect.token)?;
+        let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
+        if self.is_blocked(&user) {
+            return Err(Refused::Disconnect(Disconnect::ForceDisconnect));
+        }
+        let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
+        Ok((token, user, wanted))
     }
 
     /// The reply to `connect`, which tells of these subscriptions.
@@ -233,6 +250,7 @@ impl Shard {
             ttl_s: left.map_or(0, ttl_s),
             ping_s,
             pong,
+            time_ms: self.told_time_ms(),
             subs,
             ..ConnectResult::default()
         };

@@ -13,6 +13,7 @@ use crate::ban::Blocks;
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
 use crate::rates::Rates;
+use crate::roster::{Roster, TimeOfDay};
 use crate::token::Tokens;
 
 /// Everything a shard is told.
@@ -72,6 +73,10 @@ pub struct Admission {
     pub blocks: Option<Arc<dyn Blocks>>,
     /// How often clients may say what.
     pub rates: Rates,
+    /// Counts each user's connections, whatever the settings say later; `None`: nobody counts them.
+    pub roster: Option<Arc<dyn Roster>>,
+    /// Tells connecting clients the time of day; `None`: they are not told.
+    pub time: Option<Arc<dyn TimeOfDay>>,
     /// The marks in names of channels.
     pub naming: Arc<Naming>,
     /// The channel that each user has and is subscribed to; `None`: none.
@@ -110,6 +115,8 @@ pub struct Limits {
     pub sessions: u64,
     /// Most of them that come in a second; 0: any number.
     pub sessions_per_second: u64,
+    /// Most connections of one user to all shards together, where they are counted; 0: any number.
+    pub user_connections: u32,
     /// Most subscriptions of one connection.
     pub subscriptions_per_connection: usize,
     /// Most publications that one recovery brings; more is a gap.
@@ -181,6 +188,8 @@ impl Default for Admission {
             gate: Arc::default(),
             blocks: None,
             rates: Rates::default(),
+            roster: None,
+            time: None,
             naming: Arc::default(),
             personal: None,
         }
@@ -200,6 +209,7 @@ impl Default for Limits {
             payload_bytes: MIB,
             sessions: 0,
             sessions_per_second: 0,
+            user_connections: 0,
             subscriptions_per_connection: 128,
             recovery_publications: 300,
             history_publications: 300,

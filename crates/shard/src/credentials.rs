@@ -55,8 +55,7 @@ fn is_over(token: &Token) -> bool {
 
 impl Shard {
     /// Who wants to connect; `None`: anybody.
-    pub(crate) fn authenticate(&mut self, conn: ConnId, token: &str) -> Result<Option<Token>, Refused> {
-        let introduced = self.take_introduction(conn);
+    pub(crate) fn authenticate(&self, introduced: User, token: &str) -> Result<Option<Token>, Refused> {
         if token.is_empty() {
             let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
             return match introduced {
@@ -91,7 +90,8 @@ impl Shard {
         }
     }
 
-    fn take_introduction(&mut self, conn: ConnId) -> User {
+    /// Who a client is by whoever is in front of the server; that is kept no longer.
+    pub(crate) fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
         let State::Introduced(user) = state else {
             return None;
@@ -180,6 +180,7 @@ impl Shard {
 
     /// Ends a session.
     pub(crate) fn end_session(&mut self, conn: ConnId) {
+        self.leave_roster(conn);
         let session = core::mem::replace(&mut self.conns.rows[conn.0].session, NONE);
         if session != NONE {
             let gone = self.sessions.end(session);

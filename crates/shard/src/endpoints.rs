@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use base::units::KIB;
 use hub::glob_fits;
 
+use crate::refusal_codes::RefusalCodes;
+
 /// One endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -37,6 +39,8 @@ pub struct Endpoints {
     pub uni_http_stream: Endpoint,
     /// How the unidirectional WebSocket ends.
     pub uni_farewell: Farewell,
+    /// What clients of the unidirectional ones are told that may not connect.
+    pub refusal_codes: RefusalCodes,
     /// Whose pages may use them.
     pub origins: Origins,
     /// Names this server among others to its clients; different at each start.
@@ -109,6 +113,7 @@ impl Default for Endpoints {
             uni_sse: Endpoint::at("/connection/uni_sse", false),
             uni_http_stream: Endpoint::at("/connection/uni_http_stream", false),
             uni_farewell: Farewell::default(),
+            refusal_codes: RefusalCodes::default(),
             origins: Origins::None,
             node: Box::default(),
         }

@@ -121,7 +121,12 @@ impl Sessions {
 
     /// Tells users apart in the attendance of all shards.
     pub(crate) fn user_hash(&self, row: u32) -> u64 {
-        self.key.hash(self.user(row).as_bytes()).0
+        self.hash_of(self.user(row))
+    }
+
+    /// The same for a user by its name; all shards have the same.
+    pub(crate) fn hash_of(&self, name: &str) -> u64 {
+        self.key.hash(name.as_bytes()).0
     }
 
     /// The connections of a user.

@@ -380,11 +380,12 @@ impl Shard {
 
     fn reconfigure(&mut self, config: ShardConfig) {
         let ShardConfig { shard, shards, seed, key, dev, .. } = self.config;
-        let Admission { gate, rates: old, .. } = &self.config.admission;
+        let Admission { gate, rates: old, roster, .. } = &self.config.admission;
         // Who has used up his tokens has used them up under other settings too.
         let meter = old.meter.clone().or(config.admission.rates.meter);
         let rates = Rates { meter, layers: config.admission.rates.layers };
-        let admission = Admission { gate: Arc::clone(gate), rates, ..config.admission };
+        let (gate, roster) = (Arc::clone(gate), roster.clone());
+        let admission = Admission { gate, roster, rates, ..config.admission };
         let node = core::mem::take(&mut self.config.endpoints.node);
         let endpoints = Endpoints { node, ..config.endpoints };
         self.hub.set_namespaces(config.namespaces.clone(), config.limits.history_bytes);

@@ -41,6 +41,11 @@ impl Shard {
             self.deny(conn, &not_connect().with(cors), now, world);
             return;
         }
+        if let Some(Ok(connect)) = &request
+            && self.refuse_by_status(conn, (dialect, connect), (&user, cors.as_deref()), now, world)
+        {
+            return;
+        }
         if !self.may_enter(now) {
             self.turn_away(conn, now, world);
             return;

@@ -67,6 +67,8 @@ pub struct ConnectResult<'a> {
     pub session: &'a str,
     /// Names the server to the same; empty where nobody does.
     pub node: &'a str,
+    /// The server's time of day in milliseconds since 1970; 0: it is not told.
+    pub time_ms: u64,
     /// What the server has subscribed the client to. SDKs drop those that they had and that are not here.
     pub subs: &'a [ServerSub<'a>],
 }

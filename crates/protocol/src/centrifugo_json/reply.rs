@@ -22,6 +22,7 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
     write_subs(&mut connect, result.subs);
     connect.text_unless_empty("session", result.session);
     connect.text_unless_empty("node", result.node);
+    connect.number_unless_zero("time", result.time_ms);
     connect.close();
     reply.close();
 }

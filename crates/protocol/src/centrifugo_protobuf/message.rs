@@ -234,6 +234,8 @@ pub struct ConnectResult {
     pub session: String,
     #[prost(string, tag = "10")]
     pub node: String,
+    #[prost(uint64, tag = "11")]
+    pub time: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

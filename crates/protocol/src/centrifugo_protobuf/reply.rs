@@ -26,6 +26,7 @@ pub fn reply_connect(out: &mut Vec<u8>, id: u32, result: &ConnectResult<'_>) {
         connect.flag(8, result.pong);
         connect.text(9, result.session);
         connect.text(10, result.node);
+        connect.number(11, result.time_ms);
     });
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Namespace, Naming, OutboxPolicy};
-use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
+use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, Roster};
+
+use crate::roster::{SystemTime, UserCount};
 
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
@@ -25,6 +27,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
     let naming = Arc::new(naming(&reading.server));
     let namespaces = namespaces::build(&reading, &naming, dev)?;
     let values = &reading.server;
+    let endpoints = transports::build(values, dev)?;
+    let paths = transports::paths(values, &endpoints)?;
     Ok(Settings {
         dev,
         address: address(values, dev),
@@ -40,14 +44,14 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         },
         drain_spread: values.time("drain.spread_ms"),
         drain_deadline: values.time("shutdown.timeout"),
-        health: values.flag("health.enabled"),
+        paths,
         node_name: values.text("node.name"),
         bans_file: Some(values.text("bans.file")).filter(|path| !path.is_empty()).map(PathBuf::from),
         bans_max: values.number("bans.count_max"),
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
-        endpoints: transports::build(values, dev)?,
+        endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),
             anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
@@ -57,6 +61,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             gate: Arc::default(),
             blocks: None,
             rates: rates::build(values)?,
+            roster: roster(values),
+            time: values.flag("client.connect_include_server_time").then(|| Arc::new(SystemTime) as _),
             personal: personal(values, &naming, &namespaces, dev)?,
             naming,
         },
@@ -72,6 +78,11 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         warnings: reading.warnings,
         source: Source::default(),
     })
+}
+
+/// Users' connections are counted if they are bounded.
+fn roster(values: &Values) -> Option<Arc<dyn Roster>> {
+    (values.number::<u64>("client.user_connection_limit") > 0).then(|| Arc::new(UserCount::default()) as _)
 }
 
 fn naming(values: &Values) -> Naming {
@@ -150,6 +161,7 @@ fn limits(values: &Values) -> Limits {
         payload_bytes: values.number("limits.body_bytes"),
         sessions: values.number("client.connection_limit"),
         sessions_per_second: values.number("client.connection_rate_limit"),
+        user_connections: values.number("client.user_connection_limit"),
         subscriptions_per_connection: values.number("client.channel_limit"),
         recovery_publications: values.number("client.recovery_max_publication_limit"),
         history_publications: values.number("client.history_max_publication_limit"),

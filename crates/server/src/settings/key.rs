@@ -45,8 +45,43 @@ pub(crate) enum Kind {
     Regex,
     /// A list of `{interval, rate}`.
     Buckets,
+    /// A list of what codes are told as.
+    Transforms(Told),
     /// Whatever is in a section, or in a list of objects, that is not looked at.
     Anything,
+}
+
+/// What a code is told as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Told {
+    /// A disconnect: `code` and `reason`.
+    Disconnect,
+    /// An HTTP response: `status_code` and `body`.
+    Status,
+}
+
+impl Told {
+    /// The names of the number and of the words.
+    pub(crate) const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Disconnect => ("code", "reason"),
+            Self::Status => ("status_code", "body"),
+        }
+    }
+
+    /// What the number may be.
+    pub(crate) const fn range(self) -> (u64, u64) {
+        match self {
+            Self::Disconnect => (3_000, 4_999),
+            Self::Status => (400, 599),
+        }
+    }
+
+    /// The list, in words.
+    pub(crate) fn wanted(self) -> String {
+        let ((code, words), (min, max)) = (self.names(), self.range());
+        format!("a list of {{code, to: {{{code}, {words}}}}} with a {code} from {min} to {max}")
+    }
 }
 
 /// Whether a key works.
@@ -153,6 +188,7 @@ impl Kind {
             Self::Buckets => {
                 "a list of {interval, rate}: an interval from 1s to 1h, a rate from 1 to 100000 a second".into()
             }
+            Self::Transforms(told) => told.wanted(),
             Self::Anything => "anything".into(),
         }
     }

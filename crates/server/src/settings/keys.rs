@@ -31,7 +31,9 @@ pub(crate) static SERVER: Table = Table {
         transports::EMULATION,
         transports::UNI_WEBSOCKET,
         transports::UNI_SSE,
+        transports::UNI_SSE_STATUS,
         transports::UNI_HTTP_STREAM,
+        transports::UNI_HTTP_STREAM_STATUS,
         rest::KEYS,
     ],
 };

@@ -10,6 +10,9 @@ use super::key::{Kind, TIME_MIN};
 use super::reading::list_of_text;
 use shard::{EMISSION_MIN, INTERVAL_MAX};
 
+mod transform;
+pub(crate) use transform::Transform;
+
 /// A checked value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Value {
@@ -19,6 +22,7 @@ pub(crate) enum Value {
     Text(String),
     Words(Vec<String>),
     Buckets(Vec<(Duration, u64)>),
+    Transforms(Vec<Transform>),
 }
 
 /// Why a value is refused.
@@ -55,6 +59,7 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
             Ok(Value::Text(given))
         }
         Kind::Buckets => buckets(written).map(Value::Buckets),
+        Kind::Transforms(told) => transform::transforms(written, told).map(Value::Transforms),
         Kind::Anything => Ok(Value::Text(String::new())),
     }
 }

@@ -7,7 +7,7 @@ use figment::value::Value as Written;
 use super::SettingsError;
 use super::key::{Key, State};
 use super::keys::Table;
-use super::value::{self, Value, Wrong};
+use super::value::{self, Transform, Value, Wrong};
 
 /// Values by key; what nobody has said has its default.
 #[derive(Clone, Debug)]
@@ -106,6 +106,11 @@ impl Values {
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         let Value::Words(words) = self.value(name) else { unreachable!("'{name}' is a list") };
         words
+    }
+
+    pub(crate) fn transforms(&self, name: &str) -> Vec<Transform> {
+        let Value::Transforms(transforms) = self.value(name) else { unreachable!("'{name}' is a list of codes") };
+        transforms
     }
 }
 

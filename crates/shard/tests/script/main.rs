@@ -35,6 +35,7 @@ mod protobuf;
 mod publish;
 mod rates;
 mod recovering;
+mod refused;
 mod request;
 mod run;
 mod server_side;

@@ -34,6 +34,9 @@ fn connect() {
     let result = ConnectResult { client: "id", version: "x", ping_s: 25, pong: true, ..ConnectResult::default() };
     let want = r#"{"id":1,"connect":{"client":"id","version":"x","ping":25,"pong":true}}"#;
     assert_eq!(written(|out| reply_connect(out, 1, &result)), want);
+    let result = ConnectResult { client: "id", time_ms: 1_795_798_935_707, ..ConnectResult::default() };
+    let want = r#"{"id":1,"connect":{"client":"id","time":1795798935707}}"#;
+    assert_eq!(written(|out| reply_connect(out, 1, &result)), want);
     let result = ConnectResult { expires: true, ttl_s: 60, data: b"{\n}", ..ConnectResult::default() };
     let want = r#"{"id":4294967295,"connect":{"expires":true,"ttl":60,"data":{}}}"#;
     assert_eq!(written(|out| reply_connect(out, u32::MAX, &result)), want);

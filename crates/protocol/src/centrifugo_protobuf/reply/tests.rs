@@ -246,6 +246,7 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
         pong: any.flag(),
         session: any.text(),
         node: any.text(),
+        time: any.number(),
     };
     let version = wire.version.clone();
     let result = ConnectResult {
@@ -259,6 +260,7 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
         pong: wire.pong,
         session: &wire.session.clone(),
         node: &wire.node.clone(),
+        time_ms: wire.time,
     };
     same(&message::Reply { connect: Some(wire), ..reply(id) }, |out| reply_connect(out, id, &result));
 }

@@ -1,7 +1,7 @@
 //! What clients are, may do and have to keep to.
 use base::units::{GIB, KIB};
 
-use crate::settings::key::{DAY, Key, Kind};
+use crate::settings::key::{DAY, Key, Kind, Told};
 
 const RECOVERY: (u64, u64) = (0, 1 << 20);
 
@@ -72,7 +72,12 @@ pub(super) const KEYS: &[Key] = &[
         "client.subscribe_to_user_personal_channel.single_connection",
         "whether a user has one connection only: a new one ends the other (3504)",
     ),
-    Key::missing("client.user_connection_limit", "connections are not counted by user"),
+    Key::number(
+        "client.user_connection_limit",
+        "0",
+        (0, u32::MAX as u64),
+        "connections of one user to all shards together (3504), clients without a user aside; 0: any number",
+    ),
     Key::number(
         "client.connection_limit",
         "0",
@@ -89,12 +94,21 @@ pub(super) const KEYS: &[Key] = &[
         "client.user_id_http_header",
         "the header field in which a proxy that clients can't pass by says who the user is, for clients without a token",
     ),
-    Key::missing("client.connect_include_server_time", "the answer to connect has no time"),
-    Key::missing(
-        "client.connect_code_to_unidirectional_disconnect",
-        "a refused connect has the codes of docs/TRANSPORTS.md",
+    Key::flag(
+        "client.connect_include_server_time",
+        "whether the answer to `connect` has the time of day in it, in milliseconds since 1970",
     ),
-    Key::missing("client.channel_position_max_time_lag", "a publication is delivered however old it is"),
+    Key::flag(
+        "client.connect_code_to_unidirectional_disconnect.enabled",
+        "whether unidirectional clients that may not connect are told so by disconnects of the settings",
+    ),
+    Key::new(
+        "client.connect_code_to_unidirectional_disconnect.transforms",
+        Kind::Transforms(Told::Disconnect),
+        "",
+        "by which, for errors; what is not here is told as ever: docs/TRANSPORTS.md",
+    ),
+    Key::idle("client.channel_position_max_time_lag", "there is one node, and between its cores no publication lags"),
     Key::missing("client.proxy", "events are not passed on to a backend"),
     Key::idle(
         "client.channel_position_check_delay",

@@ -2,10 +2,9 @@
 use base::SUBJECT_BYTES_MAX;
 use base::units::MIB;
 
-use crate::settings::key::{Key, Kind, State, YEAR};
+use crate::settings::key::{Key, Kind, YEAR};
 
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
-const NO_CODES: &str = "who may not connect gets a disconnect push";
 const NO_PROXY: &str = "events are not passed on to a backend";
 const NO_BANS: &str = "who is kept out is kept in `bans.file`";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
@@ -66,8 +65,8 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "\"transport\": an error of the API is an HTTP status too",
     ),
-    Key::missing("http_api.disabled", "the API is always there; without a key nobody gets in"),
-    Key::missing("http_api.handler_prefix", "the API is at /api"),
+    Key::flag("http_api.disabled", "whether there is no API"),
+    Key::new("http_api.handler_prefix", Kind::Text, "/api", "its path; methods are below it"),
     Key::idle("http_api.external", "there is one port for everything"),
     Key::missing("grpc_api", "the API is served over HTTP"),
     Key::number(
@@ -101,7 +100,10 @@ pub(super) const KEYS: &[Key] = &[
     Key::idle("websocket.read_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.write_buffer_size", "a connection has no buffer of its own"),
     Key::idle("websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
-    Key::missing("uni_websocket.join_push_messages", "each push has a frame of its own"),
+    Key::idle(
+        "uni_websocket.join_push_messages",
+        "each push has a frame of its own, which is what joined ones look like where there is one",
+    ),
     Key::idle("uni_websocket.compression_level", "websocket.compression_level holds"),
     Key::idle("uni_websocket.compression_min_size", "websocket.compression_min_size holds"),
     Key::idle("uni_websocket.decompressed_message_size_limit", "uni_websocket.message_size_limit holds"),
@@ -109,25 +111,24 @@ pub(super) const KEYS: &[Key] = &[
     Key::idle("uni_websocket.read_buffer_size", "a connection has no buffer of its own"),
     Key::idle("uni_websocket.write_buffer_size", "a connection has no buffer of its own"),
     Key::idle("uni_websocket.use_write_buffer_pool", "a connection has no buffer of its own"),
-    Key::missing("uni_sse.connect_code_to_http_response", NO_CODES),
-    Key::missing("uni_http_stream.connect_code_to_http_response", NO_CODES),
     Key::missing("uni_grpc", NO_OTHER_TRANSPORT),
     Key::missing("webtransport", NO_OTHER_TRANSPORT),
-    Key::missing("init", "there is no /connection/init"),
+    Key::flag("init.enabled", "whether `GET` of its path is answered with `{}`: for clients that warm up a connection"),
+    Key::new("init.handler_prefix", Kind::Text, "/connection/init", "its path"),
     Key::new("engine.type", Kind::Choice(&["memory"]), "memory", "where channels live"),
     Key::missing("engine.redis", ONE_NODE),
     Key::missing("broker", ONE_NODE),
     Key::missing("presence_manager", ONE_NODE),
     Key::missing("admin", NO_ADMIN),
     Key::idle("prometheus.enabled", "metrics are always at /metrics, under Ringcast's own names"),
-    at("prometheus.handler_prefix", "/metrics", "metrics are at /metrics"),
+    Key::new("prometheus.handler_prefix", Kind::Text, "/metrics", "where metrics are"),
     Key::flag(
         "health.enabled",
         "whether `GET /health` is answered, as Centrifugo does it; `/healthz` and `/readyz` always are",
     ),
-    at("health.handler_prefix", "/health", "health is at /health, /healthz and /readyz"),
+    Key::new("health.handler_prefix", Kind::Text, "/health", "its path"),
     Key::missing("debug", "there is no profiler"),
-    Key::missing("swagger", "there is no page for the API"),
+    Key::missing("swagger", "there is no page for the API; /openapi.yaml describes it for tools"),
     Key::idle("usage_stats", "nothing is reported to anybody"),
     Key::missing("opentelemetry", "there are metrics, and no traces"),
     Key::missing("graphite", "metrics are fetched from /metrics"),
@@ -143,8 +144,3 @@ pub(super) const KEYS: &[Key] = &[
     Key::missing("log.file", "what is said goes to standard error"),
     Key::missing("pid_file", "the service manager knows the process"),
 ];
-
-/// A path that can't be changed.
-const fn at(name: &'static str, path: &'static str, why: &'static str) -> Key {
-    Key { state: State::Missing(why), ..Key::new(name, Kind::Text, path, "") }
-}

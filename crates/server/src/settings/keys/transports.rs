@@ -1,7 +1,7 @@
 //! The endpoints of Centrifugo's transports.
 use base::units::MIB;
 
-use crate::settings::key::{Key, Kind};
+use crate::settings::key::{Key, Kind, Told};
 
 /// Largest and smallest bound on a body, in bytes.
 const BODY: (u64, u64) = (64, 16 * MIB as u64);
@@ -24,6 +24,28 @@ macro_rules! stream_keys {
         ]
     };
 }
+
+/// What requests are answered with whose clients may not connect.
+macro_rules! status_keys {
+    ($section:literal) => {
+        [
+            Key::flag(
+                concat!($section, ".connect_code_to_http_response.enabled"),
+                "whether who may not connect is told so by the status of the response, not by a disconnect in it",
+            ),
+            Key::new(
+                concat!($section, ".connect_code_to_http_response.transforms"),
+                Kind::Transforms(Told::Status),
+                "",
+                "by which, for codes of errors and of disconnects; 500 for what is not here",
+            ),
+        ]
+    };
+}
+
+pub(super) const UNI_SSE_STATUS: &[Key] = &status_keys!("uni_sse");
+
+pub(super) const UNI_HTTP_STREAM_STATUS: &[Key] = &status_keys!("uni_http_stream");
 
 pub(super) const WEBSOCKET: &[Key] = &[
     Key::flag("websocket.disabled", "whether Centrifugo's clients can't connect by WebSocket"),

@@ -59,3 +59,55 @@ fn origins_are_globs() {
         assert!(error.starts_with("client.allowed_origins"), "{error}");
     }
 }
+
+#[test]
+fn paths_of_the_control_plane_can_be_chosen() {
+    let load = |text: &str| load(".toml", text);
+    let settings = load(
+        "[http_api]\nhandler_prefix = \"/own/api/\"\n[prometheus]\nhandler_prefix = \"/own\"\n[init]\nenabled = true",
+    )
+    .unwrap();
+    let paths = control::Paths {
+        api: Some("/own/api".into()),
+        metrics: "/own".into(),
+        health: None,
+        init: Some("/connection/init".into()),
+    };
+    assert_eq!(settings.paths, paths);
+    assert_eq!(load("[http_api]\ndisabled = true").unwrap().paths.api, None);
+    for (text, says) in [
+        ("[http_api]\nhandler_prefix = \"/sub\"", "'/sub' has another meaning"),
+        ("[init]\nhandler_prefix = \"/connection/websocket\"", "something else is served at '/connection/websocket'"),
+        ("[health]\nhandler_prefix = \"health\"", "a path begins with '/'"),
+    ] {
+        let error = load(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn codes_are_told_as_the_settings_say() {
+    let load = |text: &str| load(".toml", text);
+    let disconnect = "[client.connect_code_to_unidirectional_disconnect]\nenabled = true\n\
+        transforms = [{ code = 109, to = { code = 4109, reason = \"own words\" } }]";
+    let codes = load(disconnect).unwrap().endpoints.refusal_codes;
+    assert_eq!(codes.disconnects, [shard::CodeToDisconnect { of: 109, code: 4109, reason: "own words".into() }]);
+    assert_eq!((codes.sse, codes.http_stream), (None, None));
+    let off = disconnect.replace("true", "false");
+    assert_eq!(load(&off).unwrap().endpoints.refusal_codes, shard::RefusalCodes::default());
+    let status = "[uni_sse.connect_code_to_http_response]\nenabled = true\n\
+        transforms = '[{\"code\":3501,\"to\":{\"status_code\":403,\"body\":\"no\"}}]'";
+    let codes = load(status).unwrap().endpoints.refusal_codes;
+    assert_eq!(codes.sse, Some(vec![shard::CodeToStatus { of: 3501, status: 403, body: "no".into() }]));
+    for (from, to, says) in [
+        ("4109", "2999", "2999"),
+        ("109,", "\"x\",", "a whole number"),
+        ("reason", "words", "'words' is unknown"),
+        ("code = 109, ", "", "'code' is missing"),
+        ("[{", "{", "transforms"),
+    ] {
+        let wrong = disconnect.replacen(from, to, 1).replace(if from == "[{" { "}]" } else { "never" }, "}");
+        let error = load(&wrong).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
