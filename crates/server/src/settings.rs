@@ -16,6 +16,7 @@ mod duration;
 mod environment;
 mod flags;
 mod generate;
+mod hooks;
 mod key;
 mod keys;
 mod migrate;
@@ -31,6 +32,7 @@ mod warning;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use flags::{Flags, Options, take_options};
 pub use generate::generate;
+pub use hooks::HookSettings;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
 pub use tokens::{TokenSettings, Verifiers};
@@ -89,6 +91,8 @@ pub struct Settings {
     pub outbox: Outbox,
     /// Compressed messages of WebSockets.
     pub compression: Compression,
+    /// Prefixes whose WebSockets are a back end's.
+    pub hooks: Vec<HookSettings>,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.
@@ -172,6 +176,7 @@ impl Settings {
             ("batch_wait", self.batch_window != new.batch_window),
             ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
+            ("ws2api", self.hooks != new.hooks),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
     }

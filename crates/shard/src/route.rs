@@ -11,6 +11,7 @@ use crate::border::{Effects, Frame};
 use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::Encoded;
+use crate::hook::Holder;
 use crate::parcel::{Parcel, Receipt, Recovery, Waiter};
 use crate::report::Transport;
 use crate::shard::Shard;
@@ -114,7 +115,7 @@ impl Shard {
                 self.collect(conn, row, encoded.publication());
                 return;
             }
-            Transport::Http | Transport::PublishStream | Transport::Echo => return,
+            Transport::Http | Transport::PublishStream | Transport::Echo | Transport::Hook => return,
         };
         self.queue_delivery(conn, frame, row, 1, now, world);
         self.note_base(subscription, form);
@@ -214,7 +215,9 @@ impl Shard {
                 | State::Publishing { .. }
                 | State::Publisher(_)
                 | State::Uplink(_)
-                | State::Introduced(_),
+                | State::Introduced(_)
+                | State::Knock(_)
+                | State::Push(_),
             )
             | None => {}
         }
@@ -238,7 +241,9 @@ impl Shard {
                         | State::Listening(_)
                         | State::Publisher(_)
                         | State::Uplink(_)
-                        | State::Introduced(_),
+                        | State::Introduced(_)
+                        | State::Knock(_)
+                        | State::Push(_),
                     )
                     | None => {}
                 }
@@ -307,6 +312,16 @@ impl Shard {
             Parcel::Uplink { session, commands, waiter } => {
                 self.on_uplink(from, session, commands, waiter, now, world);
             }
+            Parcel::HookEnter { address, of } => self.on_hook_enter(from, &address, of, world),
+            Parcel::HookLeave { address, of } => self.leave(Holder { shard: from, of }, &address),
+            Parcel::HookLocate { address, waiter } => self.on_hook_locate(from, &address, waiter, world),
+            Parcel::HookPush { of, kind, payload, waiter } => {
+                self.on_hook_push(from, (of, kind, &payload), waiter, now, world);
+            }
+            Parcel::HookEntered { of, admitted } => self.entered(of, admitted, now, world),
+            Parcel::HookReplaced { of } => self.replace(of, now),
+            Parcel::HookLocated { waiter, holders } => self.located(waiter, holders, now, world),
+            Parcel::HookPushed { waiter, pushed } => self.pushed(waiter, pushed, now, world),
             Parcel::Uplinked { waiter } => self.uplinked(waiter, now, world),
         }
     }

@@ -152,6 +152,7 @@ impl Plan {
             heartbeat: self.heartbeat,
             outbox: self.outbox,
             compression: Compression::default(),
+            hooks: std::sync::Arc::from([]),
         }
     }
 

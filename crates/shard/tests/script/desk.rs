@@ -99,6 +99,7 @@ pub(crate) fn dev() -> ShardConfig {
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
         compression: Compression::default(),
+        hooks: std::sync::Arc::from([]),
     }
 }
 
