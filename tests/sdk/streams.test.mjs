@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 
 import { Centrifuge } from "centrifuge";
 import { EventSource } from "eventsource";
+import OldEventSource from "eventsource-2";
 
 import { play, scenarios } from "./scenarios.mjs";
 import { outside } from "./world.mjs";
@@ -23,6 +24,13 @@ for (const transport of ["sse", "http_stream"]) {
   }
 }
 
+// The version that the client's own tests run with.
+for (const name of ["hears what it publishes, and who published it", "gets a thousand publications in order, from two publishers at once", "reads a channel's history, forwards, backwards and page by page"]) {
+  test(`sse: ${name}, through eventsource 2`, { timeout: 60_000 }, async () => {
+    await play(name, { ...world, options: { ...options, eventsource: OldEventSource }, transport: "sse" });
+  });
+}
+
 const connect = '{"id":1,"connect":{"name":"script"}}';
 
 // A stream that is read one reply at a time; its end comes as "end".
@@ -35,7 +43,7 @@ class Stream {
     stream.headers = answer.headers;
     stream.reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     stream.text = "";
-    stream.mark = transport === "sse" ? /^(?:\r\n)?data: (.*)\n\n/ : /^(.*)\n/;
+    stream.mark = transport === "sse" ? /^\n?data: (.*)\n\n/ : /^(.*)\n/;
     return stream;
   }
 

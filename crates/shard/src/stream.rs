@@ -54,8 +54,9 @@ impl Shard {
         let mut head = self.take_scratch();
         response::write_head(&mut head, 200, &fields, None, false);
         if dialect.is_event_stream() {
-            // The body begins with an empty line, so that whoever waits for its begin has it.
-            head.extend_from_slice(b"\r\n");
+            // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
+            // for Node loses the event that follows one in the same read.
+            head.push(b'\n');
         }
         let response = Rc::from(&*head);
         self.scratch = head;

@@ -68,7 +68,7 @@ fn an_event_stream_begins_by_get_or_post() {
         ] {
             assert!(head.lines().any(|other| other == line), "{line}: {head}");
         }
-        assert!(body.starts_with("\r\ndata: {\"id\":1,\"connect\":{\"client\":\""), "{body}");
+        assert!(body.starts_with("\ndata: {\"id\":1,\"connect\":{\"client\":\""), "{body}");
         assert!(body.contains("\"node\":\"node\"") && body.ends_with("}}\n\n"), "{body}");
         assert_ne!(field(body, "session"), field(body, "client"));
     }

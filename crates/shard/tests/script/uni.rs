@@ -21,7 +21,7 @@ fn stream(desk: &mut Desk, request: impl AsRef<[u8]>) -> (ConnId, String) {
     let answer = desk.ask(conn, request);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("no-store"), "{head}");
-    assert_eq!(head.contains("Content-Type: text/event-stream"), body.starts_with("\r\n"), "{head}");
+    assert_eq!(head.contains("Content-Type: text/event-stream"), body.starts_with('\n'), "{head}");
     (conn, body.to_owned())
 }
 
@@ -35,7 +35,7 @@ fn each(desk: &mut Desk) -> [(ConnId, &'static str, &'static str); 3] {
     let answer = desk.say(websocket, frame(0x81, "{}"));
     assert!(is_connect(text_of(&answer)), "{}", text_of(&answer));
     let (sse, body) = stream(desk, get(SSE));
-    assert!(is_connect(body.strip_prefix("\r\ndata: ").unwrap()) && body.ends_with("}\n\n"), "{body}");
+    assert!(is_connect(body.strip_prefix("\ndata: ").unwrap()) && body.ends_with("}\n\n"), "{body}");
     let (lines, body) = stream(desk, post(HTTP_STREAM, "{}"));
     assert!(is_connect(&body) && body.ends_with("}\n"), "{body}");
     [(websocket, "", ""), (sse, "data: ", "\n\n"), (lines, "", "\n")]
@@ -124,7 +124,7 @@ fn who_may_not_connect_is_disconnected() {
     let mut desk = Desk::new(&config);
     let told = r#"{"disconnect":{"code":3501,"reason":"bad request"}}"#;
     let (conn, body) = stream(&mut desk, get(SSE));
-    assert_eq!(body, format!("\r\ndata: {told}\n\n"));
+    assert_eq!(body, format!("\ndata: {told}\n\n"));
     assert!(desk.is_shut(conn));
     let (conn, body) = stream(&mut desk, post(HTTP_STREAM, "{}"));
     assert_eq!(body, format!("{told}\n"));
