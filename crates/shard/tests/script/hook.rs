@@ -57,6 +57,7 @@ fn text(payload: &str) -> Outcome {
 
 /// A client knocks; its question.
 fn knock(desk: &mut Desk, request: impl AsRef<[u8]>) -> (ConnId, HookConn) {
+    events(desk);
     let conn = desk.connect();
     let heard = desk.say(conn, request);
     assert!(heard.is_empty(), "{}", heard.escape_ascii());
