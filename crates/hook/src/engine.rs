@@ -1,12 +1,13 @@
 //! The engine: events in, requests out, answers back.
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
+use tokio::time::Instant;
 
 use crate::back_end::BackEnds;
 use crate::client::Client;

@@ -2,7 +2,7 @@
 use hyper::body::Bytes;
 
 /// Names a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Of {
     /// Its shard.
     pub shard: u16,

@@ -1,10 +1,11 @@
 //! One request and its answer: bounded in time, in bytes, and in where it leads.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
+use tokio::time::Instant;
 
 use crate::back_end::{BackEnd, BackEnds, Place};
 use crate::client::Client;
@@ -55,7 +56,7 @@ impl Question<'_> {
             let began = Instant::now();
             let asked = match self.place(back_end, until).await {
                 Ok((_place, until)) => {
-                    let asked = tokio::time::timeout_at(until.into(), self.ask_one(client, back_end)).await;
+                    let asked = tokio::time::timeout_at(until, self.ask_one(client, back_end)).await;
                     asked.unwrap_or(Err(Ended::TimedOut))
                 }
                 Err(ended) => Err(ended),
@@ -75,7 +76,7 @@ impl Question<'_> {
         if self.purpose == Purpose::End {
             return Ok((back_end.place(true).await?, Instant::now() + self.timeout));
         }
-        let place = tokio::time::timeout_at(until.into(), back_end.place(false)).await;
+        let place = tokio::time::timeout_at(until, back_end.place(false)).await;
         Ok((place.unwrap_or(Err(Ended::TimedOut))?, until))
     }
 

@@ -1,5 +1,5 @@
 //! The order of each connection's requests. Only connections with something under way have a line.
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{End, Message, Of};
 
@@ -13,7 +13,7 @@ struct Line {
 
 /// All lines of a shard's connections.
 #[derive(Default, Debug)]
-pub(crate) struct Lines(HashMap<Of, Line>);
+pub(crate) struct Lines(BTreeMap<Of, Line>);
 
 impl Lines {
     /// A message has come.

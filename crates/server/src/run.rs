@@ -154,12 +154,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let (alive, ended) = mpsc::channel(1);
     // Before the shards' threads: what wakes the runtime is a descriptor, and an answer wakes it from a shard's thread, whose
     // file table is a copy of what is open by then.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .map_err(StartError::system("start the control plane"))?;
+    let runtime = runtime()?;
     let (senders, queues) = hooks::queues(shards, !settings.hooks.is_empty());
     let parts = rings.into_iter().zip(meshes(shards)).zip(receivers).zip(senders);
     for (id, (((ring, mesh), commands), events)) in (0..shards).map(ShardId).zip(parts) {
@@ -222,6 +217,13 @@ fn published() -> (Published, UnboundedReceiver<String>) {
     // Whoever fetches may have ended with the server.
     let sets = KeySets::new(move |address| drop(ask.send(address.to_owned())));
     (Published { sets: Arc::new(sets), wanted }, wants)
+}
+
+/// The control plane's.
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build();
+    built.map_err(StartError::system("start the control plane"))
 }
 
 /// What one of `shards` shards is told.

@@ -19,6 +19,7 @@ use hub::Kind;
 
 mod directory;
 mod ending;
+mod hop;
 mod knock;
 mod push;
 mod request;
@@ -27,6 +28,7 @@ mod traffic;
 
 pub(crate) use directory::Directory;
 pub use directory::Holder;
+pub use hop::{HookDelivery, HookRequest};
 pub(crate) use knock::{Knock, Upgraded};
 pub use push::Pushed;
 pub(crate) use push::{Push, Pushing};

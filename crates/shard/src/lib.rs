@@ -75,8 +75,8 @@ pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
 pub use excerpt::epoch_of;
 pub use gate::Gate;
 pub use hook::{
-    Duplicates, EndedBy, Ending, FORWARDED_FOR, Holder, Hook, HookConn, HookEvent, HookReply, Outcome, Overflow,
-    Pushed, Verdict, address_parts,
+    Duplicates, EndedBy, Ending, FORWARDED_FOR, Holder, Hook, HookConn, HookDelivery, HookEvent, HookReply,
+    HookRequest, Outcome, Overflow, Pushed, Verdict, address_parts,
 };
 pub use order::{Order, Subscription, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};

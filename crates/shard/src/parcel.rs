@@ -5,12 +5,11 @@ use alloc::vec::Vec;
 
 use base::{ConnId, Sealed, SubjectName};
 use hub::{
-    Delivery, Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Kind, Position, Publication, Publisher,
-    RecoveryBounds,
+    Delivery, Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Position, Publication, Publisher, RecoveryBounds,
 };
 
 use crate::command::Ticket;
-use crate::hook::{Holder, HookConn, Pushed};
+use crate::hook::{HookDelivery, HookRequest};
 use crate::presence::Roll;
 
 /// A mailbox has two lanes, each a queue of its own and each in order.
@@ -141,38 +140,8 @@ pub enum Parcel {
         /// True if it is there.
         stays: bool,
     },
-    /// Request: a connection of this shard is to have the address; for its owner. Answered by [`Parcel::HookEntered`].
-    HookEnter {
-        /// The address.
-        address: SubjectName,
-        /// Which connection.
-        of: HookConn,
-    },
-    /// Request: it has gone.
-    HookLeave {
-        /// The address.
-        address: SubjectName,
-        /// Which connection.
-        of: HookConn,
-    },
-    /// Request: who has the address? For its owner.
-    HookLocate {
-        /// The address.
-        address: SubjectName,
-        /// Who asked.
-        waiter: Waiter,
-    },
-    /// Request: a message for a connection of that shard.
-    HookPush {
-        /// Which connection.
-        of: HookConn,
-        /// What the payload is.
-        kind: Kind,
-        /// The message.
-        payload: Arc<[u8]>,
-        /// Who brought it.
-        waiter: Waiter,
-    },
+    /// Request: of one shard's part in hooks, to another.
+    HookRequest(HookRequest),
     /// Request: how many are present?
     Census {
         /// The subject.
@@ -276,32 +245,8 @@ pub enum Parcel {
         /// What was read.
         excerpt: Box<Result<Excerpt, ExcerptError>>,
     },
-    /// Delivery: the answer to [`Parcel::HookEnter`].
-    HookEntered {
-        /// Which connection.
-        of: HookConn,
-        /// Whether it has the address.
-        admitted: bool,
-    },
-    /// Delivery: a newer connection has the address.
-    HookReplaced {
-        /// Which connection had it.
-        of: HookConn,
-    },
-    /// Delivery: the answer to [`Parcel::HookLocate`].
-    HookLocated {
-        /// Who asked.
-        waiter: Waiter,
-        /// Who has the address.
-        holders: Vec<Holder>,
-    },
-    /// Delivery: the answer to [`Parcel::HookPush`].
-    HookPushed {
-        /// Who brought the message.
-        waiter: Waiter,
-        /// What became of it.
-        pushed: Pushed,
-    },
+    /// Delivery: what follows from a [`Parcel::HookRequest`].
+    HookDelivery(HookDelivery),
     /// Delivery: the commands of a [`Parcel::Uplink`] have been handled, or there is no such session.
     Uplinked {
         /// Who brought them.
@@ -336,10 +281,7 @@ impl Parcel {
             | Self::Census { .. }
             | Self::RollCall { .. }
             | Self::Excerpt { .. }
-            | Self::HookEnter { .. }
-            | Self::HookLeave { .. }
-            | Self::HookLocate { .. }
-            | Self::HookPush { .. }
+            | Self::HookRequest(_)
             | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
             | Self::Watched { .. }
@@ -351,10 +293,7 @@ impl Parcel {
             | Self::Headcount { .. }
             | Self::Roll { .. }
             | Self::Excerpted { .. }
-            | Self::HookEntered { .. }
-            | Self::HookReplaced { .. }
-            | Self::HookLocated { .. }
-            | Self::HookPushed { .. }
+            | Self::HookDelivery(_)
             | Self::Uplinked { .. } => Lane::Delivery,
         }
     }

@@ -11,7 +11,6 @@ use crate::border::{Effects, Frame};
 use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::Encoded;
-use crate::hook::Holder;
 use crate::parcel::{Parcel, Receipt, Recovery, Waiter};
 use crate::report::Transport;
 use crate::shard::Shard;
@@ -312,16 +311,8 @@ impl Shard {
             Parcel::Uplink { session, commands, waiter } => {
                 self.on_uplink(from, session, commands, waiter, now, world);
             }
-            Parcel::HookEnter { address, of } => self.on_hook_enter(from, &address, of, world),
-            Parcel::HookLeave { address, of } => self.leave(Holder { shard: from, of }, &address),
-            Parcel::HookLocate { address, waiter } => self.on_hook_locate(from, &address, waiter, world),
-            Parcel::HookPush { of, kind, payload, waiter } => {
-                self.on_hook_push(from, (of, kind, &payload), waiter, now, world);
-            }
-            Parcel::HookEntered { of, admitted } => self.entered(of, admitted, now, world),
-            Parcel::HookReplaced { of } => self.replace(of, now),
-            Parcel::HookLocated { waiter, holders } => self.located(waiter, holders, now, world),
-            Parcel::HookPushed { waiter, pushed } => self.pushed(waiter, pushed, now, world),
+            Parcel::HookRequest(request) => self.on_hook_request(from, request, now, world),
+            Parcel::HookDelivery(delivery) => self.on_hook_delivery(delivery, now, world),
             Parcel::Uplinked { waiter } => self.uplinked(waiter, now, world),
         }
     }

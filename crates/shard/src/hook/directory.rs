@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use base::{ConnId, ShardId, SubjectKey, SubjectName};
 use hashbrown::HashTable;
 
-use super::{Duplicates, HOLDERS_MAX, HookConn, address_parts};
+use super::{Duplicates, HOLDERS_MAX, HookConn, HookDelivery, HookRequest, address_parts};
 use crate::border::Effects;
 use crate::parcel::Parcel;
 use crate::shard::Shard;
@@ -73,7 +73,11 @@ impl Shard {
         let owner = self.owner(address);
         if owner != self.config.shard {
             let address = address.clone();
-            let parcel = if stays { Parcel::HookEnter { address, of } } else { Parcel::HookLeave { address, of } };
+            let parcel = if stays {
+                Parcel::HookRequest(HookRequest::Enter { address, of })
+            } else {
+                Parcel::HookRequest(HookRequest::Leave { address, of })
+            };
             self.mail.send(owner, parcel, world);
         } else if stays {
             let admitted = self.give_address(Holder { shard: owner, of }, address, world);
@@ -86,7 +90,7 @@ impl Shard {
     /// The owner's end: another shard's connection is to have the address.
     pub(crate) fn on_hook_enter(&mut self, from: ShardId, address: &str, of: HookConn, world: &mut impl Effects) {
         let admitted = self.give_address(Holder { shard: from, of }, address, world);
-        self.mail.send(from, Parcel::HookEntered { of, admitted }, world);
+        self.mail.send(from, Parcel::HookDelivery(HookDelivery::Entered { of, admitted }), world);
     }
 
     /// Decides by the policy about connections that have one address.
@@ -105,7 +109,11 @@ impl Shard {
                     if older.shard == self.config.shard {
                         self.replace(older.of, self.noted);
                     } else {
-                        self.mail.send(older.shard, Parcel::HookReplaced { of: older.of }, world);
+                        self.mail.send(
+                            older.shard,
+                            Parcel::HookDelivery(HookDelivery::Replaced { of: older.of }),
+                            world,
+                        );
                     }
                 }
             }

@@ -8,7 +8,7 @@ use base::{ConnId, Instant, ShardId, SubjectName};
 use hub::Kind;
 
 use super::traffic::opcode;
-use super::{Holder, HookConn};
+use super::{Holder, HookConn, HookDelivery, HookRequest};
 use crate::border::Effects;
 use crate::conn::{Phase, State};
 use crate::encode::message;
@@ -103,7 +103,7 @@ impl Shard {
             let holders = self.hooks.directory.holders(&self.config.key, &address);
             self.located(waiter, holders, now, world);
         } else {
-            self.mail.send(owner, Parcel::HookLocate { address, waiter }, world);
+            self.mail.send(owner, Parcel::HookRequest(HookRequest::Locate { address, waiter }), world);
         }
     }
 
@@ -121,7 +121,7 @@ impl Shard {
     /// The owner's end: another shard asks who has an address.
     pub(crate) fn on_hook_locate(&mut self, from: ShardId, address: &str, waiter: Waiter, world: &mut impl Effects) {
         let holders = self.hooks.directory.holders(&self.config.key, address);
-        self.mail.send(from, Parcel::HookLocated { waiter, holders }, world);
+        self.mail.send(from, Parcel::HookDelivery(HookDelivery::Located { waiter, holders }), world);
     }
 
     /// The owner has said who has the address.
@@ -166,7 +166,7 @@ impl Shard {
                 let pushed = self.push(of, kind, &payload, now, world);
                 self.pushed(waiter, pushed, now, world);
             } else {
-                self.mail.send(shard, Parcel::HookPush { of, kind, payload, waiter }, world);
+                self.mail.send(shard, Parcel::HookRequest(HookRequest::Push { of, kind, payload, waiter }), world);
             }
         }
     }
@@ -195,7 +195,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let pushed = self.push(of, kind, payload, now, world);
-        self.mail.send(from, Parcel::HookPushed { waiter, pushed }, world);
+        self.mail.send(from, Parcel::HookDelivery(HookDelivery::Pushed { waiter, pushed }), world);
     }
 
     fn push(&mut self, of: HookConn, kind: Kind, payload: &[u8], now: Instant, world: &mut impl Effects) -> Pushed {

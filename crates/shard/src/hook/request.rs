@@ -66,12 +66,12 @@ fn upgraded(head: &Head<'_>, hook: &Hook, address: SubjectName, deflates: bool) 
 
 /// The header fields to pass on; one that comes in several lines as one. One whose value this server completes is there even if it did not come.
 fn fields(head: &Head<'_>, hook: &Hook) -> Vec<(Box<str>, Box<[u8]>)> {
-    let one = |name: &Box<str>| {
-        let separator: &[u8] = if **name == *"cookie" { b"; " } else { b", " };
+    let one = |name: &str| {
+        let separator: &[u8] = if name == "cookie" { b"; " } else { b", " };
         let values: Vec<&[u8]> = head.fields(name).collect();
-        (name.clone(), values.join(separator).into())
+        (name.into(), values.join(separator).into())
     };
-    hook.fields.iter().map(one).collect()
+    hook.fields.iter().map(|name| one(name)).collect()
 }
 
 fn push(head: &Head<'_>, hook: &Hook, address: SubjectName) -> Result<Request, Denied> {

@@ -91,11 +91,11 @@ fn ends(events: &[HookEvent]) -> Vec<(HookConn, &Ending)> {
 }
 
 fn payloads(events: &[HookEvent]) -> Vec<&str> {
-    let payload = |event| match event {
-        &HookEvent::Message { ref payload, .. } => core::str::from_utf8(payload).ok(),
+    let said = events.iter().filter_map(|event| match event {
+        HookEvent::Message { payload, .. } => core::str::from_utf8(payload).ok(),
         HookEvent::Connect { .. } | HookEvent::End { .. } => None,
-    };
-    events.iter().filter_map(payload).collect()
+    });
+    said.collect()
 }
 
 fn push(id: &str, fields: &str, body: &str) -> String {
