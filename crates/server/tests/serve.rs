@@ -177,7 +177,7 @@ fn while_it_leaves_every_subject_has_its_owner() {
     for _ in 0..20 {
         for subject in &subjects {
             publisher.send(publication(subject, subject)).unwrap();
-            assert_eq!(read(&mut listener).unwrap(), Message::text(subject));
+            assert_eq!(read(&mut listener).unwrap().into_data(), subject.as_bytes());
         }
     }
     server.leave();
