@@ -34,6 +34,11 @@ pub enum StartError {
     },
     /// The list of those who are kept out can't be read: why.
     Bans(String),
+    /// Back ends can't be reached at all.
+    BackEnds {
+        /// Why.
+        reason: String,
+    },
     /// A shard's thread ended by itself.
     ShardLost,
     /// Anything else that the system refuses.
@@ -49,6 +54,11 @@ impl StartError {
     /// Names what was to be done when the system refused it.
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }
+    }
+
+    /// Why back ends can't be reached.
+    pub(crate) fn back_ends(error: hook::SettingsError) -> Self {
+        Self::BackEnds { reason: error.to_string() }
     }
 
     /// Why an executor can't be made. Its rings meet the same limits as ours, whichever comes last.
@@ -103,6 +113,7 @@ impl fmt::Display for StartError {
             ),
             Self::Executor { reason } => write!(out, "glommio cannot start an executor: {reason}"),
             Self::Bans(reason) => write!(out, "bans.file: {reason}. Mend it, or move it away: nobody is kept out then"),
+            Self::BackEnds { reason } => write!(out, "no back end can be reached: {reason}"),
             Self::ShardLost => write!(out, "a shard ended by itself; what it said last is above"),
             Self::System { what, error } => write!(out, "cannot {what}: {error}"),
         }
@@ -119,6 +130,7 @@ impl std::error::Error for StartError {
             | Self::NoSuchAddress { .. }
             | Self::Executor { .. }
             | Self::Bans(_)
+            | Self::BackEnds { .. }
             | Self::ShardLost => None,
         }
     }

@@ -11,6 +11,7 @@ use control::{
     Accepted, Ban, BanError, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError,
     PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
+use hook::Engine;
 use hub::{Draft, Extra, Kind, Namespace, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
@@ -18,6 +19,7 @@ use shard::{Answer, Command, Metered, Refusal, Report, Transport, Whose};
 
 use crate::bans::Bans;
 use crate::desk::{Desk, Reply};
+use crate::hook_metrics;
 use crate::settings::Settings;
 use crate::tally::Tally;
 
@@ -31,6 +33,7 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
+    pub(crate) engine: Engine,
     dev: bool,
     bounds: Arc<Bounds>,
     pub(crate) bans: Arc<Bans>,
@@ -45,8 +48,15 @@ struct Bounds {
 }
 
 impl Plane {
-    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings, bans: Arc<Bans>) -> Self {
-        let plane = Self { desk, key, uid, dev: settings.dev, bounds: Arc::default(), bans };
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        key: SubjectKey,
+        uid: u64,
+        settings: &Settings,
+        engine: Engine,
+        bans: Arc<Bans>,
+    ) -> Self {
+        let plane = Self { desk, key, uid, engine, dev: settings.dev, bounds: Arc::default(), bans };
         plane.configure(settings);
         plane
     }
@@ -139,6 +149,7 @@ impl Plane {
                 of_report(&mut samples, reply.shard, report, tally);
             }
         }
+        hook_metrics::add(&mut samples, &self.engine);
         samples
     }
 }
@@ -228,6 +239,11 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::DEFLATED, report.deflated),
         (&metric::BUCKETS_FORGOTTEN, report.buckets_forgotten),
         (&metric::UNTOLD, report.untold),
+        (&metric::HOOK_MESSAGES, report.hook_messages),
+        (&metric::HOOK_ANSWERS, report.hook_answers),
+        (&metric::HOOK_PUSHES, report.hook_pushes),
+        (&metric::HOOK_FULL, report.hook_full),
+        (&metric::HOOK_DROPPED, report.hook_dropped),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),

@@ -16,6 +16,7 @@ mod duration;
 mod environment;
 mod flags;
 mod generate;
+mod hooks;
 mod key;
 mod keys;
 mod migrate;
@@ -32,6 +33,7 @@ mod warning;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use flags::{Flags, Options, take_options};
 pub use generate::generate;
+pub use hooks::HookSettings;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
 pub use tokens::{TokenSettings, Verifiers};
@@ -94,6 +96,8 @@ pub struct Settings {
     pub outbox: Outbox,
     /// Compressed messages of WebSockets.
     pub compression: Compression,
+    /// Prefixes whose WebSockets are a back end's.
+    pub hooks: Vec<HookSettings>,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.
@@ -179,6 +183,7 @@ impl Settings {
             ("bans.file", self.bans_file != new.bans_file),
             ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
+            ("ws2api", self.hooks != new.hooks),
             // Shards go by the new ones at once, but a connection that the control plane holds may ask it for such a path.
             ("a transport's path, over connections that are open,", !self.endpoints.paths().eq(new.endpoints.paths())),
             ("limits.head_timeout_ms of the HTTP API", self.limits.head_timeout != new.limits.head_timeout),

@@ -12,6 +12,7 @@ use hub::{Namespace, Naming, OutboxPolicy};
 use crate::ban::Blocks;
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
+use crate::hook::Hook;
 use crate::rates::Rates;
 use crate::token::Tokens;
 
@@ -49,6 +50,8 @@ pub struct ShardConfig {
     pub outbox: Outbox,
     /// Compressed messages.
     pub compression: Compression,
+    /// Prefixes whose WebSockets are a back end's; fixed while the shard runs.
+    pub hooks: Arc<[Hook]>,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.

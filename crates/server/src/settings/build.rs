@@ -8,6 +8,7 @@ use std::time::Duration;
 use hub::{Namespace, Naming, OutboxPolicy};
 use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
 
+use super::hooks;
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
 use super::rates;
@@ -25,6 +26,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
     let naming = Arc::new(naming(&reading.server));
     let namespaces = namespaces::build(&reading, &naming, dev)?;
     let values = &reading.server;
+    let endpoints = transports::build(values, dev)?;
     Ok(Settings {
         dev,
         address: address(values, dev),
@@ -47,7 +49,8 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
-        endpoints: transports::build(values, dev)?,
+        hooks: hooks::build(&reading.hooks, &endpoints)?,
+        endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),
             anonymous_tokens: !values.flag("client.disallow_anonymous_connection_tokens"),
