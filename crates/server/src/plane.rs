@@ -217,6 +217,18 @@ fn accepted(subject: &str, Position { epoch, offset }: Position, kept: bool) -> 
     Accepted { kept, offset, epoch: text(&epoch::text(epoch)), position: text(&position) }
 }
 
+/// Adds the commands that were over a limit, of one shard.
+fn limited(samples: &mut Vec<Sample>, shard: ShardId, report: &Report) {
+    for (whose, counts) in Whose::ALL.iter().zip(&report.limited) {
+        for (command, count) in Metered::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            let named = |name, text: &'static str| (name, Cow::Borrowed(text));
+            let label = ("shard", Cow::Owned(shard.0.to_string()));
+            let labels = vec![label, named("layer", whose.name()), named("command", command.name())];
+            samples.push(Sample { metric: &metric::LIMITED, labels, value: whole(*count) });
+        }
+    }
+}
+
 /// Adds one shard's samples.
 fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: &Tally) {
     let label = || ("shard", Cow::Owned(shard.0.to_string()));
@@ -287,13 +299,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
     ] {
         add_labelled(&metric::MEMORY, "class", class, bytes);
     }
-    for (whose, counts) in Whose::ALL.iter().zip(&report.limited) {
-        for (command, count) in Metered::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            let named = |name, text: &'static str| (name, Cow::Borrowed(text));
-            let labels = vec![label(), named("layer", whose.name()), named("command", command.name())];
-            samples.push(Sample { metric: &metric::LIMITED, labels, value: whole(*count) });
-        }
-    }
+    limited(samples, shard, report);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, as metrics are")]
