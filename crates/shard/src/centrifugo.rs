@@ -64,6 +64,9 @@ pub(crate) struct Since {
     pub(crate) offset: u64,
 }
 
+/// Who may connect: what its token says, the user, and what the server subscribes it to.
+type Admitted = (Option<Token>, Box<str>, Vec<Wanted>);
+
 /// Bit of a `subscribe`'s `flag`: an error is wanted rather than a subscription that has not recovered.
 const FLAG_STRICT: i64 = 2;
 
@@ -215,11 +218,7 @@ impl Shard {
     }
 
     /// Who wants to connect, and to what: the token and the user, and the subscriptions that the server makes.
-    pub(crate) fn admission_of(
-        &self,
-        connect: &Connect<'_>,
-        introduced: User,
-    ) -> Result<(Option<Token>, Box<str>, Vec<Wanted>), Refused> {
+    pub(crate) fn admission_of(&self, connect: &Connect<'_>, introduced: User) -> Result<Admitted, Refused> {
         let mut token = self.authenticate(introduced, &connect.token)?;
         let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
         if self.is_blocked(&user) {
