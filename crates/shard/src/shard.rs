@@ -446,8 +446,8 @@ impl Shard {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
         let history = history + self.paces.bytes();
-        let sessions = self.sessions.bytes() + self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
-        let sessions = sessions + self.hooks.bytes();
+        let told = self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
+        let sessions = self.sessions.bytes() + told + self.hooks.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {
