@@ -66,6 +66,18 @@ metrics! {
     DEFLATED = Counter "ringcast_deflated_messages_total" "Messages that were compressed, or tried: a publication once for each encoding, however many subscribers get it.";
     UNTOLD = Counter "ringcast_join_leave_untold_total" "Comings and goings that somebody was not told of: too many in a second, or too much waiting for a slow subscriber.";
 
+    HOOK_MESSAGES = Counter "ringcast_ws2api_messages_received_total" "Messages of WS2API clients, given to their back end.";
+    HOOK_ANSWERS = Counter "ringcast_ws2api_answers_total" "Answers of back ends that were messages to the client.";
+    HOOK_PUSHES = Counter "ringcast_ws2api_pushes_total" "Messages that back ends pushed into outboxes.";
+    HOOK_FULL = Counter "ringcast_ws2api_pushes_refused_total" "Messages that back ends could not push, since the client reads too slowly.";
+    HOOK_DROPPED = Counter "ringcast_ws2api_dropped_messages_total" "Messages of WS2API clients that were dropped, since too many of the connection were under way.";
+    HOOK_REQUESTS = Counter "ringcast_ws2api_requests_total" "Requests to back ends, by `prefix`, `backend`, `purpose` and `outcome`.";
+    HOOK_SECONDS = Counter "ringcast_ws2api_request_seconds_total" "Time that these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
+    HOOK_IN_FLIGHT = Gauge "ringcast_ws2api_requests_in_flight" "Requests under way, by `prefix` and `backend`.";
+    HOOK_WAITING = Gauge "ringcast_ws2api_requests_waiting" "Requests that wait for their turn, by `prefix` and `backend`.";
+    HOOK_ENDS = Gauge "ringcast_ws2api_ends_waiting" "Ends of connections that no back end has heard of yet, by `prefix`.";
+    HOOK_LOST = Counter "ringcast_ws2api_ends_lost_total" "Ends of connections that no back end heard of, by `prefix`: too many waited, or for too long.";
+
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";
     SUBSCRIPTIONS = Gauge "ringcast_subscriptions" "Subscriptions.";

@@ -1,6 +1,6 @@
 //! A connection's system calls. None blocks: sockets come non-blocking from accept.
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -132,6 +132,28 @@ impl Socket {
         let _gone_already = unsafe { libc::connect(self.0, &raw const nowhere, LENGTH) };
     }
 
+    /// The address of the other end; an IPv4 address as one, even on a socket for both.
+    #[must_use]
+    pub fn peer(self) -> Option<IpAddr> {
+        let mut name = libc::sockaddr_in6 {
+            sin6_family: 0,
+            sin6_port: 0,
+            sin6_flowinfo: 0,
+            sin6_addr: libc::in6_addr { s6_addr: [0; 16] },
+            sin6_scope_id: 0,
+        };
+        let mut length = NAME_LENGTH;
+        // SAFETY: the kernel writes at most `length` bytes at the first pointer, and how many they would be at the second, during the call.
+        // - `name` is a local of exactly `length` bytes, and `length` another local.
+        let done = unsafe { libc::getpeername(self.0, (&raw mut name).cast(), &raw mut length) };
+        match (done, libc::c_int::from(name.sin6_family)) {
+            (0, libc::AF_INET6) => Some(IpAddr::from(name.sin6_addr.s6_addr).to_canonical()),
+            // An IPv4 address is where the flow is in the larger form.
+            (0, libc::AF_INET) => Some(IpAddr::from(name.sin6_flowinfo.to_ne_bytes())),
+            _ => None,
+        }
+    }
+
     /// Closes the descriptor, whose number the kernel may give away again at once: nothing may be in flight for it.
     pub fn close(self) {
         // SAFETY: the call takes no pointer.
@@ -141,6 +163,9 @@ impl Socket {
 
 /// No signal when the peer is gone, no waiting when it is slow.
 pub(crate) const FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+
+#[expect(clippy::cast_possible_truncation, reason = "28")]
+const NAME_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
 
 #[expect(clippy::cast_possible_truncation, reason = "0")]
 const UNSPECIFIED: libc::sa_family_t = libc::AF_UNSPEC as libc::sa_family_t;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::ShardId;
 use control::State;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, TrySendError};
 use ring::Doorbell;
 use shard::{Answer, Command, Ticket};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use crate::mesh::Beds;
 use crate::tally::Tally;
 
 /// How long shards that are behind with their commands are given to catch up, and how often they are tried.
-const TRY_EVERY: Duration = Duration::from_millis(10);
+pub(crate) const TRY_EVERY: Duration = Duration::from_millis(10);
 pub(crate) const TRIES: u32 = 500;
 
 /// A shard's answer, and its world's counters if it is a report.
@@ -43,6 +43,15 @@ pub(crate) struct Pending<'a> {
     desk: &'a Desk,
     ticket: Ticket,
     reply: oneshot::Receiver<Reply>,
+}
+
+/// Why a command was not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The shard is behind: this command again, later.
+    Full(Command),
+    /// The shard has left.
+    Left,
 }
 
 impl Desk {
@@ -100,22 +109,35 @@ impl Desk {
     }
 
     fn send(&self, shard: ShardId, ticket: Ticket, command: Command) -> bool {
-        let Some(sender) = self.commands.get(shard.index()) else { return false };
-        if sender.try_send((ticket, command)).is_err() {
-            return false;
-        }
-        let Some(bell) = self.beds.wake(shard) else { return true };
+        self.deliver(shard, ticket, command).is_ok()
+    }
+
+    /// Sends a command that has no answer and must not be lost.
+    ///
+    /// # Errors
+    /// The command, if the shard is behind by thousands of them; or that it has left.
+    pub(crate) fn hand(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
+        self.deliver(shard, Ticket(0), command)
+    }
+
+    fn deliver(&self, shard: ShardId, ticket: Ticket, command: Command) -> Result<(), Refused> {
+        let sender = self.commands.get(shard.index()).ok_or(Refused::Left)?;
+        sender.try_send((ticket, command)).map_err(|error| match error {
+            TrySendError::Full((_, command)) => Refused::Full(command),
+            TrySendError::Disconnected(_) => Refused::Left,
+        })?;
+        let Some(bell) = self.beds.wake(shard) else { return Ok(()) };
         match self.doorbell.ring(bell) {
-            Ok(()) => true,
+            Ok(()) => Ok(()),
             // The command is there, and will be done: whoever asked must not ask again. The next one rings again.
             Err(error)
                 if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
                 self.beds.lie_down(shard);
-                true
+                Ok(())
             }
             // A shard whose ring is gone has left, and its answer never comes.
-            Err(_) => false,
+            Err(_) => Err(Refused::Left),
         }
     }
 

@@ -32,6 +32,11 @@ pub enum StartError {
         /// What glommio says.
         reason: String,
     },
+    /// Back ends can't be reached at all.
+    BackEnds {
+        /// Why.
+        reason: String,
+    },
     /// A shard's thread ended by itself.
     ShardLost,
     /// Anything else that the system refuses.
@@ -47,6 +52,11 @@ impl StartError {
     /// Names what was to be done when the system refused it.
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }
+    }
+
+    /// Why back ends can't be reached.
+    pub(crate) fn back_ends(error: hook::SettingsError) -> Self {
+        Self::BackEnds { reason: error.to_string() }
     }
 
     /// Why an executor can't be made. Its rings meet the same limits as ours, whichever comes last.
@@ -100,6 +110,7 @@ impl fmt::Display for StartError {
                  all: --address 0.0.0.0"
             ),
             Self::Executor { reason } => write!(out, "glommio cannot start an executor: {reason}"),
+            Self::BackEnds { reason } => write!(out, "no back end can be reached: {reason}"),
             Self::ShardLost => write!(out, "a shard ended by itself; what it said last is above"),
             Self::System { what, error } => write!(out, "cannot {what}: {error}"),
         }
@@ -115,6 +126,7 @@ impl std::error::Error for StartError {
             | Self::PortForbidden { .. }
             | Self::NoSuchAddress { .. }
             | Self::Executor { .. }
+            | Self::BackEnds { .. }
             | Self::ShardLost => None,
         }
     }

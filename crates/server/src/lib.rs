@@ -20,6 +20,8 @@ mod entropy;
 mod error;
 mod hand_over;
 mod history;
+mod hook_metrics;
+mod hooks;
 mod host;
 mod key_fetch;
 mod listing;

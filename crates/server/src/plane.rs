@@ -11,12 +11,14 @@ use control::{
     Accepted, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PayloadKind,
     PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
 };
+use hook::Engine;
 use hub::{Draft, Extra, Kind, Namespace, Position, Version};
 use protocol::epoch;
 use protocol::plain::{Mark, subject_tag, write_position};
 use shard::{Answer, Command, Refusal, Report, Transport};
 
 use crate::desk::{Desk, Reply};
+use crate::hook_metrics;
 use crate::settings::Settings;
 use crate::tally::Tally;
 
@@ -30,6 +32,7 @@ pub(crate) struct Plane {
     pub(crate) key: SubjectKey,
     /// Names this run of the server.
     pub(crate) uid: u64,
+    pub(crate) engine: Engine,
     dev: bool,
     bounds: Arc<Bounds>,
 }
@@ -43,8 +46,8 @@ struct Bounds {
 }
 
 impl Plane {
-    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings) -> Self {
-        let plane = Self { desk, key, uid, dev: settings.dev, bounds: Arc::default() };
+    pub(crate) fn new(desk: Arc<Desk>, key: SubjectKey, uid: u64, settings: &Settings, engine: Engine) -> Self {
+        let plane = Self { desk, key, uid, engine, dev: settings.dev, bounds: Arc::default() };
         plane.configure(settings);
         plane
     }
@@ -136,6 +139,7 @@ impl Plane {
                 of_report(&mut samples, reply.shard, report, tally);
             }
         }
+        hook_metrics::add(&mut samples, &self.engine);
         samples
     }
 }
@@ -220,6 +224,11 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTDATED, report.outdated),
         (&metric::DEFLATED, report.deflated),
         (&metric::UNTOLD, report.untold),
+        (&metric::HOOK_MESSAGES, report.hook_messages),
+        (&metric::HOOK_ANSWERS, report.hook_answers),
+        (&metric::HOOK_PUSHES, report.hook_pushes),
+        (&metric::HOOK_FULL, report.hook_full),
+        (&metric::HOOK_DROPPED, report.hook_dropped),
         (&metric::SUBSCRIBED, report.subjects_subscribed),
         (&metric::SUBJECTS, report.subjects),
         (&metric::SUBSCRIPTIONS, report.subscriptions),

@@ -8,6 +8,7 @@ use base::{ShardId, SubjectKey};
 use control::{ApiAccess, ControlSettings, State};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use hook::Engine;
 use ring::{Courier, Delivered, Doorbell, Features, ListenerOptions, Ring};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shard::{Command, Shard, ShardConfig, Ticket};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use crate::accept::Acceptor;
 use crate::desk::{Desk, TRIES};
 use crate::error::StartError;
+use crate::hooks::{self, Events};
 use crate::host::{self, Guests};
 use crate::mesh::{Beds, Mesh, meshes};
 use crate::plane::Plane;
@@ -105,6 +107,7 @@ struct Seat {
     beds: Beds,
     courier: Arc<Courier>,
     desk: Arc<Desk>,
+    events: Option<Events>,
     commands: Receiver<(Ticket, Command)>,
     guests: GuestList,
     /// Tells how the start went.
@@ -137,6 +140,8 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let desk = Arc::new(Desk::new(senders, beds.clone(), Doorbell::new()?));
     let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
     let courier = Arc::new(courier);
+    let hooks: Vec<_> = settings.hooks.iter().map(|hook| hook.engine.clone()).collect();
+    let engine = Engine::new(&hooks, &settings.endpoints.node).map_err(StartError::back_ends)?;
     let settings = Arc::new(settings);
     let (published, wants) = published();
     let verifiers = settings.tokens.verifiers(&published.sets);
@@ -149,13 +154,10 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let (alive, ended) = mpsc::channel(1);
     // Before the shards' threads: what wakes the runtime is a descriptor, and an answer wakes it from a shard's thread, whose
     // file table is a copy of what is open by then.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .map_err(StartError::system("start the control plane"))?;
-    for (((id, ring), mesh), commands) in (0..shards).map(ShardId).zip(rings).zip(meshes(shards)).zip(receivers) {
+    let runtime = runtime()?;
+    let (senders, queues) = hooks::queues(shards, !settings.hooks.is_empty());
+    let parts = rings.into_iter().zip(meshes(shards)).zip(receivers).zip(senders);
+    for (id, (((ring, mesh), commands), events)) in (0..shards).map(ShardId).zip(parts) {
         let seed = entropy::seed().map_err(StartError::system("read entropy"))?;
         let seat = Seat {
             id,
@@ -168,6 +170,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
             beds: beds.clone(),
             courier: Arc::clone(&courier),
             desk: Arc::clone(&desk),
+            events,
             commands,
             guests: Arc::clone(&guests),
             ready: ready.clone(),
@@ -185,10 +188,10 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     }
     announce(&settings, address, shards, &cores, features);
 
-    let plane = Plane::new(desk, key, uid, &settings);
+    let plane = Plane::new(desk, key, uid, &settings, engine);
     let (leave, left) = mpsc::unbounded_channel();
     let listeners = Listeners { plane, access: ApiAccess::new(reload::rules(&settings.api)), published };
-    let control = Control { listeners, delivered, settings, wants, address, left, ended, signals };
+    let control = Control { listeners, queues, delivered, settings, wants, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());
     let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
     Ok(Running { address, leave, control })
@@ -214,6 +217,13 @@ fn published() -> (Published, UnboundedReceiver<String>) {
     // Whoever fetches may have ended with the server.
     let sets = KeySets::new(move |address| drop(ask.send(address.to_owned())));
     (Published { sets: Arc::new(sets), wanted }, wants)
+}
+
+/// The control plane's.
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build();
+    built.map_err(StartError::system("start the control plane"))
 }
 
 /// What one of `shards` shards is told.
@@ -243,6 +253,7 @@ pub(crate) fn shard_config(
         heartbeat: settings.heartbeat,
         outbox: settings.outbox,
         compression: settings.compression,
+        hooks: settings.hooks.iter().map(|hook| hook.shard.clone()).collect(),
     }
 }
 
@@ -255,6 +266,10 @@ fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usiz
     }
     if settings.log_level >= LogLevel::Info {
         introduce(address, shards, cores, features);
+    }
+    for hook in settings.hooks.iter().filter(|hook| hook.shard.open) {
+        let prefix = &hook.shard.prefix;
+        eprintln!("ws2api {prefix}: INSECURE: everybody who reaches {address} may push to its clients");
     }
     // Whatever is logged: that everything is open is nothing to be quiet about.
     if settings.dev {
@@ -300,6 +315,7 @@ impl Seat {
             courier: self.courier,
             desk: self.desk,
             connections_max: self.settings.connections_max,
+            events: self.events,
         });
         let core = Core::new(shard, world, self.commands, self.settings.batch_window);
         executor.run(async {
@@ -336,6 +352,8 @@ impl Seat {
 /// The control plane's thread: the runtime, the signals, the end.
 struct Control {
     listeners: Listeners,
+    /// Events of shards for back ends.
+    queues: Vec<tokio::sync::mpsc::Receiver<hook::Event>>,
     delivered: Delivered,
     settings: Arc<Settings>,
     /// Addresses of published keys that are wanted.
@@ -370,7 +388,7 @@ impl Control {
             paths: self.settings.paths.clone(),
             node_name: self.settings.node_name.clone(),
             data_address: reachable(self.address),
-            data_paths: self.settings.endpoints.paths().map(str::to_owned).collect(),
+            data_paths: data_paths(&self.settings),
             head_timeout: self.settings.limits.head_timeout,
             drain_timeout: self.settings.drain_deadline,
             ..ControlSettings::default()
@@ -379,6 +397,7 @@ impl Control {
             let _ = draining.wait_for(|draining| *draining).await;
         };
         let served = tokio::spawn(control::serve(received, plane.clone(), settings, stop));
+        let served_events = hooks::serve(&plane.engine, &plane.desk, std::mem::take(&mut self.queues));
         plane.desk.set_state(State::Ready);
 
         let started = Arc::clone(&self.settings);
@@ -405,6 +424,11 @@ impl Control {
             }
             self.ended.recv().await;
             let _ = served.await;
+            // Whoever is told of ends hears of the last ones too, if the time is enough.
+            for served in served_events {
+                let _ = served.await;
+            }
+            plane.engine.settled().await;
         };
         tokio::select! {
             () = all_gone => {}
@@ -413,6 +437,12 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// What is the data plane's besides what always is.
+fn data_paths(settings: &Settings) -> Vec<String> {
+    let prefixes = settings.hooks.iter().map(|hook| format!("{}{{*id}}", hook.shard.prefix));
+    settings.endpoints.paths().map(str::to_owned).chain(prefixes).collect()
 }
 
 /// The listener's address as one reaches it from this host.

@@ -17,6 +17,7 @@ mod duration;
 mod environment;
 mod flags;
 mod generate;
+mod hooks;
 mod key;
 mod keys;
 mod migrate;
@@ -32,6 +33,7 @@ mod warning;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use flags::{Flags, Options, take_options};
 pub use generate::generate;
+pub use hooks::HookSettings;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
 pub use tokens::{TokenSettings, Verifiers};
@@ -90,6 +92,8 @@ pub struct Settings {
     pub outbox: Outbox,
     /// Compressed messages of WebSockets.
     pub compression: Compression,
+    /// Prefixes whose WebSockets are a back end's.
+    pub hooks: Vec<HookSettings>,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.
@@ -174,6 +178,7 @@ impl Settings {
             ("node.name", self.node_name != new.node_name),
             ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
             ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),
+            ("ws2api", self.hooks != new.hooks),
             // Shards go by the new ones at once, but a connection that the control plane holds may ask it for such a path.
             ("a transport's path, over connections that are open,", !self.endpoints.paths().eq(new.endpoints.paths())),
             ("limits.head_timeout_ms of the HTTP API", self.limits.head_timeout != new.limits.head_timeout),

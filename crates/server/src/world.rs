@@ -6,15 +6,16 @@
 //! - A poll for input is made anew after each read, except for busy connections. So while the shard handles bytes of a
 //!   connection that is not busy nothing of it is in flight, and a hand-over or a close needs no cancel.
 //! - A closing connection gives no input: its slot is not `Open`.
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 
 use base::{ConnId, Instant, ShardId};
 use ring::{Completion, Courier, Kind, Received, Ring, Sender, Socket, Written};
-use shard::{Answer, Close, Effects, Frame, Parcel, Sent, Ticket};
+use shard::{Answer, Close, Effects, Frame, HookEvent, Parcel, Sent, Ticket};
 
 use crate::accept::{Accepted, Acceptor};
 use crate::desk::Desk;
+use crate::hooks::Events;
 use crate::mesh::{Beds, Mesh};
 use crate::slots::{Fact, Slot, Slots};
 use crate::tally::Tally;
@@ -39,6 +40,7 @@ pub(crate) struct World {
     courier: Arc<Courier>,
     desk: Arc<Desk>,
     connections_max: u32,
+    events: Option<Events>,
     /// A descriptor was closed in this turn.
     released: bool,
 }
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) courier: Arc<Courier>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) connections_max: u32,
+    pub(crate) events: Option<Events>,
 }
 
 fn socket(conn: ConnId) -> Socket {
@@ -78,7 +81,7 @@ fn socket(conn: ConnId) -> Socket {
 
 impl World {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { me, ring, sender, mesh, beds, acceptor, courier, desk, connections_max } = parts;
+        let Parts { me, ring, sender, mesh, beds, acceptor, courier, desk, connections_max, events } = parts;
         Self {
             me,
             ring,
@@ -93,6 +96,7 @@ impl World {
             courier,
             desk,
             connections_max,
+            events,
             released: false,
         }
     }
@@ -392,6 +396,18 @@ impl Effects for World {
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         let tally = matches!(answer, Answer::Report(_)).then(|| self.tally());
         self.desk.answered(ticket, self.me, answer, tally);
+    }
+
+    fn tell_back_end(&mut self, event: HookEvent) -> Result<(), HookEvent> {
+        match &self.events {
+            Some(events) => events.send(event),
+            None => Err(event),
+        }
+    }
+
+    fn peer(&mut self, conn: ConnId) -> Option<IpAddr> {
+        self.open_slot(conn)?;
+        socket(conn).peer()
     }
 }
 

@@ -2,9 +2,12 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use core::net::IpAddr;
+
 use base::{ConnId, ShardId};
 
 use crate::command::{Answer, Command, Ticket};
+use crate::hook::HookEvent;
 use crate::parcel::Parcel;
 
 /// Finished bytes, shared by the connections of this core that they go to.
@@ -123,4 +126,17 @@ pub trait Effects {
 
     /// Answers a command of the control plane.
     fn answer(&mut self, ticket: Ticket, answer: Answer);
+
+    /// Has a back end told of something, later and elsewhere; events are taken in order. Where there are no back ends, none is taken.
+    ///
+    /// # Errors
+    /// The event itself, if there is no room for it now.
+    fn tell_back_end(&mut self, event: HookEvent) -> Result<(), HookEvent> {
+        Err(event)
+    }
+
+    /// The address of the connection's other end, if the world knows it.
+    fn peer(&mut self, _conn: ConnId) -> Option<IpAddr> {
+        None
+    }
 }

@@ -11,6 +11,7 @@ use crate::conn::{Flags, Phase, State};
 use crate::encode::message;
 use crate::endpoints::Farewell;
 use crate::heartbeat::CLOSING_TIMEOUT;
+use crate::hook::EndedBy;
 use crate::report::{Refusal, Transport};
 use crate::send::{Content, Flushed, Frame};
 use crate::shard::Shard;
@@ -114,6 +115,7 @@ impl Shard {
 
     /// Closes a WebSocket with a code and a reason.
     pub(crate) fn close_websocket(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
+        self.note_ending(conn, code, EndedBy::Server, reason);
         let frame = message(Opcode::Close, close_frame(code, reason).payload());
         self.queue_own(conn, frame);
         self.begin_closing(conn, now);
@@ -166,6 +168,7 @@ impl Shard {
         for conn in core::mem::take(&mut self.closing) {
             if self.conns.rows[conn.0].phase == Phase::Closing {
                 self.unsubscribe_all(conn, world);
+                self.end_hook(conn, world);
                 self.give_back(conn);
                 if self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
                     self.conns.rows[conn.0].flags.set(Flags::PAUSED, false);
@@ -215,7 +218,7 @@ impl Shard {
             }
             match row.transport {
                 Transport::Centrifugo(_) => self.disconnect(conn, why, now),
-                Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo => {
+                Transport::PlainWebSocket | Transport::PublishStream | Transport::Echo | Transport::Hook => {
                     self.close_websocket(conn, 1013, "reads too slowly: resume from the last position", now);
                 }
                 Transport::EventStream | Transport::LongPoll | Transport::Http => self.begin_closing(conn, now),
@@ -231,10 +234,15 @@ impl Shard {
             return;
         }
         match end {
-            End::Broken => self.forget(conn, world),
+            End::Broken => {
+                self.note_end_of_stream(conn, EndedBy::Reset);
+                self.forget(conn, world);
+            }
             End::Finished => {
                 row.flags.set(Flags::FINISHED, true);
-                match row.phase {
+                let phase = row.phase;
+                self.note_end_of_stream(conn, EndedBy::Fin);
+                match phase {
                     // A peer may send its request and its FIN together, and still read the answer.
                     Phase::Asked => {}
                     Phase::Closing => {
@@ -267,6 +275,7 @@ impl Shard {
     pub(crate) fn forget(&mut self, conn: ConnId, world: &mut impl Effects) {
         self.disarm(conn);
         self.unsubscribe_all(conn, world);
+        self.end_hook(conn, world);
         self.give_back(conn);
         self.outboxes.clear(&mut self.conns.rows[conn.0].outbox);
         self.set_transport(conn, Transport::Http);

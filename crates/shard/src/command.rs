@@ -7,6 +7,7 @@ use base::SubjectName;
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
 use crate::config::ShardConfig;
+use crate::hook::HookReply;
 use crate::order::{Order, Whom};
 use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
@@ -66,6 +67,8 @@ pub enum Command {
         /// What.
         order: Box<Order>,
     },
+    /// What a back end has answered, or what became of it instead. Not answered.
+    Hook(Box<HookReply>),
     /// Say how the shard is doing; answered by [`Answer::Report`].
     Report,
     /// Leave gracefully: no new connection is served, and the open ones are told to come back elsewhere, spread evenly over

@@ -11,6 +11,7 @@ use hub::{Namespace, Naming, OutboxPolicy};
 
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
+use crate::hook::Hook;
 use crate::roster::{Roster, TimeOfDay};
 use crate::token::Tokens;
 
@@ -48,6 +49,8 @@ pub struct ShardConfig {
     pub outbox: Outbox,
     /// Compressed messages.
     pub compression: Compression,
+    /// Prefixes whose WebSockets are a back end's; fixed while the shard runs.
+    pub hooks: Arc<[Hook]>,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.

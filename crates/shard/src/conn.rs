@@ -6,6 +6,7 @@ use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
 use wire::deflate::Window;
 use wire::frame::Partial;
 
+use crate::hook::{Knock, Pushing};
 use crate::listen::Listener;
 use crate::publisher::Publisher;
 use crate::report::Transport;
@@ -209,6 +210,10 @@ pub(crate) enum State {
     Uplink(AnswerTo),
     /// A Centrifugo client that has not connected, and who it is according to whoever is in front of the server.
     Introduced(Box<str>),
+    /// Waiting to be let in by a back end.
+    Knock(Box<Knock>),
+    /// Waiting until its message is in somebody's outbox.
+    Push(Box<Pushing>),
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

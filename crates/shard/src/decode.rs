@@ -9,6 +9,7 @@ use crate::border::Effects;
 use crate::conn::{Conn, Flags, Phase};
 use crate::dialect::Dialect;
 use crate::encode::message;
+use crate::hook::EndedBy;
 use crate::report::{Refusal, Transport};
 use crate::shard::Shard;
 
@@ -120,6 +121,10 @@ impl Shard {
                 let most = limits.payload_bytes + 1 + base::SUBJECT_BYTES_MAX;
                 (most, most)
             }
+            Transport::Hook => {
+                let most = self.hook_message_bytes(conn);
+                (most, most)
+            }
             // A listener has nothing to say: what it says all the same is read and dropped.
             Transport::PlainWebSocket | Transport::EventStream | Transport::LongPoll | Transport::Http => {
                 (limits.frame_bytes, limits.message_bytes)
@@ -194,6 +199,7 @@ impl Shard {
                 self.queue_own(conn, message(kind.opcode(), payload));
                 self.stall_if_full(conn, world);
             }
+            Transport::Hook => self.on_hook_message(conn, kind, payload, now),
             Transport::PlainWebSocket | Transport::EventStream | Transport::LongPoll | Transport::Http => {}
         }
     }
@@ -209,6 +215,7 @@ impl Shard {
 
     /// The peer closes: its code comes back, as RFC 6455 section 5.5.1 advises, and the connection ends once that is out.
     fn on_close_frame(&mut self, conn: ConnId, code: Option<u16>, reason: &str, now: Instant) {
+        self.note_ending(conn, code.unwrap_or(1005), EndedBy::Client, reason);
         self.report_acks(conn);
         match code {
             Some(code) => self.close_websocket(conn, code, reason, now),
@@ -233,18 +240,24 @@ impl Shard {
     /// Stops reading from a peer whose requests make parcels while more of them wait than should, until there is room.
     pub(crate) fn stall_if_backlogged(&mut self, conn: ConnId) {
         if self.mail.is_over_bound() {
-            self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
-            self.list_stalled(conn);
+            self.stall_until_room(conn);
         }
+    }
+
+    /// Stops reading from a peer until there is room for what its requests make.
+    pub(crate) fn stall_until_room(&mut self, conn: ConnId) {
+        self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
+        self.list_stalled(conn);
     }
 
     /// Ends the stall of a connection whose outbox has room again.
     pub(crate) fn unstall(&mut self, conn: ConnId) {
         let row = &mut self.conns.rows[conn.0];
-        if !row.flags.has(Flags::STALLED) || !row.outbox.is_empty() {
+        if !row.flags.has(Flags::STALLED) || !row.outbox.is_empty() || self.awaits_back_end(conn) {
             return;
         }
-        if self.mail.has_room() {
+        let row = &mut self.conns.rows[conn.0];
+        if self.mail.has_room() && self.hooks.has_room() {
             row.flags.set(Flags::STALLED, false);
             self.wake(conn);
         } else {
@@ -260,9 +273,9 @@ impl Shard {
         }
     }
 
-    /// Ends the stall of those who wait for room in mailboxes, once there is.
+    /// Ends the stall of those who wait for room in mailboxes, or for events, once there is.
     pub(crate) fn unstall_listed(&mut self) {
-        if self.mail.has_room() {
+        if self.mail.has_room() && self.hooks.has_room() {
             for conn in core::mem::take(&mut self.stalled) {
                 self.conns.rows[conn.0].flags.set(Flags::LISTED, false);
                 self.unstall(conn);

@@ -148,7 +148,7 @@ impl Transport {
     /// True if frames go over it.
     pub(crate) const fn is_websocket(self) -> bool {
         match self {
-            Self::PlainWebSocket | Self::PublishStream | Self::Echo => true,
+            Self::PlainWebSocket | Self::PublishStream | Self::Echo | Self::Hook => true,
             Self::Http | Self::EventStream | Self::LongPoll => false,
             Self::Centrifugo(dialect) => dialect.is_websocket(),
         }
@@ -168,7 +168,8 @@ impl Transport {
             | Self::EventStream
             | Self::LongPoll
             | Self::PublishStream
-            | Self::Echo => None,
+            | Self::Echo
+            | Self::Hook => None,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::shard::Shard;
 /// Most fields of a request head.
 const FIELDS_MAX: usize = head::FIELDS_MAX;
 
-/// An HTTP response: JSON, or no body.
+/// An HTTP response: JSON unless its fields say otherwise, or no body.
 #[derive(Debug)]
 pub(crate) struct Response<'r> {
     pub(crate) status: u16,
@@ -99,6 +99,7 @@ impl Shard {
                     self.on_uni_message(conn, &message, now, world);
                 }
             }
+            Request::Hook(upgraded) => self.knock(conn, *upgraded, world),
             Request::Echo { handshake } => self.upgraded(conn, &handshake, None, Transport::Echo, now),
             Request::Preflight { keep_alive } => self.preflight(conn, keep_alive, now, world),
             Request::Options { methods, cors, keep_alive } => {
@@ -109,7 +110,7 @@ impl Shard {
     }
 
     /// Answers an upgrade; the connection is a WebSocket from here on.
-    fn upgraded(
+    pub(crate) fn upgraded(
         &mut self,
         conn: ConnId,
         handshake: &Handshake,
@@ -159,7 +160,7 @@ impl Shard {
         let Response { status, fields, body } = *response;
         let keep_alive = keep_alive && self.drain.is_none();
         let mut all: Vec<(&str, &str)> = Vec::with_capacity(fields.len() + 3);
-        if !body.is_empty() {
+        if !body.is_empty() && !fields.iter().any(|(name, _)| *name == "Content-Type") {
             all.push(("Content-Type", "application/json"));
         }
         all.push(("Cache-Control", "no-store"));

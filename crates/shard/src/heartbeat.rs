@@ -180,6 +180,7 @@ impl Shard {
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo
+            | Transport::Hook
             | Transport::Http
             | Transport::LongPoll
             | Transport::Centrifugo(_) => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
@@ -212,6 +213,7 @@ impl Shard {
             Transport::PlainWebSocket
             | Transport::PublishStream
             | Transport::Echo
+            | Transport::Hook
             | Transport::Http
             | Transport::LongPoll => self.close_websocket(conn, 1000, "idle for too long", now),
         }

@@ -7,7 +7,7 @@
 //!
 //! A publication's way, a file a verb: *accept* `shard` · *handshake* `handshake`, `request` · *decode* `decode` · *route*
 //! `route` · *hop* `hop`, `parcel` · *encode* `encode` · *send* `send`. Off that corridor are the rooms of those who
-//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, compressed: `deflate`, over what but a WebSocket: `stream` and `uplink`, one way only: `uni`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`, `server_side`, `claim`); `heartbeat` and `closing` are everyone's.
+//! publish (`publisher`), listen (`listen`) and speak Centrifugo (`centrifugo`, how: `dialect`, compressed: `deflate`, over what but a WebSocket: `stream` and `uplink`, one way only: `uni`, and who they are: `credentials`, `identity`, `session`, `presence`, `join_leave`, `server_side`, `claim`), and of those whose life a back end decides about (`hook`); `heartbeat` and `closing` are everyone's.
 //!
 //! Invariants:
 //! - A quiet connection is its row, its subscription and its subject, and nothing else.
@@ -41,6 +41,7 @@ mod flush;
 mod gate;
 mod handshake;
 mod heartbeat;
+mod hook;
 mod hop;
 mod identity;
 mod join_leave;
@@ -75,6 +76,10 @@ pub use dialect::Dialect;
 pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
 pub use excerpt::epoch_of;
 pub use gate::Gate;
+pub use hook::{
+    Duplicates, EndedBy, Ending, FORWARDED_FOR, Holder, Hook, HookConn, HookDelivery, HookEvent, HookReply,
+    HookRequest, Outcome, Overflow, Pushed, Verdict, address_parts,
+};
 pub use order::{Order, Subscription, Whom};
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use permission::to_carry as may_carry;

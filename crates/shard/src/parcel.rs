@@ -9,6 +9,7 @@ use hub::{
 };
 
 use crate::command::Ticket;
+use crate::hook::{HookDelivery, HookRequest};
 use crate::presence::Roll;
 
 /// A mailbox has two lanes, each a queue of its own and each in order.
@@ -139,6 +140,8 @@ pub enum Parcel {
         /// True if it is there.
         stays: bool,
     },
+    /// Request: of one shard's part in hooks, to another.
+    HookRequest(HookRequest),
     /// Request: how many are present?
     Census {
         /// The subject.
@@ -242,6 +245,8 @@ pub enum Parcel {
         /// What was read.
         excerpt: Box<Result<Excerpt, ExcerptError>>,
     },
+    /// Delivery: what follows from a [`Parcel::HookRequest`].
+    HookDelivery(HookDelivery),
     /// Delivery: the commands of a [`Parcel::Uplink`] have been handled, or there is no such session.
     Uplinked {
         /// Who brought them.
@@ -276,6 +281,7 @@ impl Parcel {
             | Self::Census { .. }
             | Self::RollCall { .. }
             | Self::Excerpt { .. }
+            | Self::HookRequest(_)
             | Self::Uplink { .. } => Lane::Request,
             Self::Joined { .. }
             | Self::Watched { .. }
@@ -287,6 +293,7 @@ impl Parcel {
             | Self::Headcount { .. }
             | Self::Roll { .. }
             | Self::Excerpted { .. }
+            | Self::HookDelivery(_)
             | Self::Uplinked { .. } => Lane::Delivery,
         }
     }

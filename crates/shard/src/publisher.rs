@@ -140,6 +140,7 @@ impl Shard {
         let Body { purpose, keep_alive, bytes, .. } = body;
         match purpose {
             Purpose::Publish(publish) => self.publish_body(conn, publish, bytes, keep_alive, now, world),
+            Purpose::Push(push) => self.begin_push(conn, push, bytes, keep_alive, now, world),
             Purpose::Downlink(downlink) => self.begin_downlink(conn, downlink, &bytes, now, world),
             Purpose::Uplink { encoding, cors } => {
                 let uplink = encoding.uplink(&bytes).ok();

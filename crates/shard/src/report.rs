@@ -16,19 +16,22 @@ pub enum Transport {
     PublishStream,
     /// `/echo`.
     Echo,
+    /// A WebSocket whose life is a back end's.
+    Hook,
     /// A Centrifugo session.
     Centrifugo(Dialect),
 }
 
 impl Transport {
     /// All of them, in the order of [`Report::connections`].
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Http,
         Self::PlainWebSocket,
         Self::EventStream,
         Self::LongPoll,
         Self::PublishStream,
         Self::Echo,
+        Self::Hook,
         Self::Centrifugo(Dialect::Json),
         Self::Centrifugo(Dialect::Protobuf),
         Self::Centrifugo(Dialect::JsonEvents),
@@ -49,6 +52,7 @@ impl Transport {
             Self::LongPoll => "long_poll",
             Self::PublishStream => "publish_stream",
             Self::Echo => "echo",
+            Self::Hook => "ws2api",
             Self::Centrifugo(dialect) => dialect.name(),
         }
     }
@@ -62,7 +66,8 @@ impl Transport {
             Self::LongPoll => 3,
             Self::PublishStream => 4,
             Self::Echo => 5,
-            Self::Centrifugo(dialect) => 6 + dialect as usize,
+            Self::Hook => 6,
+            Self::Centrifugo(dialect) => 7 + dialect as usize,
         }
     }
 }
@@ -109,11 +114,17 @@ pub enum Refusal {
     Capacity,
     /// The server is draining.
     Draining,
+    /// Another connection has the ClientID, or has taken it.
+    Duplicate,
+    /// A back end said no, or said nothing of use.
+    BackEnd,
+    /// More messages than a back end answers.
+    Flood,
 }
 
 impl Refusal {
     /// All of them, in the order of [`Report::refusals`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::HeadTooLarge,
         Self::HeadTooSlow,
@@ -133,6 +144,9 @@ impl Refusal {
         Self::SlowConsumer,
         Self::Capacity,
         Self::Draining,
+        Self::Duplicate,
+        Self::BackEnd,
+        Self::Flood,
     ];
 
     /// The name in metrics.
@@ -158,6 +172,9 @@ impl Refusal {
             Self::SlowConsumer => "slow_consumer",
             Self::Capacity => "capacity",
             Self::Draining => "draining",
+            Self::Duplicate => "duplicate",
+            Self::BackEnd => "back_end",
+            Self::Flood => "flood",
         }
     }
 }
@@ -193,6 +210,16 @@ pub struct Report {
     pub deflated: u64,
     /// Comings and goings that somebody was not told of: too many in a second, or too much waiting for a reader.
     pub untold: u64,
+    /// Messages of clients whose life is a back end's, given to it.
+    pub hook_messages: u64,
+    /// Its answers to them that were messages.
+    pub hook_answers: u64,
+    /// What it pushed into outboxes.
+    pub hook_pushes: u64,
+    /// What it would have pushed, had the client read.
+    pub hook_full: u64,
+    /// Messages of clients that were dropped, since too many were under way.
+    pub hook_dropped: u64,
     /// Bytes waiting in outboxes now.
     pub outbox_bytes: u64,
     /// Parcels sent to other shards.
@@ -256,6 +283,10 @@ pub struct Holdings {
     pub acks: usize,
     /// Sessions for which commands are on their way beside their stream.
     pub uplinks: usize,
+    /// Connections whose life is a back end's, and addresses that somebody has.
+    pub hooks: [usize; 2],
+    /// Events that back ends are to be told.
+    pub events: usize,
 }
 
 impl Report {
@@ -275,8 +306,8 @@ mod tests {
             assert_eq!(transport.index(), at);
         }
         for (at, dialect) in Dialect::ALL.into_iter().enumerate() {
-            assert_eq!((dialect as usize, Transport::ALL[6 + at]), (at, Transport::Centrifugo(dialect)));
+            assert_eq!((dialect as usize, Transport::ALL[7 + at]), (at, Transport::Centrifugo(dialect)));
         }
-        assert_eq!(Transport::ALL.len(), 6 + Dialect::ALL.len());
+        assert_eq!(Transport::ALL.len(), 7 + Dialect::ALL.len());
     }
 }

@@ -19,6 +19,7 @@ mod endpoint;
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
 use crate::fields;
+use crate::hook::{self, Push, Upgraded};
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::permission;
 use crate::report::Refusal;
@@ -48,6 +49,8 @@ pub(crate) enum Request {
     Centrifugo { handshake: Handshake, protocol: Option<&'static str>, dialect: Dialect, frame_pings: bool, user: User },
     /// `GET /connection/uni_websocket`, upgraded, and what the client says first if the request had it.
     UniWebSocket { handshake: Handshake, message: Option<Vec<u8>>, user: User },
+    /// `GET` of a hook's path, upgraded.
+    Hook(Box<Upgraded>),
     /// `GET /echo`, upgraded.
     Echo { handshake: Handshake },
     /// `OPTIONS` of a data-plane path: what a browser asks before it publishes from another origin.
@@ -116,6 +119,8 @@ pub(crate) enum Purpose {
     Publish(Publish),
     /// The first message of a stream.
     Downlink(Downlink),
+    /// `POST` to a hook's path: a message for the client that has the address.
+    Push(Push),
     /// `POST /emulation`: what the client of a stream says.
     Uplink { encoding: Encoding, cors: Option<Box<Cors>> },
 }
@@ -133,7 +138,7 @@ impl Purpose {
     /// What a browser is told about the page that asks.
     pub(crate) fn into_cors(self) -> Option<Box<Cors>> {
         match self {
-            Self::Publish(_) => None,
+            Self::Publish(_) | Self::Push(_) => None,
             Self::Downlink(Downlink { cors, .. }) | Self::Uplink { cors, .. } => cors,
         }
     }
@@ -185,6 +190,9 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
     if let Some(request) = endpoint::read(head, config) {
         return request;
     }
+    if let Some(request) = hook::read(head, config) {
+        return request;
+    }
     match path {
         "/pub" => {
             authorize(head, config)?;
@@ -198,7 +206,7 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
 }
 
 /// `deflates`: whether messages may be compressed.
-fn upgrade_of<'h>(head: &'h Head<'h>, deflates: bool) -> Result<Option<(Upgrade<'h>, Handshake)>, Denied> {
+pub(crate) fn upgrade_of<'h>(head: &'h Head<'h>, deflates: bool) -> Result<Option<(Upgrade<'h>, Handshake)>, Denied> {
     let denied = |error: UpgradeError| {
         let refusal = if error.status() == 426 { Refusal::UpgradeVersion } else { Refusal::BadUpgrade };
         Denied::new(error.status(), refusal, error.to_string())
@@ -325,7 +333,7 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
     })))
 }
 
-fn framing(head: &Head<'_>, bytes_max: usize) -> Result<Framing, Denied> {
+pub(crate) fn framing(head: &Head<'_>, bytes_max: usize) -> Result<Framing, Denied> {
     let too_large = || Denied::new(413, Refusal::TooLarge, alloc::format!("a body has at most {bytes_max} bytes here"));
     match head.body().map_err(|error| bad_head(&error))? {
         head::Body::None => Ok(Framing::Length(0)),
@@ -339,7 +347,7 @@ fn framing(head: &Head<'_>, bytes_max: usize) -> Result<Framing, Denied> {
 
 /// Text for `text/*` and `application/json`, else binary; `None` lets the bytes decide: `curl -d` says form unless told
 /// otherwise, and nobody means one here.
-fn kind_of(content_type: &[u8]) -> Option<Kind> {
+pub(crate) fn kind_of(content_type: &[u8]) -> Option<Kind> {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let text = essence.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"text/"))
         || essence.eq_ignore_ascii_case(b"application/json");

@@ -114,7 +114,7 @@ impl Shard {
                 self.collect(conn, row, encoded.publication());
                 return;
             }
-            Transport::Http | Transport::PublishStream | Transport::Echo => return,
+            Transport::Http | Transport::PublishStream | Transport::Echo | Transport::Hook => return,
         };
         self.queue_delivery(conn, frame, row, 1, now, world);
         self.note_base(subscription, form);
@@ -214,7 +214,9 @@ impl Shard {
                 | State::Publishing { .. }
                 | State::Publisher(_)
                 | State::Uplink(_)
-                | State::Introduced(_),
+                | State::Introduced(_)
+                | State::Knock(_)
+                | State::Push(_),
             )
             | None => {}
         }
@@ -238,7 +240,9 @@ impl Shard {
                         | State::Listening(_)
                         | State::Publisher(_)
                         | State::Uplink(_)
-                        | State::Introduced(_),
+                        | State::Introduced(_)
+                        | State::Knock(_)
+                        | State::Push(_),
                     )
                     | None => {}
                 }
@@ -307,6 +311,8 @@ impl Shard {
             Parcel::Uplink { session, commands, waiter } => {
                 self.on_uplink(from, session, commands, waiter, now, world);
             }
+            Parcel::HookRequest(request) => self.on_hook_request(from, request, now, world),
+            Parcel::HookDelivery(delivery) => self.on_hook_delivery(delivery, now, world),
             Parcel::Uplinked { waiter } => self.uplinked(waiter, now, world),
         }
     }

@@ -75,7 +75,9 @@ impl Joined {
                 });
                 made.as_ref()?
             }
-            Transport::LongPoll | Transport::Http | Transport::PublishStream | Transport::Echo => return None,
+            Transport::LongPoll | Transport::Http | Transport::PublishStream | Transport::Echo | Transport::Hook => {
+                return None;
+            }
         };
         Some(Rc::clone(joined))
     }

@@ -17,6 +17,7 @@ use crate::dialect::PerDialect;
 use crate::endpoints::Endpoints;
 use crate::filters::Filters;
 use crate::flush::Dirty;
+use crate::hook::Hooks;
 use crate::hop::Mail;
 use crate::identity::Identities;
 use crate::join_leave::Hearers;
@@ -48,6 +49,7 @@ pub struct Shard {
     pub(crate) filters: Filters,
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
+    pub(crate) hooks: Hooks,
     /// Names sessions to those who send commands for them.
     pub(crate) session_key: SealKey,
     pub(crate) run: Run,
@@ -113,6 +115,7 @@ impl Shard {
             filters: Filters::default(),
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
+            hooks: Hooks::default(),
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
             paces: Paces::default(),
@@ -214,6 +217,7 @@ impl Shard {
             share = self.take_share(share);
             self.flush_dirty(now, world);
         }
+        self.tell_back_ends(world);
         self.deflates.forget();
     }
 
@@ -223,10 +227,10 @@ impl Shard {
         !self.mail.is_over_bound()
     }
 
-    /// True while parcels wait for room in a mailbox: [`Shard::finish_turn`] must come again soon.
+    /// True while parcels wait for room in a mailbox, or events for the world: [`Shard::finish_turn`] must come again soon.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
-        self.mail.waiting() > 0
+        self.mail.waiting() > 0 || !self.hooks.events.is_empty()
     }
 
     fn has_unfinished(&self) -> bool {
@@ -235,10 +239,10 @@ impl Shard {
         !(lists_are_empty && self.ended_posts.is_empty())
     }
 
-    /// True once a drain has closed every connection.
+    /// True once a drain has closed every connection, and back ends will hear of it.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.drain.is_some() && self.conns.open == 0
+        self.drain.is_some() && self.conns.open == 0 && self.hooks.events.is_empty()
     }
 
     /// Messages handled so far: publications of this shard's own clients and commands, and parcels of other shards. Its growth
@@ -273,6 +277,8 @@ impl Shard {
             timers: self.wheel.len(),
             acks: self.acks.len(),
             uplinks: self.uplinks.len(),
+            hooks: [self.hooks.rows.len(), self.hooks.directory.len()],
+            events: self.hooks.events.len(),
         }
     }
 
@@ -364,6 +370,7 @@ impl Shard {
                 let report = self.full_report();
                 world.answer(ticket, Answer::Report(report.into()));
             }
+            Command::Hook(reply) => self.on_hook_reply(*reply, now, world),
             Command::Configure(config) => self.reconfigure(*config),
             Command::Drain { spread } => self.begin_drain(spread, now),
         }
@@ -379,7 +386,8 @@ impl Shard {
         if config.compression.level != self.config.compression.level {
             self.deflates.set_level(config.compression.level);
         }
-        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, ..config };
+        let hooks = Arc::clone(&self.config.hooks);
+        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, hooks, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -425,7 +433,7 @@ impl Shard {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
         let history = history + self.paces.bytes();
-        let sessions = self.sessions.bytes() + self.identities.bytes();
+        let sessions = self.sessions.bytes() + self.identities.bytes() + self.hooks.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {

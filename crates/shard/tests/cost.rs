@@ -58,6 +58,7 @@ fn config() -> ShardConfig {
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
         compression: Compression::default(),
+        hooks: std::sync::Arc::from([]),
     }
 }
 

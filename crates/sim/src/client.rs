@@ -2,6 +2,7 @@
 mod data;
 mod event_stream;
 mod frames;
+mod hooked;
 mod http;
 mod listener;
 mod long_poll;
@@ -19,6 +20,7 @@ use crate::socket::{Read, Server};
 use crate::trace::words;
 
 pub(crate) use event_stream::EventStream;
+pub(crate) use hooked::{Hooked, Pusher};
 pub(crate) use listener::Listener;
 pub(crate) use long_poll::LongPoll;
 pub(crate) use poster::Poster;

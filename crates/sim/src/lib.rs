@@ -12,6 +12,7 @@
 //! - When all have left and every deadline has passed, nothing is left: no row, subscription, subject, history, frame or
 //!   parcel.
 //! - The shard asks nothing for a connection that is gone, and sends nothing after FIN or into a full socket.
+mod back_end;
 mod client;
 mod cluster;
 mod feed;

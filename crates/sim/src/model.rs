@@ -73,6 +73,8 @@ pub struct Tally {
     pub told: u64,
     /// Connections whose listener was told of a gap.
     pub reset: u64,
+    /// Clients that a back end let in.
+    pub accepted: u64,
     /// Closes by the server, by code; 0 for an end without one.
     pub closes: BTreeMap<u16, u64>,
 }

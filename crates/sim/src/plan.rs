@@ -3,7 +3,10 @@ use core::time::Duration;
 
 use base::{Prng, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
-use shard::{Admission, Compression, Endpoints, Heartbeat, Limits, Origins, Outbox, ShardConfig, Tokens};
+use shard::{
+    Admission, Compression, Duplicates, Endpoints, Heartbeat, Hook, Limits, Origins, Outbox, Overflow, ShardConfig,
+    Tokens,
+};
 
 /// The choices of one run. Everything random that is decided once is decided here.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) drains_early: bool,
     /// Whether everybody is told who comes and goes.
     pub(crate) join_leave: bool,
+    /// WebSockets whose life is a back end's.
+    pub(crate) hook: Hook,
 }
 
 /// A subject of the run.
@@ -110,6 +115,7 @@ impl Plan {
             cache: random.one_in(4),
             auto_cache: random.one_in(2),
             position_age: Duration::from_secs([0, 5, 400][usize::try_from(random.below(3)).unwrap_or(0)]),
+            hook: hook(&mut Prng::new(seed, "hook")),
         }
     }
 
@@ -152,6 +158,7 @@ impl Plan {
             heartbeat: self.heartbeat,
             outbox: self.outbox,
             compression: Compression::default(),
+            hooks: [self.hook.clone()].into(),
         }
     }
 
@@ -178,5 +185,21 @@ impl Plan {
     /// True if a reader may miss publications without being closed or told.
     pub(crate) fn may_drop(&self) -> bool {
         self.outbox.policy != OutboxPolicy::Close || !self.conflate.is_zero()
+    }
+}
+
+fn hook(random: &mut Prng) -> Hook {
+    let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both];
+    Hook {
+        prefix: "/ws/".into(),
+        keys: vec!["key".into()],
+        open: false,
+        fields: Vec::new(),
+        query: false,
+        message_bytes: 1_000,
+        push_bytes: 1_000,
+        messages: 1 + u16::try_from(random.below(4)).unwrap_or(0),
+        overflow: Overflow::Wait,
+        duplicates: policies[usize::try_from(random.below(3)).unwrap_or(0)],
     }
 }

@@ -6,7 +6,10 @@ use base::{Instant, Prng, ShardId};
 use hub::{Draft, Extra, Kind};
 use shard::{Answer, Command, Holdings, Report, Ticket};
 
-use crate::client::{Client, EventStream, Listener, LongPoll, Patience, Poster, Publisher, Rude, Scene, Session};
+use crate::back_end::BackEnd;
+use crate::client::{
+    Client, EventStream, Hooked, Listener, LongPoll, Patience, Poster, Publisher, Pusher, Rude, Scene, Session,
+};
 use crate::cluster::Cluster;
 use crate::model::{Model, Place, Tally};
 use crate::plan::Plan;
@@ -72,6 +75,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
 struct Run {
     plan: Plan,
     cluster: Cluster,
+    back_end: BackEnd,
     model: Model,
     clients: Vec<Client>,
     witnesses: Vec<Client>,
@@ -103,7 +107,8 @@ impl Run {
             .collect();
         let clients = (0..plan.clients).map(|number| client(number, &plan, &mut random)).collect();
         let model = Model::new(&plan);
-        Self { plan, cluster, model, clients, witnesses, random, tickets: 0, ordered: BTreeMap::new() }
+        let back_end = BackEnd::new(plan.seed, plan.hook.messages);
+        Self { plan, cluster, back_end, model, clients, witnesses, random, tickets: 0, ordered: BTreeMap::new() }
     }
 
     /// The witnesses take their places, each with the owner of its subject.
@@ -127,7 +132,7 @@ impl Run {
             while witness.read(usize::MAX, &mut scene!(self)) {}
         }
         self.examine_answers();
-        handled
+        handled + self.back_end.work(&mut self.cluster)
     }
 
     fn step(&mut self) {
@@ -219,7 +224,8 @@ impl Run {
         let mut quiet = 0;
         while quiet < 4 {
             let busy = self.everyone_reads() + self.all_turns();
-            quiet = if busy == 0 && !self.has_backlog() { quiet + 1 } else { 0 };
+            let is_quiet = busy == 0 && !self.has_backlog() && !self.back_end.is_busy(&mut self.cluster);
+            quiet = if is_quiet { quiet + 1 } else { 0 };
             if busy == 0 {
                 // What is reported with a delay.
                 self.cluster.advance(Duration::from_millis(60));
@@ -274,7 +280,9 @@ impl Run {
         let end = self.cluster.now + Duration::from_secs(700);
         while self.cluster.now < end {
             while self.everyone_reads() + self.all_turns() > 0 || self.has_backlog() {}
-            let next = self.cluster.next_timeout().unwrap_or(end).max(self.cluster.now);
+            let is_awaited = self.back_end.is_busy(&mut self.cluster);
+            let due = if is_awaited { Some(self.cluster.now) } else { self.cluster.next_timeout() };
+            let next = due.unwrap_or(end).max(self.cluster.now);
             self.cluster.now = next.min(end);
             self.cluster.advance(Duration::from_millis(1));
         }
@@ -322,6 +330,8 @@ impl Run {
     }
 
     fn examine_what_is_left(&mut self) {
+        self.back_end.examine_what_is_left();
+        self.model.tally.accepted = self.back_end.accepted;
         for shard in self.cluster.shards() {
             assert_eq!(self.cluster.shard(shard).connections(), 0, "connections are left on shard {}", shard.0);
             assert!(!self.plan.drains || self.cluster.shard(shard).is_drained(), "shard {} is not drained", shard.0);
@@ -362,11 +372,13 @@ fn client(number: usize, plan: &Plan, random: &mut Prng) -> Client {
         (0..=random.below(3)).map(|_| usize::try_from(random.below(plan.subjects.len() as u64)).unwrap_or(0)).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    match random.below(13) {
+    match random.below(16) {
         0 | 1 => Client::new(number, patience, Box::new(Listener::new(subjects))),
         2 | 3 => Client::new(number, patience, Box::new(EventStream::new(subjects, false))),
         8 | 9 => Client::new(number, patience, Box::new(LongPoll::new(subjects))),
         10 | 11 => Client::new(number, patience, Box::new(Session::default())),
+        13 | 14 => Client::new(number, patience, Box::new(Hooked::default())),
+        15 => Client::new(number, patience, Box::new(Pusher::default())),
         12 => Client::new(number, patience, Box::new(Rude::default())),
         4 | 5 => Client::new(number, patience, Box::new(Poster::default())),
         6 => Client::new(number, patience, Box::new(Publisher::new(true))),

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use base::{ConnId, ShardId};
-use shard::{Answer, Close, Effects, Lane, Parcel, Sent, Ticket};
+use shard::{Answer, Close, Effects, HookEvent, Lane, Parcel, Sent, Ticket};
 
 use crate::socket::{Server, Socket, SocketId};
 
@@ -19,6 +19,8 @@ pub(crate) struct World {
     /// Parcels on their way to other shards, a queue a lane.
     lanes: Vec<[VecDeque<Parcel>; 2]>,
     lane_capacity: usize,
+    /// What back ends are to be told.
+    pub(crate) events: VecDeque<HookEvent>,
     /// Answers to the control plane.
     pub(crate) answers: Vec<(Ticket, Answer)>,
 }
@@ -38,6 +40,7 @@ impl World {
             slots: Vec::new(),
             lanes: (0..shards).map(|_| Default::default()).collect(),
             lane_capacity,
+            events: VecDeque::new(),
             answers: Vec::new(),
         }
     }
@@ -149,5 +152,13 @@ impl Effects for World {
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         self.answers.push((ticket, answer));
+    }
+
+    fn tell_back_end(&mut self, event: HookEvent) -> Result<(), HookEvent> {
+        if self.events.len() >= self.lane_capacity {
+            return Err(event);
+        }
+        self.events.push_back(event);
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ fn the_promises_hold_for_many_seeds() {
         all.connections += tally.connections;
         all.resumed += tally.resumed;
         all.reset += tally.reset;
+        all.accepted += tally.accepted;
         for (code, count) in tally.closes {
             *all.closes.entry(code).or_default() += count;
         }
@@ -20,7 +21,7 @@ fn the_promises_hold_for_many_seeds() {
     // A simulation in which nothing happens proves nothing.
     assert!(all.published > 10_000 && all.confirmed > 5_000 && all.seen > 20_000, "{all:?}");
     assert!(all.connections > 3_000 && all.resumed > 300 && all.reset > 50, "{all:?}");
-    assert!(all.closes.len() > 5, "{all:?}");
+    assert!(all.closes.len() > 5 && all.accepted > 200, "{all:?}");
 }
 
 #[test]

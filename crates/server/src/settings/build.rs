@@ -9,6 +9,7 @@ use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, Roster}
 
 use crate::roster::{SystemTime, UserCount};
 
+use super::hooks;
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
 use super::reading::Reading;
@@ -47,6 +48,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
+        hooks: hooks::build(&reading.hooks, &endpoints)?,
         endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),

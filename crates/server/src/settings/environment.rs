@@ -2,7 +2,7 @@
 use figment::value::Value as Written;
 
 use super::SettingsError;
-use super::keys::{NAMESPACE, NAMESPACES, PATTERNS, SERVER, WITHOUT_NAMESPACE, variable};
+use super::keys::{HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, WITHOUT_NAMESPACE, variable};
 use super::reading::{Reading, Target};
 use super::warning::{Warning, nearest_of};
 
@@ -39,12 +39,13 @@ pub(crate) fn read(reading: &mut Reading, variables: &[Variable]) -> Result<(), 
         });
         let ours: Vec<_> = ours.collect();
         // The lists first: the options of the namespaces in them are variables of their own.
-        let is_list = |bare: &str| bare == variable(NAMESPACES) || bare == variable(PATTERNS);
-        for (bare, name, value) in ours.iter().filter(|one| is_list(&one.0)) {
-            let path = if *bare == variable(PATTERNS) { PATTERNS } else { NAMESPACES };
-            reading.put(path, &text(value), (*name).clone())?;
+        let list = |bare: &str| [NAMESPACES, PATTERNS, HOOKS].into_iter().find(|list| bare == variable(list));
+        for (bare, name, value) in &ours {
+            if let Some(path) = list(bare) {
+                reading.put(path, &text(value), (*name).clone())?;
+            }
         }
-        for (bare, name, value) in ours.iter().filter(|one| !is_list(&one.0)) {
+        for (bare, name, value) in ours.iter().filter(|one| list(&one.0).is_none()) {
             one(reading, bare, name, value)?;
         }
     }

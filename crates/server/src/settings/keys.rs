@@ -3,6 +3,7 @@
 use super::key::{Key, State};
 
 mod client;
+mod hook;
 mod namespace;
 mod rest;
 pub(crate) mod server;
@@ -41,6 +42,12 @@ pub(crate) static NAMESPACE: Table = Table { parts: &[namespace::KEYS] };
 pub(crate) const NAMESPACES: &str = "channel.namespaces";
 pub(crate) const WITHOUT_NAMESPACE: &str = "channel.without_namespace";
 pub(crate) const PATTERNS: &str = "namespace";
+
+/// What is said of one of [`HOOKS`].
+pub(crate) static HOOK: Table = Table { parts: &[hook::KEYS] };
+
+/// The list of prefixes whose WebSockets are a back end's.
+pub(crate) const HOOKS: &str = "ws2api";
 
 impl Table {
     /// All rows, in the order of the page.

@@ -5,7 +5,7 @@ use std::path::Path;
 use figment::value::{Dict, Value as Written};
 
 use super::key::{Key, State};
-use super::keys::{NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
+use super::keys::{HOOK, HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
 use super::reading::Reading;
 use super::value::is_off;
 use super::warning::nearest;
@@ -94,18 +94,19 @@ fn one(
     written: &Written,
     keys: &mut Vec<(String, Fate)>,
 ) -> Option<Written> {
-    let is_namespace = matches!(path, NAMESPACES | PATTERNS | WITHOUT_NAMESPACE);
+    let is_namespace = matches!(path, NAMESPACES | PATTERNS | WITHOUT_NAMESPACE | HOOKS);
+    let options_of = if path == HOOKS { &HOOK } else { &NAMESPACE };
     match written {
         Written::Array(_, list) if is_namespace => {
             let mut of = |(at, item): (usize, &Written)| {
                 let options = item.as_dict()?;
-                Some(Written::from(self::section(&NAMESPACE, "", &format!("{shown}[{at}]"), options, keys)))
+                Some(Written::from(self::section(options_of, "", &format!("{shown}[{at}]"), options, keys)))
             };
             let kept: Vec<_> = list.iter().enumerate().filter_map(&mut of).collect();
             Some(Written::from(kept))
         }
         Written::Dict(_, options) if is_namespace => {
-            Some(Written::from(self::section(&NAMESPACE, "", &shown, options, keys)))
+            Some(Written::from(self::section(options_of, "", &shown, options, keys)))
         }
         Written::Dict(_, options) if table.find(path).is_none() && table.has_section(path) => {
             let kept = self::section(table, path, &shown, options, keys);

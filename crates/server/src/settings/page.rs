@@ -1,6 +1,6 @@
 //! `docs/CONFIG.md`: every key, from the tables.
 use super::key::{Key, Kind, State};
-use super::keys::{NAMESPACE, SERVER, Table};
+use super::keys::{HOOK, NAMESPACE, SERVER, Table};
 
 /// What stands before the tables.
 const HEAD: &str = "\
@@ -20,6 +20,16 @@ const NAMESPACE_HEAD: &str = "
 Options of each entry of `channel.namespaces` (by `name`), of `channel.without_namespace`, and of each `[[namespace]]` (by `pattern`). In the
 environment `CENTRIFUGO_CHANNEL_NAMESPACES=\"chat news\"` declares two, and `CENTRIFUGO_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE=10` sets an option of the first;
 `CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_HISTORY_SIZE=10` one of channels without a namespace.
+";
+
+const HOOK_HEAD: &str = "
+## ws2api
+
+Options of each `[[ws2api]]`: a prefix whose WebSockets are a back end's ([WS2API](WS2API.md)). They hold from the next start on. In the
+environment `RINGCAST_WS2API` is the list as JSON.
+
+| option | default | permitted | |
+|---|---|---|---|
 ";
 
 const MISSING_HEAD: &str = "
@@ -56,6 +66,8 @@ pub fn page() -> String {
     page += NAMESPACE_HEAD;
     page += "\n| option | default | permitted | |\n|---|---|---|---|\n";
     NAMESPACE.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&NAMESPACE, key));
+    page += HOOK_HEAD;
+    HOOK.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&HOOK, key));
     page += MISSING_HEAD;
     page += &reasons(|key| if let State::Missing(why) = key.state { Some(why) } else { None });
     page += IDLE_HEAD;

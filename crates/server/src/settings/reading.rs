@@ -3,7 +3,7 @@ use figment::value::{Dict, Value as Written};
 
 use super::SettingsError;
 use super::key::{Key, Kind, State};
-use super::keys::{NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
+use super::keys::{HOOK, HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
 use super::value::is_off;
 use super::values::Values;
 use super::warning::{Warning, nearest};
@@ -20,6 +20,8 @@ pub(crate) struct Reading {
     pub(crate) namespaces: Vec<Section>,
     /// `namespace`: patterns of subjects.
     pub(crate) patterns: Vec<Section>,
+    /// `ws2api`: prefixes whose WebSockets are a back end's.
+    pub(crate) hooks: Vec<Section>,
     pub(crate) warnings: Vec<Warning>,
     source: u32,
 }
@@ -40,6 +42,7 @@ impl Reading {
             has_bare: false,
             namespaces: Vec::new(),
             patterns: Vec::new(),
+            hooks: Vec::new(),
             warnings: Vec::new(),
             source: 0,
         }
@@ -130,8 +133,12 @@ impl Reading {
             | Written::Empty(..)
             | Written::Dict(..) => return Err(malformed("a list is wanted")),
         };
-        let is_pattern = path == PATTERNS;
-        *self.sections(is_pattern) = Vec::new();
+        let target = |at| match path {
+            PATTERNS => Target::Pattern(at),
+            HOOKS => Target::Hook(at),
+            _ => Target::Namespace(at),
+        };
+        self.sections(target(0)).clear();
         for (at, item) in list.iter().enumerate() {
             let spelled = format!("{spelled}[{at}]");
             let Written::Dict(_, options) = item else {
@@ -140,22 +147,26 @@ impl Reading {
                     reason: "options in a section are wanted".into(),
                 });
             };
-            self.sections(is_pattern).push(Section { spelled, values: Values::new(&NAMESPACE) });
-            self.options(if is_pattern { Target::Pattern(at) } else { Target::Namespace(at) }, "", options)?;
+            self.sections(target(at)).push(Section { spelled, values: Values::new(target(at).table()) });
+            self.options(target(at), "", options)?;
         }
         Ok(())
     }
 
-    fn sections(&mut self, is_pattern: bool) -> &mut Vec<Section> {
-        if is_pattern { &mut self.patterns } else { &mut self.namespaces }
+    fn sections(&mut self, of: Target) -> &mut Vec<Section> {
+        match of {
+            Target::Bare | Target::Namespace(_) => &mut self.namespaces,
+            Target::Pattern(_) => &mut self.patterns,
+            Target::Hook(_) => &mut self.hooks,
+        }
     }
 
     fn options(&mut self, target: Target, prefix: &str, options: &Dict) -> Result<(), SettingsError> {
         for (name, written) in options {
             let option = format!("{prefix}{name}");
             if let Written::Dict(_, section) = written
-                && NAMESPACE.find(&option).is_none()
-                && NAMESPACE.has_section(&option)
+                && target.table().find(&option).is_none()
+                && target.table().has_section(&option)
             {
                 self.options(target, &format!("{option}."), section)?;
             } else {
@@ -177,8 +188,8 @@ impl Reading {
         if matches!(written, Written::Empty(..)) {
             return Ok(());
         }
-        let Some(key) = NAMESPACE.find(option) else {
-            self.unknown(&NAMESPACE, option, spelled);
+        let Some(key) = target.table().find(option) else {
+            self.unknown(target.table(), option, spelled);
             return Ok(());
         };
         let source = self.source;
@@ -186,6 +197,7 @@ impl Reading {
             Target::Bare => &mut self.bare,
             Target::Namespace(at) => &mut self.namespaces[at].values,
             Target::Pattern(at) => &mut self.patterns[at].values,
+            Target::Hook(at) => &mut self.hooks[at].values,
         };
         let is_news =
             if is_opaque(key) { !is_off(written) } else { values.put(key, written, spelled.clone(), source)? };
@@ -198,6 +210,7 @@ impl Reading {
             Target::Bare => WITHOUT_NAMESPACE,
             Target::Namespace(at) => &self.namespaces[at].spelled,
             Target::Pattern(at) => &self.patterns[at].spelled,
+            Target::Hook(at) => &self.hooks[at].spelled,
         }
     }
 }
@@ -208,10 +221,20 @@ pub(crate) enum Target {
     Bare,
     Namespace(usize),
     Pattern(usize),
+    Hook(usize),
+}
+
+impl Target {
+    fn table(self) -> &'static Table {
+        match self {
+            Self::Bare | Self::Namespace(_) | Self::Pattern(_) => &NAMESPACE,
+            Self::Hook(_) => &HOOK,
+        }
+    }
 }
 
 fn is_list(path: &str) -> bool {
-    path == NAMESPACES || path == PATTERNS
+    matches!(path, NAMESPACES | PATTERNS | HOOKS)
 }
 
 /// True for what is not looked into: sections that don't work.

@@ -95,7 +95,7 @@ fn switched(values: &Values, section: &str, dev: bool) -> Result<Endpoint, Setti
 }
 
 /// Paths that have another meaning: what shards and the control plane serve.
-const TAKEN: [&str; 10] =
+pub(super) const TAKEN: [&str; 10] =
     ["/page", "/sub", "/pub", "/api", "/echo", "/metrics", "/health", "/healthz", "/readyz", "/stats"];
 
 fn endpoint(values: &Values, section: &str) -> Result<Endpoint, SettingsError> {

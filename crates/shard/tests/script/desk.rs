@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::{ConnId, Instant, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Admission, Answer, Close, Command, Compression, Effects, End, Endpoints, Heartbeat, Holdings, Input, Limits,
-    Origins, Outbox, Parcel, Refusal, Report, Sent, Shard, ShardConfig, Ticket, Tokens,
+    Admission, Answer, Close, Command, Compression, Effects, End, Endpoints, Heartbeat, Holdings, HookEvent, Input,
+    Limits, Origins, Outbox, Parcel, Refusal, Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
 
 /// What shards ask for, written down.
@@ -20,6 +20,9 @@ pub(crate) struct Recorder {
     pub(crate) paused: Vec<u32>,
     pub(crate) handed_over: Vec<(u32, Vec<u8>)>,
     pub(crate) answers: Vec<Answer>,
+    pub(crate) events: Vec<HookEvent>,
+    /// True while the engine of back ends takes nothing.
+    pub(crate) engine_is_full: bool,
     mail: Vec<(ShardId, Parcel)>,
     /// Parcels that mailboxes still take.
     pub(crate) mail_room: usize,
@@ -68,6 +71,18 @@ impl Effects for Recorder {
     fn answer(&mut self, _ticket: Ticket, answer: Answer) {
         self.answers.push(answer);
     }
+
+    fn tell_back_end(&mut self, event: HookEvent) -> Result<(), HookEvent> {
+        if self.engine_is_full {
+            return Err(event);
+        }
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn peer(&mut self, _conn: ConnId) -> Option<std::net::IpAddr> {
+        Some([127, 0, 0, 9].into())
+    }
 }
 
 /// Some shards of one server; scripts talk to the first, unless they turn to another.
@@ -99,6 +114,7 @@ pub(crate) fn dev() -> ShardConfig {
         heartbeat: Heartbeat { ping_interval: Duration::ZERO, ..Heartbeat::default() },
         outbox: Outbox::default(),
         compression: Compression::default(),
+        hooks: std::sync::Arc::from([]),
     }
 }
 

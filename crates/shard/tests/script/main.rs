@@ -17,6 +17,7 @@ mod flush;
 mod gate;
 mod heartbeat;
 mod history;
+mod hook;
 mod join_leave;
 mod keys;
 mod limits;

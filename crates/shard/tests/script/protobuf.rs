@@ -94,7 +94,7 @@ fn the_encoding_is_chosen_by_subprotocol_or_query() {
         assert_eq!(heard[0], if protobuf { 0x82 } else { 0x81 }, "{query} {offered}");
     }
     let connections = desk.report().connections;
-    assert_eq!((connections[6], connections[7]), (4, 5), "sessions are counted by their dialect");
+    assert_eq!((connections[7], connections[8]), (4, 5), "sessions are counted by their dialect");
 }
 
 #[test]

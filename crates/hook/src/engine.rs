@@ -1,0 +1,334 @@
+//! The engine: events in, requests out, answers back.
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
+use tokio::time::Instant;
+
+use crate::back_end::BackEnds;
+use crate::client::Client;
+use crate::event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
+use crate::exchange::{Answer, Question, fields};
+use crate::figures::{Ended, Figures, Meter, Purpose};
+use crate::line::Lines;
+use crate::settings::{OnFailure, OnFlood, Settings, SettingsError};
+
+/// Names the connection in each request: two that have one ClientID are told apart by it.
+const CONNECTION: HeaderName = HeaderName::from_static("ringcast-connection");
+/// How a connection ended.
+const CLOSE_CODE: HeaderName = HeaderName::from_static("ringcast-close-code");
+const CLOSE_BY: HeaderName = HeaderName::from_static("ringcast-close-by");
+
+/// A back end that does not hear of an end is told again after so long, twice that, and so on up to the longest.
+const AGAIN_FIRST: Duration = Duration::from_millis(200);
+const AGAIN_LONGEST: Duration = Duration::from_secs(15);
+
+/// Where replies go.
+pub trait Shards: Clone + Send + Sync + 'static {
+    /// Gives a shard a reply, and waits while it is behind.
+    ///
+    /// # Errors
+    /// The reply, if the shard has left.
+    fn reply(&self, reply: Reply) -> impl Future<Output = Result<(), Reply>> + Send;
+}
+
+#[derive(Debug)]
+struct Hook {
+    settings: Settings,
+    back_ends: BackEnds,
+    client: Client,
+    /// Ends that wait to be told.
+    ends: Meter,
+    /// Ends that no back end has heard of, or will.
+    lost: Meter,
+}
+
+/// All hooks of a server. A clone is a handle to the same.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    hooks: Arc<[Hook]>,
+    /// Names this run of the server.
+    run: Arc<str>,
+}
+
+impl Engine {
+    /// An engine for these hooks. `run` names this run of the server among others.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the settings.
+    pub fn new(settings: &[Settings], run: &str) -> Result<Self, SettingsError> {
+        let hook = |settings: &Settings| {
+            let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
+            Ok(Hook {
+                back_ends: BackEnds::new(settings)?,
+                client: Client::new(settings.requests_max, speaks_tls)?,
+                settings: settings.clone(),
+                ends: Meter::default(),
+                lost: Meter::default(),
+            })
+        };
+        Ok(Self { hooks: settings.iter().map(hook).collect::<Result<_, _>>()?, run: run.into() })
+    }
+
+    /// Serves a shard's events, until the shard has left and everything under way is done but the ends, for which there is
+    /// [`Engine::settled`].
+    pub async fn serve<S: Shards>(self, shards: S, mut events: Receiver<Event>) {
+        let (done, mut finished) = mpsc::unbounded_channel();
+        let mut lines = Lines::default();
+        let mut is_open = true;
+        while is_open || !lines.is_empty() {
+            tokio::select! {
+                event = events.recv(), if is_open => match event {
+                    Some(event) => self.take(event, &mut lines, &shards, &done),
+                    None => is_open = false,
+                },
+                Some((of, hook)) = finished.recv() => {
+                    if let Some(end) = lines.done(of) {
+                        self.tell_end(end);
+                    }
+                    self.go_on(of, hook, &mut lines, &shards, &done);
+                }
+            }
+        }
+    }
+
+    /// Resolves once no end waits to be told.
+    pub async fn settled(&self) {
+        while self.hooks.iter().any(|hook| hook.ends.read() > 0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The figures of each back end, with its hook's prefix and its URL.
+    pub fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
+        self.hooks
+            .iter()
+            .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
+    }
+
+    /// Ends that wait to be told, and those that were lost, by prefix.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.hooks.iter().map(|hook| (&*hook.settings.prefix, hook.ends.read(), hook.lost.read()))
+    }
+
+    fn take<S: Shards>(&self, event: Event, lines: &mut Lines, shards: &S, done: &UnboundedSender<(Of, usize)>) {
+        match event {
+            Event::Connect { of, hook, id, query, fields } => {
+                let (engine, shards) = (self.clone(), shards.clone());
+                tokio::spawn(async move {
+                    let verdict = engine.connect(of, hook, &id, query.as_deref(), &fields).await;
+                    let reply = Reply::Verdict { of, hook, id, verdict };
+                    if let Err(Reply::Verdict { of, hook, id, verdict: Verdict::Accept(_) }) = shards.reply(reply).await
+                    {
+                        // The shard has left: nobody else will say that it is over.
+                        let reason = "the server is gone".to_owned();
+                        engine.tell_end(End { of, hook, id, code: 1006, by: "server", reason });
+                    }
+                });
+            }
+            Event::Message(message) => {
+                let (of, hook) = (message.of, message.hook);
+                lines.push(message);
+                self.go_on(of, hook, lines, shards, done);
+            }
+            Event::End(end) => {
+                if let Some(end) = lines.end(end) {
+                    self.tell_end(end);
+                }
+            }
+        }
+    }
+
+    /// Sends what of a connection's messages may be sent now.
+    fn go_on<S: Shards>(
+        &self,
+        of: Of,
+        hook: usize,
+        lines: &mut Lines,
+        shards: &S,
+        done: &UnboundedSender<(Of, usize)>,
+    ) {
+        let in_flight = self.hooks.get(hook).map_or(1, |hook| hook.settings.in_flight);
+        while let Some(message) = lines.next(of, in_flight) {
+            let (engine, shards, done) = (self.clone(), shards.clone(), done.clone());
+            tokio::spawn(async move {
+                let outcome = engine.post(message).await;
+                // A shard that has left has no use for it.
+                let _ = shards.reply(Reply::Outcome { of, outcome }).await;
+                let _ = done.send((of, hook));
+            });
+        }
+    }
+
+    fn name(&self, of: Of) -> HeaderValue {
+        let name = format!("{}-{}-{}-{}", self.run, of.shard, of.conn, of.generation);
+        HeaderValue::try_from(name).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+
+    // ---- the three requests ----
+
+    async fn connect(
+        &self,
+        of: Of,
+        hook: usize,
+        id: &str,
+        query: Option<&str>,
+        told: &[(Box<str>, Box<[u8]>)],
+    ) -> Verdict {
+        let refuse = |status, reason| Verdict::Refuse { status, reason };
+        let Some(Hook { settings, back_ends, client, .. }) = self.hooks.get(hook) else {
+            return refuse(404, "there is no such hook");
+        };
+        let mut fields = fields(told);
+        fields.insert(CONNECTION, self.name(of));
+        let question = Question {
+            purpose: Purpose::Connect,
+            id,
+            query,
+            fields,
+            body: Bytes::new(),
+            timeout: settings.connect_timeout,
+            answer_bytes_max: settings.answer_bytes_max,
+            redirects_max: settings.redirects_max,
+        };
+        let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { Ended::Status };
+        match question.ask(client, back_ends, judge).await {
+            Ok(answer) => verdict(&answer),
+            Err(Ended::Flood) => refuse(503, "the back end has too much to do"),
+            Err(_) => refuse(502, "the back end did not answer"),
+        }
+    }
+
+    async fn post(&self, message: Message) -> Outcome {
+        let Message { of, hook, id, payload } = message;
+        let Some(Hook { settings, back_ends, client, .. }) = self.hooks.get(hook) else {
+            return Outcome::Nothing;
+        };
+        let kind = match payload {
+            Payload::Text(_) => "text/plain; charset=utf-8",
+            Payload::Binary(_) => "application/octet-stream",
+        };
+        let fields = [(CONTENT_TYPE, HeaderValue::from_static(kind)), (CONNECTION, self.name(of))];
+        let question = Question {
+            purpose: Purpose::Message,
+            id: &id,
+            query: None,
+            fields: fields.into_iter().collect(),
+            body: payload.bytes().clone(),
+            timeout: settings.message_timeout,
+            answer_bytes_max: settings.answer_bytes_max,
+            redirects_max: 0,
+        };
+        let judge = |answer: &Answer| match reply(answer) {
+            _ if !answer.status.is_success() => Ended::Status,
+            Some(_) => Ended::Ok,
+            None => Ended::BadText,
+        };
+        let failed = match question.ask(client, back_ends, judge).await {
+            Ok(answer) if answer.status.is_success() => match reply(&answer) {
+                Some(outcome) => return outcome,
+                None => Ended::BadText,
+            },
+            Ok(_) => Ended::Status,
+            Err(ended) => ended,
+        };
+        match (failed, settings.on_flood, settings.on_failure) {
+            (Ended::Flood, OnFlood::Close, _) => {
+                Outcome::Close { code: 1013, reason: "the back end has too much to do" }
+            }
+            (Ended::Flood, OnFlood::Drop, _) | (_, _, OnFailure::Ignore) => Outcome::Nothing,
+            (_, _, OnFailure::Close) => Outcome::Close { code: 1011, reason: "the back end did not take a message" },
+        }
+    }
+
+    /// Has a back end told of an end, however long it takes, within the bounds.
+    fn tell_end(&self, end: End) {
+        let Some(hook) = self.hooks.get(end.hook) else {
+            return;
+        };
+        if hook.ends.read() >= hook.settings.ends_max as u64 {
+            hook.lost.add(1);
+            return;
+        }
+        hook.ends.add(1);
+        let engine = self.clone();
+        tokio::spawn(async move {
+            let Some(hook) = engine.hooks.get(end.hook) else {
+                return;
+            };
+            let began = Instant::now();
+            let mut again = AGAIN_FIRST;
+            while !engine.delete(hook, &end).await {
+                if began.elapsed() + again > hook.settings.ends_age {
+                    hook.lost.add(1);
+                    break;
+                }
+                tokio::time::sleep(again.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                again = (again * 2).min(AGAIN_LONGEST);
+            }
+            hook.ends.take(1);
+        });
+    }
+
+    /// Tells it once; false if it must be told again.
+    async fn delete(&self, hook: &Hook, end: &End) -> bool {
+        let fields: HeaderMap = [
+            (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+            (CONNECTION, self.name(end.of)),
+            (CLOSE_CODE, HeaderValue::from(end.code)),
+            (CLOSE_BY, HeaderValue::from_static(end.by)),
+        ]
+        .into_iter()
+        .collect();
+        let question = Question {
+            purpose: Purpose::End,
+            id: &end.id,
+            query: None,
+            fields,
+            body: Bytes::copy_from_slice(end.reason.as_bytes()),
+            timeout: hook.settings.end_timeout,
+            answer_bytes_max: hook.settings.answer_bytes_max,
+            redirects_max: 0,
+        };
+        let heard = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { Ended::Status };
+        // Whatever else is wrong with its answer: a back end that answers has heard it. Boxed, so that an end that waits is small.
+        match Box::pin(question.ask(&hook.client, &hook.back_ends, judge)).await {
+            Ok(answer) => heard(answer.status),
+            Err(ended) => ended == Ended::TooLarge,
+        }
+    }
+}
+
+fn verdict(answer: &Answer) -> Verdict {
+    let refuse = |status, reason| Verdict::Refuse { status, reason };
+    match answer.status.as_u16() {
+        200 if *answer.body == *b"ok" => {
+            let protocol = answer.fields.get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());
+            Verdict::Accept(protocol.map(|name| name.trim().to_owned()))
+        }
+        200 | 403 => refuse(403, "the back end did not let the client in"),
+        401 => refuse(401, "the back end does not know the client"),
+        404 => refuse(404, "the back end has no such client"),
+        429 => refuse(429, "the back end wants the client to come later"),
+        _ => refuse(502, "the back end failed"),
+    }
+}
+
+/// What the answer to a message says to the client; `None` if it is a text that is not UTF-8.
+fn reply(answer: &Answer) -> Option<Outcome> {
+    if answer.body.is_empty() {
+        return Some(Outcome::Nothing);
+    }
+    let kind = answer.fields.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if essence.eq_ignore_ascii_case(b"application/octet-stream") {
+        return Some(Outcome::Reply(Payload::Binary(answer.body.clone())));
+    }
+    let is_text = std::str::from_utf8(&answer.body).is_ok();
+    is_text.then(|| Outcome::Reply(Payload::Text(answer.body.clone())))
+}

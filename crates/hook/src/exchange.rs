@@ -1,0 +1,143 @@
+//! One request and its answer: bounded in time, in bytes, and in where it leads.
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use tokio::time::Instant;
+
+use crate::back_end::{BackEnd, BackEnds, Place};
+use crate::client::Client;
+use crate::figures::{Ended, Purpose};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Question<'q> {
+    pub(crate) purpose: Purpose,
+    pub(crate) id: &'q str,
+    pub(crate) query: Option<&'q str>,
+    pub(crate) fields: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) timeout: Duration,
+    pub(crate) answer_bytes_max: usize,
+    pub(crate) redirects_max: u8,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Purpose {
+    const fn method(self) -> Method {
+        match self {
+            Self::Connect => Method::GET,
+            Self::Message => Method::POST,
+            Self::End => Method::DELETE,
+        }
+    }
+}
+
+impl Question<'_> {
+    /// Asks a back end, and the others if it can't be reached. An answer of any status is one; `judge` says for the figures how it counts.
+    pub(crate) async fn ask(
+        &self,
+        client: &Client,
+        back_ends: &BackEnds,
+        judge: impl Fn(&Answer) -> Ended,
+    ) -> Result<Answer, Ended> {
+        let until = Instant::now() + self.timeout;
+        let mut last = Ended::Unreachable;
+        for back_end in back_ends.for_id(self.id) {
+            let began = Instant::now();
+            let asked = match self.place(back_end, until).await {
+                Ok((_place, until)) => {
+                    let asked = tokio::time::timeout_at(until, self.ask_one(client, back_end)).await;
+                    asked.unwrap_or(Err(Ended::TimedOut))
+                }
+                Err(ended) => Err(ended),
+            };
+            let ended = asked.as_ref().map_or_else(|ended| *ended, &judge);
+            back_end.figures.count(self.purpose, ended, began.elapsed());
+            match asked {
+                Err(Ended::Unreachable) => last = Ended::Unreachable,
+                asked => return asked,
+            }
+        }
+        Err(last)
+    }
+
+    /// A place at the back end, and until when its answer has to be there. An end waits for its place however long it takes.
+    async fn place<'b>(&self, back_end: &'b BackEnd, until: Instant) -> Result<(Place<'b>, Instant), Ended> {
+        if self.purpose == Purpose::End {
+            return Ok((back_end.place(true).await?, Instant::now() + self.timeout));
+        }
+        let place = tokio::time::timeout_at(until, back_end.place(false)).await;
+        Ok((place.unwrap_or(Err(Ended::TimedOut))?, until))
+    }
+
+    async fn ask_one(&self, client: &Client, back_end: &BackEnd) -> Result<Answer, Ended> {
+        let mut uri = back_end.target.client(self.id, self.query).ok_or(Ended::Unreachable)?;
+        let mut redirects = 0;
+        let mut again = self.purpose == Purpose::Connect;
+        loop {
+            let response = match client.request(self.request(uri.clone())).await {
+                Ok(response) => response,
+                Err(error) if error.is_connect() => return Err(Ended::Unreachable),
+                // A connection that was kept has been closed under the request: one that changes nothing is made again, once.
+                Err(_) if again => {
+                    again = false;
+                    continue;
+                }
+                Err(_) => return Err(Ended::Broken),
+            };
+            if !response.status().is_redirection() || self.purpose != Purpose::Connect {
+                return self.read(response).await;
+            }
+            if redirects == self.redirects_max {
+                return Err(Ended::Redirected);
+            }
+            redirects += 1;
+            uri = next(back_end, &response).ok_or(Ended::Redirected)?;
+        }
+    }
+
+    fn request(&self, uri: Uri) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.purpose.method();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.fields.clone();
+        if self.purpose != Purpose::Connect {
+            // Said even if it is 0: servers of few lines look for it.
+            request.headers_mut().insert(header::CONTENT_LENGTH, self.body.len().into());
+        }
+        request
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Ended> {
+        let (head, body) = response.into_parts();
+        let body = match Limited::new(body, self.answer_bytes_max).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
+            Err(_) => return Err(Ended::Broken),
+        };
+        Ok(Answer { status: head.status, fields: head.headers, body })
+    }
+}
+
+fn next(back_end: &BackEnd, response: &Response<Incoming>) -> Option<Uri> {
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    back_end.target.redirected(location)
+}
+
+/// A client's fields as a request has them. What is no field, or none that may be passed on, is left out.
+pub(crate) fn fields(told: &[(Box<str>, Box<[u8]>)]) -> HeaderMap {
+    let field = |(name, value): &(Box<str>, Box<[u8]>)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+    };
+    told.iter().filter_map(field).collect()
+}

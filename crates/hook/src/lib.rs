@@ -1,0 +1,29 @@
+//! `hook`: back ends. What happens on connections becomes HTTP requests to them, and their answers go back.
+//!
+//! Owns: the HTTP client and its pools, the order of each connection's requests, what waits for a back end, the ends that back ends have not
+//! heard of yet.
+//! Never touches: shards and sockets of clients. It takes [`Event`]s from a queue, and gives [`Reply`]s to whoever implements [`Shards`].
+//! Driven by: [`Engine::serve`], a future for each shard's queue, on the control plane's runtime.
+//!
+//! Invariants:
+//! - Each [`Event::Connect`] has one verdict and each [`Event::Message`] one outcome, within the time-outs.
+//! - Of one connection, at most [`Settings::in_flight`] messages are in requests at a time, begun in their order, and its end is told after the last
+//!   of them.
+//! - Whatever waits is counted and bounded: messages by the shards and by [`Settings::waiting_max`], ends by [`Settings::ends_max`].
+//! - A client's bytes become a path's end, header values or a body, and nothing else: no line of a head, no other path, no other host.
+#![forbid(unsafe_code)]
+
+mod back_end;
+mod client;
+mod engine;
+mod event;
+mod exchange;
+mod figures;
+mod line;
+mod settings;
+mod target;
+
+pub use engine::{Engine, Shards};
+pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
+pub use figures::{Figures, Meter};
+pub use settings::{Choice, OnFailure, OnFlood, Settings, SettingsError};

@@ -1,0 +1,105 @@
+//! What an engine is told of one hook.
+use std::fmt;
+use std::time::Duration;
+
+use crate::target::Target;
+
+/// One prefix and its back ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Where it is, for the metrics.
+    pub prefix: String,
+    /// URLs that a slash and the ClientID are appended to: at least one.
+    pub back_ends: Vec<String>,
+    /// Which of them gets a request.
+    pub choice: Choice,
+    /// How long a back end may take to say whether a client may come in.
+    pub connect_timeout: Duration,
+    /// How long it may take to answer a message.
+    pub message_timeout: Duration,
+    /// How long it may take to answer the end of a connection, each time it is told.
+    pub end_timeout: Duration,
+    /// Messages of one connection that are in requests at a time: 1 keeps their order.
+    pub in_flight: u16,
+    /// Requests that one back end has at a time; over HTTP/1.1 that is its connections.
+    pub requests_max: usize,
+    /// Requests that wait for one back end; ends of connections not counted.
+    pub waiting_max: usize,
+    /// What becomes of a message beyond.
+    pub on_flood: OnFlood,
+    /// What becomes of a message that a back end did not take.
+    pub on_failure: OnFailure,
+    /// Largest answer in bytes.
+    pub answer_bytes_max: usize,
+    /// Redirects that are followed, within the back end's own host, when a client wants in.
+    pub redirects_max: u8,
+    /// Ends of connections that wait to be told; one more is lost, and counted.
+    pub ends_max: usize,
+    /// How long the end of a connection is tried to be told.
+    pub ends_age: Duration,
+}
+
+/// Which back end gets a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// One after the other.
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastInFlight,
+    /// Always the same one for a ClientID, while it can be reached.
+    Hash,
+}
+
+/// What becomes of a message when too many requests wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFlood {
+    /// The connection is closed with 1013.
+    Close,
+    /// It is dropped, and counted.
+    Drop,
+}
+
+/// What becomes of a message that a back end did not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFailure {
+    /// The connection is closed with 1011.
+    Close,
+    /// Nothing but that it is counted.
+    Ignore,
+}
+
+/// Why an engine can't go by the settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SettingsError {
+    /// Not the URL of a back end: which one, and what is wrong.
+    BackEnd(String, &'static str),
+    /// The certificates of the system can't be read, and a back end is reached by HTTPS.
+    Certificates(String),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BackEnd(url, what) => write!(out, "'{url}': {what}"),
+            Self::Certificates(error) => write!(out, "the system's certificates can't be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// The back ends' URLs, read.
+    pub(crate) fn targets(&self) -> Result<Vec<Target>, SettingsError> {
+        let read = |url: &String| Target::read(url).map_err(|what| SettingsError::BackEnd(url.clone(), what));
+        self.back_ends.iter().map(read).collect()
+    }
+
+    /// Looks whether each back end's URL is one.
+    ///
+    /// # Errors
+    /// The first that is none, and why.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        self.targets().map(drop)
+    }
+}

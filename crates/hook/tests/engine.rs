@@ -1,0 +1,217 @@
+//! The engine against a back end of a few lines, and shards that are queues.
+#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hook::{
+    Choice, End, Engine, Event, Message, Of, OnFailure, OnFlood, Outcome, Payload, Reply, Settings, Shards, Verdict,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// What a back end has heard: method and body.
+type Heard = Arc<Mutex<Vec<(String, String)>>>;
+
+/// A back end that lets everybody in, and answers a message with itself; `answer` is asked first for another answer.
+async fn back_end(answer: fn(&str, usize) -> Option<&'static str>) -> (String, Heard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    let heard = Heard::default();
+    let all = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, Arc::clone(&all), answer));
+        }
+    });
+    (url, heard)
+}
+
+async fn serve(mut stream: TcpStream, heard: Heard, answer: fn(&str, usize) -> Option<&'static str>) {
+    let mut bytes = Vec::new();
+    loop {
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+            if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+                return;
+            }
+            continue;
+        };
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        while bytes.len() < end + 4 + length {
+            stream.read_buf(&mut bytes).await.unwrap();
+        }
+        let body = String::from_utf8(bytes[end + 4..end + 4 + length].to_vec()).unwrap();
+        bytes.drain(..end + 4 + length);
+        let method = head.split(' ').next().unwrap().to_owned();
+        let count = {
+            let mut heard = heard.lock().unwrap();
+            heard.push((method.clone(), body.clone()));
+            heard.iter().filter(|(known, _)| *known == method).count()
+        };
+        let said = answer(&method, count).map_or_else(
+            || {
+                let body = if method == "get" { "ok" } else { &body };
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            },
+            str::to_owned,
+        );
+        stream.write_all(said.as_bytes()).await.unwrap();
+    }
+}
+
+fn settings(url: &str) -> Settings {
+    Settings {
+        prefix: "/ws/".into(),
+        back_ends: vec![url.into()],
+        choice: Choice::RoundRobin,
+        connect_timeout: Duration::from_secs(60),
+        message_timeout: Duration::from_secs(60),
+        end_timeout: Duration::from_secs(60),
+        in_flight: 1,
+        requests_max: 4,
+        waiting_max: 100,
+        on_flood: OnFlood::Close,
+        on_failure: OnFailure::Close,
+        answer_bytes_max: 1_000,
+        redirects_max: 0,
+        ends_max: 100,
+        ends_age: Duration::from_secs(60),
+    }
+}
+
+/// Shards that take replies, or have left.
+#[derive(Clone)]
+struct Queue(Option<mpsc::UnboundedSender<Reply>>);
+
+impl Shards for Queue {
+    async fn reply(&self, reply: Reply) -> Result<(), Reply> {
+        match &self.0 {
+            Some(queue) => queue.send(reply).map_err(|error| error.0),
+            None => Err(reply),
+        }
+    }
+}
+
+const OF: Of = Of { shard: 0, conn: 7, generation: 1 };
+
+fn connect() -> Event {
+    Event::Connect { of: OF, hook: 0, id: "a".into(), query: None, fields: Vec::new() }
+}
+
+fn message(text: &'static str) -> Event {
+    Event::Message(Message { of: OF, hook: 0, id: "a".into(), payload: Payload::Text(text.into()) })
+}
+
+fn end() -> Event {
+    Event::End(End { of: OF, hook: 0, id: "a".into(), code: 1000, by: "client", reason: "bye".into() })
+}
+
+/// Has an engine serve these events to the end; what it replied.
+async fn run(settings: Settings, events: Vec<Event>, shards: bool) -> (Vec<Reply>, Engine) {
+    let engine = Engine::new(&[settings], "run").unwrap();
+    let (queue, queued) = mpsc::channel(100);
+    let (replies, mut replied) = mpsc::unbounded_channel();
+    for event in events {
+        queue.send(event).await.unwrap();
+    }
+    drop(queue);
+    engine.clone().serve(Queue(shards.then_some(replies)), queued).await;
+    let mut all = Vec::new();
+    while let Some(reply) = replied.recv().await {
+        all.push(reply);
+    }
+    engine.settled().await;
+    (all, engine)
+}
+
+fn heard(heard: &Heard) -> Vec<String> {
+    heard.lock().unwrap().iter().map(|(method, body)| format!("{method} {body}")).collect()
+}
+
+#[tokio::test]
+async fn a_life_is_told_in_order_and_its_end_behind_the_last_message() {
+    let (url, said) = back_end(|_, _| None).await;
+    let events = vec![message("one"), message("two"), message("three"), end()];
+    let (replies, engine) = run(settings(&url), events, true).await;
+    assert_eq!(heard(&said), ["post one", "post two", "post three", "delete bye"]);
+    let texts: Vec<_> = replies
+        .iter()
+        .map(|reply| {
+            let Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } = reply else {
+                panic!("{reply:?}")
+            };
+            text.clone()
+        })
+        .collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    assert_eq!(engine.ends().next(), Some(("/ws/", 0, 0)));
+}
+
+#[tokio::test]
+async fn who_was_let_in_for_a_shard_that_has_left_is_told_to_have_ended() {
+    let (url, said) = back_end(|_, _| None).await;
+    let engine = Engine::new(&[settings(&url)], "run").unwrap();
+    let (queue, queued) = mpsc::channel(1);
+    let served = tokio::spawn(engine.clone().serve(Queue(None), queued));
+    queue.send(connect()).await.unwrap();
+    while !heard(&said).iter().any(|one| one.starts_with("delete")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(queue);
+    served.await.unwrap();
+    engine.settled().await;
+    assert_eq!(heard(&said), ["get ", "delete the server is gone"]);
+}
+
+#[tokio::test]
+async fn an_end_is_told_again_until_it_is_heard_or_given_up() {
+    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    let (url, said) = back_end(|method, count| (method == "delete" && count < 3).then_some(BUSY)).await;
+    let (_, engine) = run(settings(&url), vec![end()], true).await;
+    assert_eq!((heard(&said).len(), engine.ends().next()), (3, Some(("/ws/", 0, 0))));
+
+    let (url, said) = back_end(|_, _| Some(BUSY)).await;
+    let (_, engine) = run(Settings { ends_age: Duration::ZERO, ..settings(&url) }, vec![end()], true).await;
+    assert_eq!((heard(&said).len(), engine.ends().next()), (1, Some(("/ws/", 0, 1))), "lost, and counted");
+
+    let nobody = Settings { ends_max: 0, ..settings(&url) };
+    let (_, engine) = run(nobody, vec![end()], true).await;
+    assert_eq!(engine.ends().next(), Some(("/ws/", 0, 1)), "there is no room to wait");
+}
+
+#[tokio::test]
+async fn a_back_end_that_cannot_be_reached_is_passed_over() {
+    let (url, said) = back_end(|_, _| None).await;
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let two = Settings { back_ends: vec![nobody.clone(), url], ..settings("") };
+    let (replies, _) = run(two, vec![message("one"), message("two")], true).await;
+    assert_eq!((replies.len(), heard(&said).len()), (2, 2));
+    let one = Settings { back_ends: vec![nobody], ..settings("") };
+    let (replies, engine) = run(one, vec![message("one")], true).await;
+    assert!(matches!(replies[..], [Reply::Outcome { outcome: Outcome::Close { code: 1011, .. }, .. }]), "{replies:?}");
+    let figures: Vec<_> = engine.figures().flat_map(|(_, _, figures)| figures.ended()).collect();
+    assert_eq!(figures, [("message", "unreachable", 1)]);
+}
+
+#[tokio::test]
+async fn a_verdict_is_what_the_back_end_says() {
+    const NO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+    const AWAY: &str = "HTTP/1.1 302 Found\r\nLocation: /hooks/b\r\nContent-Length: 0\r\n\r\n";
+    for (answer, status) in [((|_, _| Some(NO)) as fn(&str, usize) -> _, 403), (|_, _| Some(AWAY), 502)] {
+        let (url, _) = back_end(answer).await;
+        let engine = Engine::new(&[settings(&url)], "run").unwrap();
+        let (queue, queued) = mpsc::channel(1);
+        let (replies, mut replied) = mpsc::unbounded_channel();
+        tokio::spawn(engine.serve(Queue(Some(replies)), queued));
+        queue.send(connect()).await.unwrap();
+        let Some(Reply::Verdict { verdict: Verdict::Refuse { status: said, .. }, .. }) = replied.recv().await else {
+            panic!("no verdict");
+        };
+        assert_eq!(said, status);
+    }
+}

@@ -1,0 +1,35 @@
+//! What the engine counts, as metrics.
+use std::borrow::Cow;
+
+use control::metric::{self, Metric, Sample};
+use hook::Engine;
+
+/// Adds the engine's samples.
+pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
+    let owned = |text: &str| Cow::Owned(text.to_owned());
+    let mut add = |metric: &'static Metric, labels, value| samples.push(Sample { metric, labels, value });
+    for (prefix, url, figures) in engine.figures() {
+        let of = || vec![("prefix", owned(prefix)), ("backend", owned(url))];
+        add(&metric::HOOK_IN_FLIGHT, of(), whole(figures.in_flight.read()));
+        add(&metric::HOOK_WAITING, of(), whole(figures.waiting.read()));
+        for (purpose, outcome, count) in figures.ended() {
+            let mut labels = of();
+            labels.extend([("purpose", Cow::Borrowed(purpose)), ("outcome", Cow::Borrowed(outcome))]);
+            add(&metric::HOOK_REQUESTS, labels, whole(count));
+        }
+        for (purpose, seconds) in figures.seconds() {
+            let mut labels = of();
+            labels.push(("purpose", Cow::Borrowed(purpose)));
+            add(&metric::HOOK_SECONDS, labels, seconds);
+        }
+    }
+    for (prefix, waiting, lost) in engine.ends() {
+        add(&metric::HOOK_ENDS, vec![("prefix", owned(prefix))], whole(waiting));
+        add(&metric::HOOK_LOST, vec![("prefix", owned(prefix))], whole(lost));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, as metrics are")]
+fn whole(count: u64) -> f64 {
+    count as f64
+}
