@@ -3,13 +3,11 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
 use hub::{Draft, Extra, Facts, Kind, Operation, Position, is_pattern};
 use protocol::centrifugo::{
-    Command, Connect, ConnectResult, Disconnect, ErrorCode, Publish, Request, ServerSub, Subscribe, SubscribeResult,
-    UnsubscribeCode,
+    Command, Disconnect, ErrorCode, Publish, Request, Subscribe, SubscribeResult, UnsubscribeCode,
 };
 use protocol::{Encoding, epoch, is_json};
 
@@ -22,10 +20,8 @@ use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
 use crate::presence::RollCall;
 use crate::report::Refusal;
-use crate::request::User;
-use crate::server_side::{Connecting, Wanted, missed_of, plain, sayable, subscribed};
+use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
-use crate::token::Token;
 use crate::uni::disconnect_of;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
@@ -63,9 +59,6 @@ pub(crate) enum Waiting {
 pub(crate) struct Since {
     pub(crate) offset: u64,
 }
-
-/// Who may connect: what its token says, the user, and what the server subscribes it to.
-type Admitted = (Option<Token>, Box<str>, Vec<Wanted>);
 
 /// Bit of a `subscribe`'s `flag`: an error is wanted rather than a subscription that has not recovered.
 const FLAG_STRICT: i64 = 2;
@@ -173,87 +166,6 @@ impl Shard {
         }
         flags.set(Flags::PINGED, false);
         Next::Command
-    }
-
-    pub(crate) fn on_connect(
-        &mut self,
-        conn: ConnId,
-        id: u32,
-        connect: &Connect<'_>,
-        now: Instant,
-        world: &mut impl Effects,
-    ) -> Next {
-        let introduced = self.take_introduction(conn);
-        let admitted = self.admission_of(connect, introduced).and_then(|admitted| {
-            if !self.may_connect(&admitted.1, now) {
-                return Err(Refused::Error(ErrorCode::TooManyRequests));
-            }
-            self.enter_roster(&admitted.1)?;
-            Ok(admitted)
-        });
-        let (token, user, wanted) = match admitted {
-            Ok(admitted) => admitted,
-            Err(Refused::Error(code)) if self.conns.rows[conn.0].transport.is_uni() => {
-                return self.refuse_uni(conn, code, now);
-            }
-            Err(refused) => {
-                let next = self.refused(conn, id, refused);
-                return if next == Next::Command { Next::Nothing } else { next };
-            }
-        };
-        self.conns.rows[conn.0].session = self.sessions.begin(conn, &user);
-        let left = token.and_then(|token| self.identify(conn, token, now, world));
-        if !wanted.is_empty() {
-            self.connect_with(conn, id, left, wanted, now, world);
-            return self.next_by_phase(conn);
-        }
-        let mut written = self.take_scratch();
-        self.write_connect(conn, id, left, &[], self.encoding(conn), &mut written);
-        if let Some(dialect) = self.conns.rows[conn.0].transport.dialect() {
-            self.queue_own(conn, dialect.frame(&written));
-        }
-        self.scratch = written;
-        self.arm_first_heartbeat(conn, now);
-        Next::Command
-    }
-
-    /// Who wants to connect, and to what: the token and the user, and the subscriptions that the server makes.
-    pub(crate) fn admission_of(&self, connect: &Connect<'_>, introduced: User) -> Result<Admitted, Refused> {
-        let mut token = self.authenticate(introduced, &connect.token)?;
-        let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
-        if self.is_blocked(&user) {
-            return Err(Refused::Disconnect(Disconnect::ForceDisconnect));
-        }
-        let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
-        Ok((token, user, wanted))
-    }
-
-    /// The reply to `connect`, which tells of these subscriptions.
-    pub(crate) fn write_connect(
-        &self,
-        conn: ConnId,
-        id: u32,
-        left: Option<Duration>,
-        subs: &[ServerSub<'_>],
-        encoding: Encoding,
-        written: &mut Vec<u8>,
-    ) {
-        let (ping_s, pong) = self.ping_terms(conn);
-        let (session, node) = self.uplink_address(conn);
-        let result = ConnectResult {
-            client: &self.client(conn),
-            session: &session,
-            node: &node,
-            version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
-            expires: left.is_some(),
-            ttl_s: left.map_or(0, ttl_s),
-            ping_s,
-            pong,
-            time_ms: self.told_time_ms(),
-            subs,
-            ..ConnectResult::default()
-        };
-        encoding.reply_connect(written, id, &result);
     }
 
     fn on_subscribe(

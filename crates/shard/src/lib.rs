@@ -29,6 +29,7 @@ mod closing;
 mod command;
 mod config;
 mod conn;
+mod connect;
 mod credentials;
 mod decode;
 mod deflate;
