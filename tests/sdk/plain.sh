@@ -58,6 +58,15 @@ has "an event stream resumes" "$(cat "$folder/events")" 'data: two'
 has "a line feed in an event" "$(cat "$folder/events")" $'data: three\ndata: lines'
 has "an event has a position" "$(cat "$folder/events")" 'id: '
 
+epoch=$(publish uni '"first"' | member epoch)
+publish uni '"second"' >/dev/null
+connect="{\"subs\":{\"uni\":{\"recover\":true,\"offset\":1,\"epoch\":\"$epoch\"}}}"
+for transport in uni_sse uni_http_stream; do
+  curl -sS -N -m 3 --data-binary "$connect" "$base/connection/$transport" >"$folder/pushes" 2>/dev/null || true
+  has "$transport begins" "$(cat "$folder/pushes")" '{"connect":{"client":"'
+  has "$transport resumes" "$(cat "$folder/pushes")" 'second'
+done
+
 is "PUT publishes" "$(status -X PUT -H 'Content-Type: application/json' --data-binary '{"a":[1]}' "$base/pub/news")" 200
 body=$(curl -sS -m 10 "$base/sub/news?since=$next&timeout=5")
 has "JSON stays JSON" "$body" '"data":{"a":[1]}'

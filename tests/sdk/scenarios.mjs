@@ -395,4 +395,19 @@ export const browserScenarios = {
     same("all, once", await got.until(4), ["one", "two\nlines", "missed", "live"]);
     source.close();
   },
+
+  async "listens with an EventSource to a channel of its connect"(world) {
+    const channel = fresh("uni");
+    const connect = encodeURIComponent(JSON.stringify({ name: "page", subs: { [channel]: {} } }));
+    const source = new EventSource(`http://127.0.0.1:${world.port}/connection/uni_sse?cf_connect=${connect}`);
+    const got = collector();
+    source.onmessage = ({ data }) => got.add(JSON.parse(data));
+    const [{ connect: told }] = await got.until(1);
+    check("told of the channel", told.subs[channel] && told.client, told);
+    await post(world, `/pub/${channel}`, '{"n":1}', "application/json");
+    await post(world, `/pub/${channel}`, '{"n":2}', "application/json");
+    const pushes = (await got.until(3)).slice(1);
+    same("publications", pushes.map((push) => [push.channel, push.pub.data]), [[channel, { n: 1 }], [channel, { n: 2 }]]);
+    source.close();
+  },
 };
