@@ -17,7 +17,7 @@ pub(crate) async fn again(hangup: &mut Option<Signal>) {
     }
 }
 
-/// The word to leave: from a signal, or from whoever holds [`Running`].
+/// The word to leave: from a signal, or from whoever holds `Running`.
 pub(crate) struct Word {
     left: UnboundedReceiver<()>,
     signals: Option<[Signal; 2]>,
