@@ -63,7 +63,7 @@ fn what_is_not_here_says_so() {
         let answer = server.post(&format!("/api/{method}"), "", body);
         assert!(answer.body.starts_with(&format!(r#"{{"error":{{"code":{code},"#)), "{method}: {}", answer.body);
     }
-    assert_eq!(server.post("/api/block_user", "", "{}").status, 404);
+    assert_eq!(server.post("/api/update_user_status", "", "{}").status, 404);
 }
 
 #[test]
