@@ -123,7 +123,7 @@ impl Shard {
             self.report.untold += 1;
             return;
         }
-        self.outboxes.push(&mut row.outbox, frame, Content::Own);
+        self.outboxes.push(&mut row.outbox, frame, Content::Notice);
         self.flush_later(conn);
     }
 }

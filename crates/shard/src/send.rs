@@ -48,6 +48,8 @@ struct Queued {
 pub(crate) enum Content {
     /// What must not be dropped: an answer, a control frame.
     Own,
+    /// That a client has come or gone: it goes with the publications where those are dropped as a whole.
+    Notice,
     /// Publications of one subject: one, or a [run](crate::run), which is dropped as a whole.
     Publications {
         /// The subject's row.
@@ -170,7 +172,7 @@ impl Outboxes {
         None
     }
 
-    /// Drops all publications but one that is partly sent. What is not a publication, such as the answer to an upgrade,
+    /// Drops all publications and notices but one that is partly sent. What is neither, such as the answer to an upgrade,
     /// is needed by what comes behind it.
     pub(crate) fn drop_publications(&mut self, outbox: &mut Outbox) {
         let (mut at, mut kept) = (outbox.head, NONE);
