@@ -326,3 +326,20 @@ fn who_goes_meanwhile_leaves_nothing_and_the_order_is_answered() {
     desk.tell(conn, frame(0x81, with_token(&format!("bob+{near}+{channel}"))));
     desk.leave_nothing(&[conn]);
 }
+
+/// Nobody hears of others' comings and goings who has had no answer to his connect.
+#[test]
+fn a_leave_while_a_connect_waits_is_not_heard_before_its_disconnect() {
+    let mut desk = Desk::new(&config(2));
+    let (here, there) = (owned(&desk, "told", 0), owned(&desk, "told", 1));
+    let (bob, _) = connect(&mut desk, &with_token("bob"));
+    desk.say(bob, frame(0x81, format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{here}\"}}}}")));
+    let conn = desk.connect();
+    desk.say(conn, upgrade("/connection/websocket"));
+    desk.tell(conn, frame(0x81, format!("{{\"id\":1,\"connect\":{{\"subs\":{{\"{here}\":{{}},\"{there}\":{{}}}}}}}}")));
+    desk.tell(bob, frame(0x81, format!("{{\"id\":3,\"unsubscribe\":{{\"channel\":\"{here}\"}}}}")));
+    let ends = Order::Disconnect { code: 3503, reason: Box::default(), spared: Vec::new() };
+    assert_eq!(order(&mut desk, "", ends), 1);
+    assert_eq!(close_of(&desk.hear(conn)), (3503, "force disconnect".to_owned()));
+    desk.leave_nothing(&[conn, bob]);
+}
