@@ -69,18 +69,9 @@ impl Shard {
 
     /// Ends a subscription of the client, if it began it: it may come again, with another token.
     pub(crate) fn expire_subscription(&mut self, conn: ConnId, subject: &str, world: &mut impl Effects) {
-        let Some(subscription) = self.subscription_of(conn, subject) else {
-            return;
-        };
-        let hub::Subscription { live, facts, .. } = *self.hub.subscription(subscription);
-        if facts.has(Facts::SERVER_SIDE) {
-            return;
-        }
-        if live {
-            self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Expired, world);
-        } else {
-            // It ends as soon as its `subscribe` has been answered.
-            self.hub.facts(subscription).set(Facts::ENDS, true);
+        let subscription = self.subscription_of(conn, subject).map(|row| self.hub.subscription(row));
+        if subscription.is_some_and(|subscription| !subscription.facts.has(Facts::SERVER_SIDE)) {
+            self.unsubscribe_by_order(conn, subject, UnsubscribeCode::Expired, world);
         }
     }
 }

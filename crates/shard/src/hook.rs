@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use base::{ConnId, SubjectName};
+use compact_str::format_compact;
 use hub::Kind;
 
 mod directory;
@@ -241,21 +242,7 @@ pub fn address_parts(address: &str) -> (usize, &str) {
 
 /// The address of a client of a hook.
 pub(crate) fn address(hook: usize, id: &str) -> SubjectName {
-    let mut digits = [0; 5];
-    let (mut at, mut rest) = (digits.len(), hook);
-    while at > 0 {
-        at -= 1;
-        digits[at] = b"0123456789"[rest % 10];
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    let mut address = SubjectName::with_capacity(digits.len() - at + 1 + id.len());
-    digits[at..].iter().for_each(|digit| address.push(char::from(*digit)));
-    address.push('/');
-    address.push_str(id);
-    address
+    format_compact!("{hook}/{id}")
 }
 
 /// All of a shard's part in hooks.

@@ -132,7 +132,7 @@ impl Shard {
             Order::Unsubscribe { subject } => {
                 conns.retain(|conn| !self.is_connecting(*conn));
                 for conn in &conns {
-                    self.unsubscribe_by_order(*conn, &subject, world);
+                    self.unsubscribe_by_order(*conn, &subject, UnsubscribeCode::Server, world);
                 }
             }
         }
@@ -187,13 +187,20 @@ impl Shard {
         self.subscribe_server_side(conn, wanted, To::Push(ticket), now, world);
     }
 
-    fn unsubscribe_by_order(&mut self, conn: ConnId, subject: &str, world: &mut impl Effects) {
+    /// Ends a subscription, whatever it waits for; the client is told why.
+    pub(crate) fn unsubscribe_by_order(
+        &mut self,
+        conn: ConnId,
+        subject: &str,
+        why: UnsubscribeCode,
+        world: &mut impl Effects,
+    ) {
         let Some(subscription) = self.subscription_of(conn, subject) else {
             return;
         };
         let hub::Subscription { live, facts, .. } = *self.hub.subscription(subscription);
         if live {
-            self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Server, world);
+            self.unsubscribe_and_tell(conn, subscription, why, world);
         } else if facts.has(Facts::SERVER_SIDE) {
             // The client has not been told that it began.
             self.unsubscribe(conn, subscription, world);

@@ -391,22 +391,27 @@ fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namesp
     config.namespaces.iter().find(|namespace| namespace.pattern.matches(subject))
 }
 
-/// Whether the request has a key that may publish: `X-API-Key: KEY` or `Authorization: apikey KEY`. Compared in
-/// constant time, so that a wrong key's answer doesn't tell how much of it was right.
-fn authorize(head: &Head<'_>, config: &ShardConfig) -> Result<(), Denied> {
-    if config.dev || config.admission.open_api {
-        return Ok(());
-    }
+/// Whether the request has one of these keys: `X-API-Key: KEY` or `Authorization: SCHEME KEY`. Compared in constant time, so that a
+/// wrong key's answer doesn't tell how much of it was right.
+pub(crate) fn has_key(head: &Head<'_>, keys: &[impl AsRef<str>], schemes: &[&[u8]]) -> bool {
     let given = head.field("x-api-key").or_else(|| {
-        let (scheme, key) = head.field("authorization")?.split_at_checked("apikey ".len())?;
-        scheme.eq_ignore_ascii_case(b"apikey ").then(|| key.trim_ascii())
+        let field = head.field("authorization")?;
+        schemes.iter().find_map(|scheme| {
+            let (start, key) = field.split_at_checked(scheme.len() + 1)?;
+            let (name, space) = start.split_at(scheme.len());
+            (name.eq_ignore_ascii_case(scheme) && space == b" ").then(|| key.trim_ascii())
+        })
     });
     let given = given.unwrap_or_default();
-    let known = config.api_keys.iter().fold(false, |found, key| {
+    keys.iter().map(AsRef::as_ref).fold(false, |found, key| {
         let same: bool = key.as_bytes().ct_eq(given).into();
         found | (same && !key.is_empty())
-    });
-    if known {
+    })
+}
+
+/// Whether the request may publish.
+fn authorize(head: &Head<'_>, config: &ShardConfig) -> Result<(), Denied> {
+    if config.dev || config.admission.open_api || has_key(head, &config.api_keys, &[b"apikey"]) {
         return Ok(());
     }
     let reason = "publishing needs an API key, as 'X-API-Key: KEY' or 'Authorization: apikey KEY'";

@@ -5,6 +5,22 @@ const NO_OVERRIDE: &str = "a command's buckets are the same in every namespace, 
 
 /// A layer's keys: `enabled`, and two of each of its containers of buckets.
 macro_rules! layer {
+    ($layer:literal, $says:literal, of its own: [$($own:tt),*]) => {
+        layer!($layer, $says, [
+            ("total", "the number of all commands"),
+            ("default", "each command that has no buckets of its own"),
+            $($own,)*
+            ("subscribe", "`subscribe`"),
+            ("unsubscribe", "`unsubscribe`, which is counted and never refused,"),
+            ("publish", "`publish`"),
+            ("history", "`history`"),
+            ("presence", "`presence`"),
+            ("presence_stats", "`presence_stats`"),
+            ("refresh", "`refresh`"),
+            ("sub_refresh", "`sub_refresh`"),
+            ("rpc", "`rpc`"),
+        ])
+    };
     ($layer:literal, $says:literal, [$(($command:literal, $of:literal)),* $(,)?]) => {
         &[
             Key::flag(concat!("client.rate_limit.", $layer, ".enabled"), $says),
@@ -21,41 +37,13 @@ macro_rules! layer {
     };
 }
 
-pub(super) const CLIENT: &[Key] = layer!(
-    "client_command",
-    "whether the commands of each connection are limited",
-    [
-        ("total", "the number of all commands"),
-        ("default", "each command that has no buckets of its own"),
-        ("subscribe", "`subscribe`"),
-        ("unsubscribe", "`unsubscribe`, which is counted and never refused,"),
-        ("publish", "`publish`"),
-        ("history", "`history`"),
-        ("presence", "`presence`"),
-        ("presence_stats", "`presence_stats`"),
-        ("refresh", "`refresh`"),
-        ("sub_refresh", "`sub_refresh`"),
-        ("rpc", "`rpc`"),
-    ]
-);
+pub(super) const CLIENT: &[Key] =
+    layer!("client_command", "whether the commands of each connection are limited", of its own: []);
 
 pub(super) const USER: &[Key] = layer!(
     "user_command",
     "whether the commands of each user are limited, of all connections together; those of anonymous clients are not",
-    [
-        ("total", "the number of all commands"),
-        ("default", "each command that has no buckets of its own"),
-        ("connect", "`connect`"),
-        ("subscribe", "`subscribe`"),
-        ("unsubscribe", "`unsubscribe`, which is counted and never refused,"),
-        ("publish", "`publish`"),
-        ("history", "`history`"),
-        ("presence", "`presence`"),
-        ("presence_stats", "`presence_stats`"),
-        ("refresh", "`refresh`"),
-        ("sub_refresh", "`sub_refresh`"),
-        ("rpc", "`rpc`"),
-    ]
+    of its own: [("connect", "`connect`")]
 );
 
 pub(super) const REST: &[Key] = &[
