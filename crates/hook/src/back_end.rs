@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Settings;
+use crate::circuit::{Circuit, Watch};
 use crate::figures::{Ended, Figures, Held};
 use crate::settings::{Choice, SettingsError};
 use crate::target::Target;
@@ -16,6 +17,7 @@ pub(crate) struct BackEnd {
     /// As it was written, for the metrics.
     pub(crate) url: String,
     pub(crate) figures: Figures,
+    pub(crate) circuit: Circuit,
     room: Semaphore,
     waiting_max: u64,
 }
@@ -32,14 +34,21 @@ impl BackEnd {
     pub(crate) async fn place(&self, must: bool) -> Result<Place<'_>, Ended> {
         let permit = match self.room.try_acquire() {
             Ok(permit) => permit,
-            Err(_) if !must && self.figures.waiting.read() >= self.waiting_max => return Err(Ended::Flood),
             Err(_) => {
-                let _waits = self.figures.waiting.hold();
+                let _waits = self.wait(must)?;
                 // Fails only if the semaphore is closed, and nobody closes it.
                 self.room.acquire().await.map_err(|_| Ended::Flood)?
             }
         };
         Ok(Place { _permit: permit, _counted: self.figures.in_flight.hold() })
+    }
+
+    /// Counts one that waits, unless too many do.
+    pub(crate) fn wait(&self, must: bool) -> Result<Held<'_>, Ended> {
+        if !must && self.figures.waiting.read() >= self.waiting_max {
+            return Err(Ended::Flood);
+        }
+        Ok(self.figures.waiting.hold())
     }
 }
 
@@ -47,6 +56,8 @@ impl BackEnd {
 #[derive(Debug)]
 pub(crate) struct BackEnds {
     all: Vec<BackEnd>,
+    /// Those who wait for a circuit.
+    pub(crate) watch: Watch,
     choice: Choice,
     next: AtomicUsize,
 }
@@ -58,15 +69,21 @@ impl BackEnds {
             target,
             url: url.clone(),
             figures: Figures::default(),
+            circuit: Circuit::new(settings.circuit),
             room: Semaphore::new(settings.requests_max),
             waiting_max: settings.waiting_max as u64,
         };
         let all = targets.into_iter().zip(&settings.back_ends).map(back_end).collect();
-        Ok(Self { all, choice: settings.choice, next: AtomicUsize::new(0) })
+        Ok(Self { all, watch: Watch::default(), choice: settings.choice, next: AtomicUsize::new(0) })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BackEnd> {
         self.all.iter()
+    }
+
+    /// Resolves when one of them may be worth asking.
+    pub(crate) async fn until_passable(&self) {
+        self.watch.until_passable(self.all.iter().map(|back_end| &back_end.circuit)).await;
     }
 
     /// The back end for a ClientID's request, and behind it the others, in the order in which they are tried if it can't be reached.

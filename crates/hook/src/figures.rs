@@ -60,10 +60,12 @@ pub(crate) enum Ended {
     BadText,
     /// It was not made: too many wait.
     Flood,
+    /// It was not made: the back end is taken to be down.
+    Open,
 }
 
 impl Ended {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ok,
         Self::Status,
         Self::Unreachable,
@@ -73,6 +75,7 @@ impl Ended {
         Self::Redirected,
         Self::BadText,
         Self::Flood,
+        Self::Open,
     ];
 
     const fn name(self) -> &'static str {
@@ -86,6 +89,7 @@ impl Ended {
             Self::Redirected => "redirected",
             Self::BadText => "bad_text",
             Self::Flood => "flood",
+            Self::Open => "open",
         }
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
             add(&metric::HOOK_SECONDS, labels, seconds);
         }
     }
+    for (prefix, url, is_open, openings) in engine.circuits() {
+        let of = || vec![("prefix", owned(prefix)), ("backend", owned(url))];
+        add(&metric::HOOK_CIRCUIT, of(), f64::from(u8::from(is_open)));
+        add(&metric::HOOK_OPENINGS, of(), whole(openings));
+    }
     for (prefix, waiting, lost) in engine.ends() {
         add(&metric::HOOK_ENDS, vec![("prefix", owned(prefix))], whole(waiting));
         add(&metric::HOOK_LOST, vec![("prefix", owned(prefix))], whole(lost));
