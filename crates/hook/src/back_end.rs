@@ -1,12 +1,15 @@
 //! The back ends of one hook: which of them gets a request, and how many each has at a time.
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::Settings;
 use crate::circuit::{Circuit, Watch};
-use crate::figures::{Ended, Figures, Held};
+use crate::figures::{Ended, Figures, Held, Purpose};
+use crate::governor::Governor;
 use crate::settings::{Choice, SettingsError};
 use crate::target::Target;
 
@@ -19,14 +22,48 @@ pub(crate) struct BackEnd {
     pub(crate) figures: Figures,
     pub(crate) circuit: Circuit,
     room: Semaphore,
+    requests_max: usize,
+    governed: Option<Mutex<Governed>>,
     waiting_max: u64,
 }
 
 /// A request's place at a back end.
 #[derive(Debug)]
 pub(crate) struct Place<'b> {
-    _permit: SemaphorePermit<'b>,
+    back_end: &'b BackEnd,
+    permit: SemaphorePermit<'b>,
     _counted: Held<'b>,
+}
+
+/// What a governor has, and how many places it has given out: free ones and taken ones.
+#[derive(Debug)]
+struct Governed {
+    governor: Governor,
+    places: usize,
+}
+
+impl Place<'_> {
+    /// The request has ended so.
+    pub(crate) fn leave(self, purpose: Purpose, ended: Ended, sent: Instant) {
+        let Self { back_end, permit, .. } = self;
+        let Some(governed) = &back_end.governed else {
+            return;
+        };
+        let mut governed = governed.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_flight = usize::try_from(back_end.figures.in_flight.read()).unwrap_or(usize::MAX);
+        governed.governor.note(purpose, ended, sent, in_flight, Instant::now());
+        let limit = governed.governor.limit();
+        if governed.places < limit {
+            back_end.room.add_permits(limit - governed.places);
+            governed.places = limit;
+        } else if governed.places > limit {
+            governed.places -= back_end.room.forget_permits(governed.places - limit);
+            if governed.places > limit {
+                permit.forget();
+                governed.places -= 1;
+            }
+        }
+    }
 }
 
 impl BackEnd {
@@ -40,7 +77,15 @@ impl BackEnd {
                 self.room.acquire().await.map_err(|_| Ended::Flood)?
             }
         };
-        Ok(Place { _permit: permit, _counted: self.figures.in_flight.hold() })
+        Ok(Place { back_end: self, permit, _counted: self.figures.in_flight.hold() })
+    }
+
+    /// Requests that it may have at a time.
+    pub(crate) fn limit(&self) -> usize {
+        let governed = self.governed.as_ref();
+        governed.map_or(self.requests_max, |governed| {
+            governed.lock().unwrap_or_else(PoisonError::into_inner).governor.limit()
+        })
     }
 
     /// Counts one that waits, unless too many do.
@@ -65,12 +110,21 @@ pub(crate) struct BackEnds {
 impl BackEnds {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let targets = settings.targets()?;
+        let governed = || {
+            let governor = Governor::new(settings.requests_max);
+            let places = governor.limit();
+            settings.governs.then(|| Mutex::new(Governed { governor, places }))
+        };
+        let places =
+            if settings.governs { Governor::new(settings.requests_max).limit() } else { settings.requests_max };
         let back_end = |(target, url): (Target, &String)| BackEnd {
             target,
             url: url.clone(),
             figures: Figures::default(),
             circuit: Circuit::new(settings.circuit),
-            room: Semaphore::new(settings.requests_max),
+            room: Semaphore::new(places),
+            requests_max: settings.requests_max,
+            governed: governed(),
             waiting_max: settings.waiting_max as u64,
         };
         let all = targets.into_iter().zip(&settings.back_ends).map(back_end).collect();

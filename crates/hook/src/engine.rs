@@ -57,6 +57,17 @@ enum Told {
     NotAsked,
 }
 
+/// How a back end does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Condition {
+    /// It is taken to be down.
+    pub is_down: bool,
+    /// How often it has been.
+    pub times_down: u64,
+    /// Requests that it may have at a time now.
+    pub requests_max: usize,
+}
+
 /// All hooks of a server. A clone is a handle to the same.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -120,10 +131,13 @@ impl Engine {
             .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
     }
 
-    /// Whether each back end is taken to be down, and how often it has been, with its hook's prefix and its URL.
-    pub fn circuits(&self) -> impl Iterator<Item = (&str, &str, bool, u64)> {
+    /// How each back end does, with its hook's prefix and its URL.
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, Condition)> {
         let all = self.hooks.iter().flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, one)));
-        all.map(|(prefix, one)| (prefix, &*one.url, one.circuit.is_open(), one.circuit.openings.read()))
+        all.map(|(prefix, one)| {
+            let (is_down, times_down) = (one.circuit.is_open(), one.circuit.openings.read());
+            (prefix, &*one.url, Condition { is_down, times_down, requests_max: one.limit() })
+        })
     }
 
     /// Ends that wait to be told, and those that were lost, by prefix.
@@ -212,7 +226,7 @@ impl Engine {
             redirects_max: settings.redirects_max,
             waits: settings.connect_waits,
         };
-        let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { Ended::Status };
+        let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { unwanted(answer.status) };
         match question.ask(client, back_ends, judge).await {
             Ok(answer) => verdict(&answer),
             Err(Ended::Flood) => refuse(503, "the back end has too much to do"),
@@ -243,7 +257,7 @@ impl Engine {
             waits: settings.on_open == OnOpen::Wait,
         };
         let judge = |answer: &Answer| match reply(answer) {
-            _ if !answer.status.is_success() => Ended::Status,
+            _ if !answer.status.is_success() => unwanted(answer.status),
             Some(_) => Ended::Ok,
             None => Ended::BadText,
         };
@@ -325,7 +339,7 @@ impl Engine {
             waits: false,
         };
         let heard = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { Ended::Status };
+        let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { unwanted(answer.status) };
         // Whatever else is wrong with its answer: a back end that answers has heard it. Boxed, so that an end that waits is small.
         match Box::pin(question.ask(&hook.client, &hook.back_ends, judge)).await {
             Ok(answer) if !heard(answer.status) => Told::Unheard,
@@ -348,6 +362,11 @@ fn not_taken(ended: Ended, settings: &Settings) -> Outcome {
             OnFailure::Close => Outcome::Close { code: 1011, reason: "the back end did not take a message" },
         },
     }
+}
+
+/// A status that was not wanted.
+fn unwanted(status: StatusCode) -> Ended {
+    if status == StatusCode::SERVICE_UNAVAILABLE { Ended::Busy } else { Ended::Status }
 }
 
 fn verdict(answer: &Answer) -> Verdict {

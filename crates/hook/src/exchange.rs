@@ -115,7 +115,7 @@ impl Question<'_> {
             return Err(Ended::Open);
         }
         let asked = match self.place(back_end, until).await {
-            Ok((_place, until)) => {
+            Ok((place, until)) => {
                 // It may have opened while this one waited.
                 let sent = Instant::now();
                 let pass = back_end.circuit.enter(watch, sent).ok_or(Ended::Open)?;
@@ -123,6 +123,7 @@ impl Question<'_> {
                 let asked = asked.unwrap_or(Err(Ended::TimedOut));
                 let ended = asked.as_ref().map_or_else(|ended| *ended, &judge);
                 pass.settle(ended, until - sent >= self.timeout / 2, Instant::now());
+                place.leave(self.purpose, ended, sent);
                 asked
             }
             Err(ended) => Err(ended),

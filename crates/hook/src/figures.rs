@@ -46,6 +46,8 @@ pub(crate) enum Ended {
     Ok,
     /// With another status than was wanted.
     Status,
+    /// With 503: the back end has too much to do.
+    Busy,
     /// Nobody listens there, or the connection could not be made.
     Unreachable,
     /// The connection broke.
@@ -65,9 +67,10 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ok,
         Self::Status,
+        Self::Busy,
         Self::Unreachable,
         Self::Broken,
         Self::TimedOut,
@@ -82,6 +85,7 @@ impl Ended {
         match self {
             Self::Ok => "ok",
             Self::Status => "status",
+            Self::Busy => "busy",
             Self::Unreachable => "unreachable",
             Self::Broken => "broken",
             Self::TimedOut => "timed_out",
@@ -103,8 +107,11 @@ pub(crate) enum Purpose {
     End,
 }
 
+/// Purposes there are.
+pub(crate) const PURPOSES: usize = 3;
+
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Connect, Self::Message, Self::End];
+    const ALL: [Self; PURPOSES] = [Self::Connect, Self::Message, Self::End];
 
     const fn name(self) -> &'static str {
         match self {
@@ -122,8 +129,8 @@ pub struct Figures {
     pub in_flight: Meter,
     /// Requests that wait for their turn.
     pub waiting: Meter,
-    ended: [[Meter; Ended::ALL.len()]; Purpose::ALL.len()],
-    micros: [Meter; Purpose::ALL.len()],
+    ended: [[Meter; Ended::ALL.len()]; PURPOSES],
+    micros: [Meter; PURPOSES],
 }
 
 impl Figures {

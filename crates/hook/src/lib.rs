@@ -21,11 +21,12 @@ mod engine;
 mod event;
 mod exchange;
 mod figures;
+mod governor;
 mod line;
 mod settings;
 mod target;
 
-pub use engine::{Engine, Shards};
+pub use engine::{Condition, Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
 pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Settings, SettingsError};

@@ -23,6 +23,8 @@ pub struct Settings {
     pub in_flight: u16,
     /// Requests that one back end has at a time; over HTTP/1.1 that is its connections.
     pub requests_max: usize,
+    /// Whether fewer than that are made where its latency says that it takes no more.
+    pub governs: bool,
     /// Requests that wait for one back end; ends of connections not counted.
     pub waiting_max: usize,
     /// What becomes of a message beyond.

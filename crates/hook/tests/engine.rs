@@ -87,6 +87,7 @@ fn settings(url: &str) -> Settings {
         end_timeout: Duration::from_secs(60),
         in_flight: 1,
         requests_max: 4,
+        governs: false,
         waiting_max: 100,
         on_flood: OnFlood::Close,
         on_failure: OnFailure::Close,
@@ -242,7 +243,7 @@ async fn a_verdict_is_what_the_back_end_says() {
 }
 
 fn is_open(engine: &Engine) -> bool {
-    engine.circuits().any(|(_, _, is_open, _)| is_open)
+    engine.conditions().any(|(_, _, condition)| condition.is_down)
 }
 
 async fn until(what: impl Fn() -> bool) {

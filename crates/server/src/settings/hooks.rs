@@ -113,6 +113,7 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         end_timeout: values.time("close_timeout"),
         in_flight,
         requests_max: values.number("backend_connections"),
+        governs: values.flag("governor"),
         waiting_max: values.number("backend_queue"),
         on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
         on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },

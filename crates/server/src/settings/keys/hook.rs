@@ -42,6 +42,10 @@ pub(super) const KEYS: &[Key] = &[
         (1, 65_535),
         "requests that one back end has at a time; over HTTP/1.1 that is its connections",
     ),
+    Key::flag(
+        "governor",
+        "whether fewer than `backend_connections` are made where the latency of a back end says that it takes no more at once",
+    ),
     Key::number("backend_queue", "10000", (0, 1_000_000), "requests that wait for one back end (503)"),
     Key::new(
         "backend_queue_policy",
