@@ -23,6 +23,12 @@ pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
             add(&metric::HOOK_SECONDS, labels, seconds);
         }
     }
+    for (prefix, url, hook::Condition { is_down, times_down, requests_max }) in engine.conditions() {
+        let of = || vec![("prefix", owned(prefix)), ("backend", owned(url))];
+        add(&metric::HOOK_LIMIT, of(), whole(requests_max as u64));
+        add(&metric::HOOK_CIRCUIT, of(), f64::from(u8::from(is_down)));
+        add(&metric::HOOK_OPENINGS, of(), whole(times_down));
+    }
     for (prefix, waiting, lost) in engine.ends() {
         add(&metric::HOOK_ENDS, vec![("prefix", owned(prefix))], whole(waiting));
         add(&metric::HOOK_LOST, vec![("prefix", owned(prefix))], whole(lost));
