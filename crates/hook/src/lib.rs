@@ -29,4 +29,4 @@ mod target;
 pub use engine::{Condition, Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
-pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Protocol, Settings, SettingsError};

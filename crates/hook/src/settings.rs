@@ -13,6 +13,8 @@ pub struct Settings {
     pub back_ends: Vec<String>,
     /// Which of them gets a request.
     pub choice: Choice,
+    /// What is spoken with them.
+    pub protocol: Protocol,
     /// How long a back end may take to say whether a client may come in.
     pub connect_timeout: Duration,
     /// How long it may take to answer a message.
@@ -45,6 +47,17 @@ pub struct Settings {
     pub ends_max: usize,
     /// How long the end of a connection is tried to be told.
     pub ends_age: Duration,
+}
+
+/// Which HTTP back ends are spoken to in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1.
+    Agreed,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, without asking: RFC 9113, section 3.3.
+    H2,
 }
 
 /// Which back end gets a request.

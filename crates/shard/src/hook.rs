@@ -45,6 +45,8 @@ pub(crate) const HOLDERS_MAX: usize = 16;
 /// One prefix, and what a shard has to know of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hook {
+    /// By which door its clients and its back ends come: see [`crate::Effects::door`].
+    pub door: u16,
     /// What the path begins with; begins and ends with a slash.
     pub prefix: Box<str>,
     /// Keys that may push; one of them is wanted unless `open`.

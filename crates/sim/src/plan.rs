@@ -191,6 +191,7 @@ impl Plan {
 fn hook(random: &mut Prng) -> Hook {
     let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both];
     Hook {
+        door: 0,
         prefix: "/ws/".into(),
         keys: vec!["key".into()],
         open: false,

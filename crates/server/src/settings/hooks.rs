@@ -1,5 +1,7 @@
 //! The prefixes whose WebSockets are a back end's: what of them shards are told, and what the engine is.
-use hook::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen};
+use std::net::SocketAddr;
+
+use hook::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Protocol};
 use shard::{Duplicates, Endpoints, Hook, Overflow};
 
 use super::SettingsError;
@@ -33,6 +35,8 @@ const NEVER: [&str; 13] = [
 /// One prefix.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HookSettings {
+    /// A listener of its own, if it has one.
+    pub listen: Option<SocketAddr>,
     /// What shards are told.
     pub shard: Hook,
     /// What the engine is told.
@@ -47,15 +51,18 @@ pub(super) fn build(sections: &[Section], endpoints: &Endpoints) -> Result<Vec<H
     }
     let mut hooks: Vec<HookSettings> = Vec::new();
     for Section { spelled, values } in sections {
-        let hook = hook(spelled, values)?;
+        let mut hook = hook(spelled, values)?;
+        hook.shard.door = door(&hooks, hook.listen);
         let prefix = &*hook.shard.prefix;
         let wrong = |reason: String| Err(SettingsError::Malformed { key: format!("{spelled}.prefix"), reason });
-        if let Some(path) = endpoints.paths().find(|path| path.starts_with(prefix)) {
+        let is_main = hook.listen.is_none();
+        if let Some(path) = endpoints.paths().find(|path| is_main && path.starts_with(prefix)) {
             return wrong(format!("'{prefix}': a transport is served at '{path}'"));
         }
         let overlaps = |other: &&HookSettings| {
+            let is_same = other.listen == hook.listen;
             let other = &*other.shard.prefix;
-            other.starts_with(prefix) || prefix.starts_with(other)
+            is_same && (other.starts_with(prefix) || prefix.starts_with(other))
         };
         if let Some(other) = hooks.iter().find(overlaps) {
             return wrong(format!("'{prefix}': it and '{}' begin alike", other.shard.prefix));
@@ -65,8 +72,58 @@ pub(super) fn build(sections: &[Section], endpoints: &Endpoints) -> Result<Vec<H
     Ok(hooks)
 }
 
+/// The number of its listener: 0 is the server's own.
+fn door(before: &[HookSettings], listen: Option<SocketAddr>) -> u16 {
+    let known = before.iter().find(|hook| hook.listen == listen).map(|hook| hook.shard.door);
+    let next = || before.iter().map(|hook| hook.shard.door).max().unwrap_or(0) + 1;
+    if listen.is_none() { 0 } else { known.unwrap_or_else(next) }
+}
+
+/// Listeners of hooks must be told apart from each other and from the server's own.
+///
+/// # Errors
+/// The first that can't be.
+pub(super) fn check_addresses(own: SocketAddr, hooks: &[HookSettings]) -> Result<(), SettingsError> {
+    let meets = |one: SocketAddr, other: SocketAddr| {
+        let (here, there) = (one.ip().to_canonical(), other.ip().to_canonical());
+        one.port() == other.port() && (here == there || here.is_unspecified() || there.is_unspecified())
+    };
+    for (at, hook) in hooks.iter().enumerate() {
+        let Some(listen) = hook.listen else {
+            continue;
+        };
+        let wrong = |what: &str| {
+            let key = format!("ws2api[{at}].listen");
+            Err(SettingsError::Malformed { key, reason: format!("'{listen}': {what}") })
+        };
+        if meets(listen, own) {
+            return wrong(&format!("the server itself listens on {own}"));
+        }
+        let others = hooks[..at].iter().filter_map(|other| other.listen);
+        if let Some(other) = others.into_iter().find(|other| *other != listen && meets(listen, *other)) {
+            return wrong(&format!("it and {other} are one port: write both alike"));
+        }
+    }
+    Ok(())
+}
+
+fn listen(values: &Values) -> Result<Option<SocketAddr>, SettingsError> {
+    let text = values.text("listen");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Ok(Some(address)),
+        Ok(_) | Err(_) => {
+            let reason = format!("'{text}': an address and a port from 1 to 65535, as 127.0.0.1:7001 or [::]:7001");
+            Err(values.malformed("listen", reason))
+        }
+    }
+}
+
 fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
-    let prefix = prefix(spelled, values)?;
+    let listen = listen(values)?;
+    let prefix = prefix(spelled, values, listen.is_some())?;
     let mut keys = values.words("api_keys");
     keys.extend(Some(values.text("api_key")).filter(|key| !key.is_empty()));
     let open = values.flag("insecure");
@@ -81,6 +138,7 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
     }
     let in_flight: u16 = values.number("max_in_flight");
     let shard = Hook {
+        door: 0,
         prefix: prefix.as_str().into(),
         keys: keys.into_iter().map(Into::into).collect(),
         open,
@@ -108,6 +166,11 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
             "hash" => Choice::Hash,
             _ => Choice::RoundRobin,
         },
+        protocol: match values.text("backend_protocol").as_str() {
+            "http1" => Protocol::Http1,
+            "h2" => Protocol::H2,
+            _ => Protocol::Agreed,
+        },
         connect_timeout: values.time("connect_timeout"),
         message_timeout: values.time("message_timeout"),
         end_timeout: values.time("close_timeout"),
@@ -132,7 +195,7 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
     engine
         .check()
         .map_err(|error| SettingsError::Malformed { key: format!("{spelled}.backends"), reason: error.to_string() })?;
-    Ok(HookSettings { shard, engine })
+    Ok(HookSettings { listen, shard, engine })
 }
 
 /// When a back end is taken to be down.
@@ -146,20 +209,23 @@ fn circuit(values: &Values) -> Result<CircuitSettings, SettingsError> {
 }
 
 /// With a slash at its end, whether or not it was written.
-fn prefix(spelled: &str, values: &Values) -> Result<String, SettingsError> {
+fn prefix(spelled: &str, values: &Values, is_alone: bool) -> Result<String, SettingsError> {
     let prefix = values.text("prefix");
     let wrong = |reason: &str| {
         Err(SettingsError::Malformed { key: format!("{spelled}.prefix"), reason: format!("'{prefix}': {reason}") })
     };
     let path = prefix.strip_suffix('/').unwrap_or(&prefix);
+    if path.is_empty() && is_alone && prefix == "/" {
+        return Ok(prefix);
+    }
     if path.is_empty() {
-        return wrong("a path such as '/ws/' is wanted: everything else is served beside it");
+        return wrong("a path such as '/ws/' is wanted: everything else is served beside it, but where 'listen' is");
     }
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%*{}".contains(&byte)) {
         return wrong("a path begins with '/', in letters that need no escape");
     }
     let is_within = |taken: &str| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    match TAKEN.into_iter().find(|taken| is_within(taken)) {
+    match TAKEN.into_iter().find(|taken| !is_alone && is_within(taken)) {
         Some(taken) => wrong(&format!("'{taken}' has another meaning")),
         None => Ok(format!("{path}/")),
     }

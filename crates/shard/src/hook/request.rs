@@ -14,13 +14,14 @@ use crate::request::{Body, Denied, Purpose, Request, framing, has_key, kind_of, 
 /// Longest ClientID in bytes, as it is written in the address.
 const ID_BYTES_MAX: usize = 255;
 
-/// What the request asks of one of the hooks; `None` if its path is none of theirs.
-pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Request, Denied>> {
+/// What the request asks of one of the hooks of this door; `None` if its path is none of theirs.
+pub(crate) fn read(head: &Head<'_>, config: &ShardConfig, door: u16) -> Option<Result<Request, Denied>> {
     if config.hooks.is_empty() {
         return None;
     }
     let of = |(index, hook): (usize, &'_ Hook)| head.path().strip_prefix(&*hook.prefix).map(|rest| (index, rest));
-    let (index, rest) = config.hooks.iter().enumerate().find_map(of)?;
+    let here = config.hooks.iter().enumerate().filter(|(_, hook)| hook.door == door);
+    let (index, rest) = here.into_iter().find_map(of)?;
     let id = rest.split('/').next().unwrap_or_default();
     Some(check(id).and_then(|()| {
         let address = address(index, id);

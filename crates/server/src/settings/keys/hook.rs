@@ -5,6 +5,10 @@ use crate::settings::key::{DAY, Key, Kind};
 
 pub(super) const KEYS: &[Key] = &[
     Key::text("prefix", "what the path begins with; what follows, up to the next slash, is the ClientID: `/ws/`"),
+    Key::text(
+        "listen",
+        "an address and a port of its own, `0.0.0.0:7001`, by which nothing else is served; then `prefix` may be `/`",
+    ),
     Key::new(
         "backends",
         Kind::Words,
@@ -17,6 +21,12 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Choice(&["round_robin", "least_in_flight", "hash"]),
         "round_robin",
         "which back end gets a request; `hash`: always the same one for a ClientID, while it can be reached",
+    ),
+    Key::new(
+        "backend_protocol",
+        Kind::Choice(&["auto", "http1", "h2"]),
+        "auto",
+        "`auto`: HTTP/2 where TLS agrees on it, else HTTP/1.1; `h2`: HTTP/2 without asking, in clear too",
     ),
     within("connect_timeout", "how long a back end may take to let a client in (502)"),
     within("message_timeout", "how long it may take to answer a message"),
@@ -40,7 +50,7 @@ pub(super) const KEYS: &[Key] = &[
         "backend_connections",
         "256",
         (1, 65_535),
-        "requests that one back end has at a time; over HTTP/1.1 that is its connections",
+        "requests that one back end has at a time; over HTTP/1.1 that is its connections, over HTTP/2 they share one",
     ),
     Key::flag(
         "governor",
