@@ -1,6 +1,6 @@
 //! A connection's system calls. None blocks: sockets come non-blocking from accept.
 use std::io;
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::RawFd;
 use std::ptr;
 
