@@ -81,7 +81,7 @@ impl Ended {
         Self::Open,
     ];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Status => "status",

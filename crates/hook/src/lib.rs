@@ -24,6 +24,7 @@ mod figures;
 mod governor;
 mod line;
 mod settings;
+mod strict;
 mod target;
 
 pub use engine::{Condition, Engine, Shards};

@@ -9,6 +9,9 @@ use crate::target::Target;
 pub struct Settings {
     /// Where it is, for the metrics.
     pub prefix: String,
+    /// Whether it does as the original does, byte for byte: what requests say, and what their answers mean. A connection's end is told without waiting for its
+    /// last messages, and a request that can't become a connection, or has no ClientID, is answered after the back end, or with counters.
+    pub strict: bool,
     /// URLs that a slash and the ClientID are appended to: at least one.
     pub back_ends: Vec<String>,
     /// Which of them gets a request.

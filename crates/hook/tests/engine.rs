@@ -87,6 +87,7 @@ async fn serve(mut stream: TcpStream, heard: Heard, answer: fn(&str, usize) -> O
 fn settings(url: &str) -> Settings {
     Settings {
         prefix: "/ws/".into(),
+        strict: false,
         back_ends: vec![url.into()],
         choice: Choice::RoundRobin,
         protocol: Protocol::Agreed,
@@ -131,7 +132,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const OF: Of = Of { shard: 0, conn: 7, generation: 1 };
 
 fn connect() -> Event {
-    Event::Connect { of: OF, hook: 0, id: "a".into(), query: None, fields: Vec::new() }
+    Event::Connect { of: OF, upgrades: true, hook: 0, id: "a".into(), query: None, fields: Vec::new() }
 }
 
 fn message(text: &'static str) -> Event {

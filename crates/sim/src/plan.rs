@@ -192,6 +192,7 @@ fn hook(random: &mut Prng) -> Hook {
     let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both];
     Hook {
         door: 0,
+        strict: false,
         prefix: "/ws/".into(),
         keys: vec!["key".into()],
         open: false,

@@ -1,5 +1,6 @@
 //! The prefixes whose WebSockets are a back end's: what of them shards are told, and what the engine is.
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hook::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Protocol};
 use shard::{Duplicates, Endpoints, Hook, Overflow};
@@ -72,6 +73,26 @@ pub(super) fn build(sections: &[Section], endpoints: &Endpoints) -> Result<Vec<H
     Ok(hooks)
 }
 
+/// The options, with what the original has where nobody says otherwise and the mode is strict.
+struct Original<'v> {
+    values: &'v Values,
+    strict: bool,
+}
+
+/// The original's largest message, and its time-out.
+const ORIGINAL_BYTES: usize = 16 << 20;
+const ORIGINAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Original<'_> {
+    fn number<T: TryFrom<u64>>(&self, name: &str, there: T) -> T {
+        if self.strict && !self.values.has(name) { there } else { self.values.number(name) }
+    }
+
+    fn time(&self, name: &str, there: Duration) -> Duration {
+        if self.strict && !self.values.has(name) { there } else { self.values.time(name) }
+    }
+}
+
 /// The number of its listener: 0 is the server's own.
 fn door(before: &[HookSettings], listen: Option<SocketAddr>) -> u16 {
     let known = before.iter().find(|hook| hook.listen == listen).map(|hook| hook.shard.door);
@@ -136,17 +157,20 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         let reason = format!("there are {}: from 1 to {BACK_ENDS_MAX} URLs", back_ends.len());
         return Err(SettingsError::Malformed { key: format!("{spelled}.backends"), reason });
     }
-    let in_flight: u16 = values.number("max_in_flight");
+    let strict = values.text("mode") == "strict";
+    let original = Original { values, strict };
+    let in_flight: u16 = original.number("max_in_flight", 16);
     let shard = Hook {
         door: 0,
+        strict,
         prefix: prefix.as_str().into(),
         keys: keys.into_iter().map(Into::into).collect(),
         open,
         fields: fields(values)?,
         query: values.flag("forward_query"),
-        message_bytes: values.number("message_size_limit"),
-        push_bytes: values.number("push_size_limit"),
-        messages: in_flight + values.number::<u16>("connection_queue"),
+        message_bytes: original.number("message_size_limit", ORIGINAL_BYTES),
+        push_bytes: original.number("push_size_limit", ORIGINAL_BYTES),
+        messages: in_flight + original.number::<u16>("connection_queue", 0),
         overflow: match values.text("connection_queue_policy").as_str() {
             "close" => Overflow::Close,
             "drop" => Overflow::Drop,
@@ -155,11 +179,14 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         duplicates: match values.text("duplicate_id").as_str() {
             "refuse" => Duplicates::Refuse,
             "both" => Duplicates::Both,
+            "keep" => Duplicates::Keep,
+            _ if strict && !values.has("duplicate_id") => Duplicates::Keep,
             _ => Duplicates::Newest,
         },
     };
     let engine = hook::Settings {
         prefix,
+        strict,
         back_ends,
         choice: match values.text("balance").as_str() {
             "least_in_flight" => Choice::LeastInFlight,
@@ -171,26 +198,26 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
             "h2" => Protocol::H2,
             _ => Protocol::Agreed,
         },
-        connect_timeout: values.time("connect_timeout"),
-        message_timeout: values.time("message_timeout"),
-        end_timeout: values.time("close_timeout"),
+        connect_timeout: original.time("connect_timeout", ORIGINAL_TIMEOUT),
+        message_timeout: original.time("message_timeout", ORIGINAL_TIMEOUT),
+        end_timeout: original.time("close_timeout", ORIGINAL_TIMEOUT),
         in_flight,
         requests_max: values.number("backend_connections"),
         governs: values.flag("governor"),
         waiting_max: values.number("backend_queue"),
         on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
         on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },
-        circuit: circuit(values)?,
+        circuit: circuit(&original)?,
         connect_waits: values.text("circuit_connect") == "wait",
         on_open: match values.text("circuit_message").as_str() {
             "close" => OnOpen::Close,
             "drop" => OnOpen::Drop,
             _ => OnOpen::Wait,
         },
-        answer_bytes_max: values.number("response_size_limit"),
-        redirects_max: values.number("redirects"),
+        answer_bytes_max: original.number("response_size_limit", ORIGINAL_BYTES),
+        redirects_max: original.number("redirects", 10),
         ends_max: values.number("close_queue"),
-        ends_age: values.time("close_retry_age"),
+        ends_age: original.time("close_retry_age", Duration::ZERO),
     };
     engine
         .check()
@@ -199,13 +226,14 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
 }
 
 /// When a back end is taken to be down.
-fn circuit(values: &Values) -> Result<CircuitSettings, SettingsError> {
+fn circuit(original: &Original<'_>) -> Result<CircuitSettings, SettingsError> {
+    let values = original.values;
     let (pause, pause_max) = (values.time("circuit_pause"), values.time("circuit_pause_max"));
     if pause_max < pause {
         let reason = format!("it is at least 'circuit_pause', {} ms", pause.as_millis());
         return Err(values.malformed("circuit_pause_max", reason));
     }
-    Ok(CircuitSettings { failures: values.number("circuit_failures"), pause, pause_max })
+    Ok(CircuitSettings { failures: original.number("circuit_failures", 0), pause, pause_max })
 }
 
 /// With a slash at its end, whether or not it was written.

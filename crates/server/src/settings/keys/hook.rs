@@ -15,7 +15,12 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "URLs that a slash and the ClientID are appended to; one at least, and up to 64: `http://127.0.0.1:9000/hooks`",
     ),
-    Key::new("mode", Kind::Choice(&["fixed"]), "fixed", "how: as WS2API promises, with its defects mended"),
+    Key::new(
+        "mode",
+        Kind::Choice(&["fixed", "strict"]),
+        "fixed",
+        "how: as WS2API promises, with its defects mended; or as it does, and then with its time-outs and bounds where nothing else is said here",
+    ),
     Key::new(
         "balance",
         Kind::Choice(&["round_robin", "least_in_flight", "hash"]),
@@ -96,9 +101,9 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new(
         "duplicate_id",
-        Kind::Choice(&["newest", "refuse", "both"]),
+        Kind::Choice(&["newest", "refuse", "both", "keep"]),
         "newest",
-        "a ClientID that a connection has already: the older one is closed (4409), the newer one is refused (409), or both get each push",
+        "a ClientID that a connection has already: the older one is closed (4409), the newer one is refused (409), both get each push, or both stay and the newer one gets them",
     ),
     Key::number("message_size_limit", "1048576", (1, 64 * MIB as u64), "a message of a client in bytes (1009)"),
     Key::number("response_size_limit", "1048576", (2, 64 * MIB as u64), "an answer of a back end in bytes"),
