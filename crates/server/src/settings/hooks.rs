@@ -212,6 +212,8 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         on_open: match values.text("circuit_message").as_str() {
             "close" => OnOpen::Close,
             "drop" => OnOpen::Drop,
+            // There a message that finds nobody is answered at once, with nothing.
+            _ if strict && !values.has("circuit_message") => OnOpen::Drop,
             _ => OnOpen::Wait,
         },
         answer_bytes_max: original.number("response_size_limit", ORIGINAL_BYTES),

@@ -12,6 +12,8 @@ use shard::{
 use crate::desk::{Desk, close_of, dev, frame, text_of, upgrade};
 use crate::emulation::post;
 
+mod strict;
+
 const KEY: &str = "X-API-Key: a-key-of-the-back-end\r\n";
 
 fn hook() -> Hook {
