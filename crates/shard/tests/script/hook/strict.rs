@@ -83,6 +83,7 @@ fn strictly_frames_are_answered_as_the_original_does() {
         } else {
             desk.finish(conn)
         }
+        desk.settle();
         let ended = events(&mut desk);
         assert!(matches!(ends(&ended)[..], [(_, ending)] if &*ending.reason == reason), "{reason}: {ended:?}");
     }
