@@ -135,6 +135,7 @@ class Strict(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        cls.back_end.woken.set()
         cls.stop(cls.process)
         cls.back_end.stop()
 

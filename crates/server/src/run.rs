@@ -131,8 +131,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     // Clients hear the name that the API tells.
     settings.endpoints.node = format!("{uid:016x}").into();
     let address = port::claim(settings.address)?;
-    let doors = [Ok(address)].into_iter().chain(settings.doors().map(port::claim));
-    let doors = doors.collect::<Result<Arc<[_]>, _>>()?;
+    let doors = claim_doors(address, &settings)?;
     let cores = cores();
     let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);
     let shards = shards.clamp(1, ShardId::COUNT_MAX);
@@ -198,6 +197,11 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let thread = thread::Builder::new().name("control".into());
     let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
     Ok(Running { address, leave, control })
+}
+
+/// Where it listens: at its own address, and where hooks have others.
+fn claim_doors(own: SocketAddr, settings: &Settings) -> Result<Arc<[SocketAddr]>, StartError> {
+    [Ok(own)].into_iter().chain(settings.doors().map(port::claim)).collect()
 }
 
 /// As many descriptors as the process may ask for: the soft limit is for programs that use `select`.

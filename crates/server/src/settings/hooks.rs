@@ -73,6 +73,48 @@ pub(super) fn build(sections: &[Section], endpoints: &Endpoints) -> Result<Vec<H
     Ok(hooks)
 }
 
+/// What the engine is told.
+fn engine(prefix: String, back_ends: Vec<String>, original: &Original<'_>) -> Result<hook::Settings, SettingsError> {
+    let Original { values, strict } = *original;
+    Ok(hook::Settings {
+        prefix,
+        strict,
+        back_ends,
+        choice: match values.text("balance").as_str() {
+            "least_in_flight" => Choice::LeastInFlight,
+            "hash" => Choice::Hash,
+            _ => Choice::RoundRobin,
+        },
+        protocol: match values.text("backend_protocol").as_str() {
+            "http1" => Protocol::Http1,
+            "h2" => Protocol::H2,
+            _ => Protocol::Agreed,
+        },
+        connect_timeout: original.time("connect_timeout", ORIGINAL_TIMEOUT),
+        message_timeout: original.time("message_timeout", ORIGINAL_TIMEOUT),
+        end_timeout: original.time("close_timeout", ORIGINAL_TIMEOUT),
+        in_flight: original.number("max_in_flight", 16),
+        requests_max: values.number("backend_connections"),
+        governs: values.flag("governor"),
+        waiting_max: values.number("backend_queue"),
+        on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
+        on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },
+        circuit: circuit(original)?,
+        connect_waits: values.text("circuit_connect") == "wait",
+        on_open: match values.text("circuit_message").as_str() {
+            "close" => OnOpen::Close,
+            "drop" => OnOpen::Drop,
+            // There a message that finds nobody is answered at once, with nothing.
+            _ if strict && !values.has("circuit_message") => OnOpen::Drop,
+            _ => OnOpen::Wait,
+        },
+        answer_bytes_max: original.number("response_size_limit", ORIGINAL_BYTES),
+        redirects_max: original.number("redirects", 10),
+        ends_max: values.number("close_queue"),
+        ends_age: original.time("close_retry_age", Duration::ZERO),
+    })
+}
+
 /// The options, with what the original has where nobody says otherwise and the mode is strict.
 struct Original<'v> {
     values: &'v Values,
@@ -184,43 +226,7 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
             _ => Duplicates::Newest,
         },
     };
-    let engine = hook::Settings {
-        prefix,
-        strict,
-        back_ends,
-        choice: match values.text("balance").as_str() {
-            "least_in_flight" => Choice::LeastInFlight,
-            "hash" => Choice::Hash,
-            _ => Choice::RoundRobin,
-        },
-        protocol: match values.text("backend_protocol").as_str() {
-            "http1" => Protocol::Http1,
-            "h2" => Protocol::H2,
-            _ => Protocol::Agreed,
-        },
-        connect_timeout: original.time("connect_timeout", ORIGINAL_TIMEOUT),
-        message_timeout: original.time("message_timeout", ORIGINAL_TIMEOUT),
-        end_timeout: original.time("close_timeout", ORIGINAL_TIMEOUT),
-        in_flight,
-        requests_max: values.number("backend_connections"),
-        governs: values.flag("governor"),
-        waiting_max: values.number("backend_queue"),
-        on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
-        on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },
-        circuit: circuit(&original)?,
-        connect_waits: values.text("circuit_connect") == "wait",
-        on_open: match values.text("circuit_message").as_str() {
-            "close" => OnOpen::Close,
-            "drop" => OnOpen::Drop,
-            // There a message that finds nobody is answered at once, with nothing.
-            _ if strict && !values.has("circuit_message") => OnOpen::Drop,
-            _ => OnOpen::Wait,
-        },
-        answer_bytes_max: original.number("response_size_limit", ORIGINAL_BYTES),
-        redirects_max: original.number("redirects", 10),
-        ends_max: values.number("close_queue"),
-        ends_age: original.time("close_retry_age", Duration::ZERO),
-    };
+    let engine = engine(prefix, back_ends, &original)?;
     engine
         .check()
         .map_err(|error| SettingsError::Malformed { key: format!("{spelled}.backends"), reason: error.to_string() })?;
