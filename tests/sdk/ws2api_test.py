@@ -59,6 +59,12 @@ backends = ["http://127.0.0.1:{nobody}/", "{url}/hooks"]
 api_keys = ["{key}", "another-key-of-the-back-end"]
 duplicate_id = "refuse"
 max_in_flight = 4
+
+[[ws2api]]
+listen = "127.0.0.1:{door}"
+prefix = "/"
+backends = ["{url}/hooks"]
+api_key = "{key}"
 """
 
 
@@ -245,10 +251,10 @@ class BackEnd(ThreadingHTTPServer):
 
 class Server:
     def __init__(self, back_end_port, shards=2):
-        self.port = free_port()
+        self.port, self.door = free_port(), free_port()
         self.file = tempfile.NamedTemporaryFile("w", suffix=".toml", delete=False)
         url = f"http://127.0.0.1:{back_end_port}"
-        self.file.write(CONFIG.format(url=url, key=KEY, nobody=free_port()))
+        self.file.write(CONFIG.format(url=url, key=KEY, nobody=free_port(), door=self.door))
         self.file.close()
         command = [BINARY, "serve", "--address", "127.0.0.1", "--port", str(self.port), "--shards", str(shards)]
         self.process = subprocess.Popen(command + ["--config", self.file.name], stdout=subprocess.DEVNULL)
@@ -380,6 +386,10 @@ class Ws2Api(unittest.TestCase):
         self.assertEqual((told["ringcast-close-code"], told["ringcast-close-by"]), ("4001", "client"))
         names = {self.back_end.fields(call)["ringcast-connection"] for call in self.back_end.calls["ok-life"]}
         self.assertEqual(len(names), 1, "one connection")
+        for purpose in ["connect", "message", "end"]:
+            until(lambda: self.server.metric("ringcast_ws2api_request_latency_seconds_count", purpose=purpose, prefix="/ws/") > 0)
+        bucket = 'ringcast_ws2api_request_latency_seconds_bucket{prefix="/ws/",backend='
+        self.assertTrue(any(line.startswith(bucket) and 'le="+Inf"' in line for line in self.server.metrics().splitlines()))
 
     def test_who_is_let_in(self):
         for path, status in [
@@ -668,6 +678,24 @@ class Ws2Api(unittest.TestCase):
             self.assertEqual((first.recv(PATIENCE_S), second.recv(PATIENCE_S)), ("hi", "hi"))
         self.ended("ok-both", 2)
 
+    # ---- a listener of its own ----
+
+    def test_a_listener_of_its_own_serves_nothing_else(self):
+        door = self.server.door
+        with connect(f"ws://127.0.0.1:{door}/ok-door", compression=None, open_timeout=PATIENCE_S) as client:
+            client.send("hi")
+            self.assertEqual(client.recv(PATIENCE_S), "echo:hi")
+            self.assertEqual(push(door, "/ok-door", b"ho"), (200, b"ok"))
+            self.assertEqual(client.recv(PATIENCE_S), "ho")
+            self.assertEqual(push(door, "/ok-door", b"ho", key=None)[0], 401)
+            self.assertEqual(push(self.server.port, "/ws/ok-door", b"ho")[0], 404)
+        self.ended("ok-door")
+        for path, status in [("/metrics", 400), ("/api/info", 400), ("/", 404), ("/sub/x", 400)]:
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"http://127.0.0.1:{door}{path}", timeout=PATIENCE_S)
+            self.assertEqual(refused.exception.code, status, path)
+        self.assertEqual(self.refused("/ok-door"), 404)
+
     # ---- the back end and the server come and go ----
 
     def test_a_back_end_that_is_down(self):
@@ -735,7 +763,11 @@ class Ws2Api(unittest.TestCase):
         back_end = BackEnd(0)
         server = Server(back_end.server_port)
         names = [f"ok-leave-{number}" for number in range(50)]
-        clients = [connect(f"ws://127.0.0.1:{server.port}/ws/{name}", compression=None, open_timeout=PATIENCE_S) for name in names]
+        ways = [f"{server.port}/ws", f"{server.door}"]
+        clients = [
+            connect(f"ws://127.0.0.1:{ways[number % 2]}/{name}", compression=None, open_timeout=PATIENCE_S)
+            for number, name in enumerate(names)
+        ]
         server.leave()
         for name in names:
             (end,) = back_end.said(name, "DELETE")
@@ -753,16 +785,22 @@ class Ws2Api(unittest.TestCase):
             ("prefix = '/'\nbackends = ['http://a']\napi_key = 'k'", "prefix"),
             ("prefix = '/api/x'\nbackends = ['http://a']\napi_key = 'k'", "prefix"),
             ("prefix = '/connection'\nbackends = ['http://a']\napi_key = 'k'", "prefix"),
-            ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\nmode = 'strict'", "mode"),
+            ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\nmode = 'stern'", "mode"),
+            ("prefix = '/ws'\nbackends = ['http://a']\nmode = 'strict'", "api_key"),
+            ("prefix = '/'\nbackends = ['http://a']\napi_key = 'k'\nlisten = '7001'", "listen"),
+            ("prefix = '/'\nbackends = ['http://a']\napi_key = 'k'\nlisten = '127.0.0.1:0'", "listen"),
+            ("prefix = '/'\nbackends = ['http://a']\napi_key = 'k'\nlisten = '127.0.0.1:PORT'", "listen"),
+            ("prefix = '/'\nbackends = ['http://a']\napi_key = 'k'\nlisten = '0.0.0.0:PORT'", "listen"),
             ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\nmax_in_flight = 0", "max_in_flight"),
             ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\ncircuit_pause = '2s'\ncircuit_pause_max = '1s'", "circuit_pause_max"),
             ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\ncircuit_message = 'x'", "circuit_message"),
             ("prefix = '/ws'\nbackends = ['http://a']\napi_key = 'k'\nforward_headers = ['host']", "forward_headers"),
         ]:
             with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-                file.write("[[ws2api]]\n" + text)
+                port = str(free_port())
+                file.write("[[ws2api]]\n" + text.replace("PORT", port))
                 file.flush()
-                command = [BINARY, "serve", "--port", str(free_port()), "--config", file.name]
+                command = [BINARY, "serve", "--port", port, "--config", file.name]
                 done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, text=True)
                 self.assertNotEqual(done.returncode, 0, text)
                 self.assertIn(f"ws2api[0].{key}", done.stderr)

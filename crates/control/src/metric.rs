@@ -19,6 +19,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts values by how large they are: see [`Histogram`].
+    Histogram,
 }
 
 /// One value of a metric.
@@ -30,6 +32,20 @@ pub struct Sample {
     pub labels: Vec<(&'static str, Cow<'static, str>)>,
     /// The value in the unit of the metric's name. Whole numbers are exact up to 2^53.
     pub value: f64,
+}
+
+/// The values of a [`MetricKind::Histogram`] with the same labels.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Histogram {
+    /// Of which metric: one of this module's.
+    pub metric: &'static Metric,
+    /// Label names and values.
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
+    /// Upper bounds, ascending, in the unit of the metric's name, and how many values are between each and the one before. The last is
+    /// `f64::MAX`: the rest.
+    pub buckets: Vec<(f64, u64)>,
+    /// All values together.
+    pub sum: f64,
 }
 
 macro_rules! metrics {
@@ -78,6 +94,7 @@ metrics! {
     HOOK_DROPPED = Counter "ringcast_ws2api_dropped_messages_total" "Messages of WS2API clients that were dropped, since too many of the connection were under way.";
     HOOK_REQUESTS = Counter "ringcast_ws2api_requests_total" "Requests to back ends, by `prefix`, `backend`, `purpose` and `outcome`.";
     HOOK_SECONDS = Counter "ringcast_ws2api_request_seconds_total" "Time that these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
+    HOOK_LATENCY = Histogram "ringcast_ws2api_request_latency_seconds" "How long these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
     HOOK_IN_FLIGHT = Gauge "ringcast_ws2api_requests_in_flight" "Requests under way, by `prefix` and `backend`.";
     HOOK_WAITING = Gauge "ringcast_ws2api_requests_waiting" "Requests that wait for their turn, by `prefix` and `backend`.";
     HOOK_LIMIT = Gauge "ringcast_ws2api_requests_limit" "Requests that a back end may have at a time, by `prefix` and `backend`: the governor's limit, or `backend_connections`.";

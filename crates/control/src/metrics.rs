@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
 use crate::answer::refuse;
-use crate::metric::{self, MetricKind, Sample};
+use crate::metric::{self, Histogram, MetricKind, Sample};
 use crate::router::App;
 use crate::{DataPlane, process};
 
@@ -57,7 +57,7 @@ impl Snapshots {
 pub(crate) async fn metrics<P: DataPlane>(State(app): State<Arc<App<P>>>, headers: HeaderMap) -> Response {
     let snapshot = app.snapshots.take(&app).await;
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Scrape(snapshot.samples)));
+    registry.register_collector(Box::new(Scrape { samples: snapshot.samples, histograms: app.plane.histograms() }));
     let mut body = String::new();
     if text::encode(&mut body, &registry).is_err() {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written");
@@ -70,12 +70,15 @@ pub(crate) async fn metrics<P: DataPlane>(State(app): State<Arc<App<P>>>, header
 }
 
 #[derive(Debug)]
-struct Scrape(Arc<Vec<Sample>>);
+struct Scrape {
+    samples: Arc<Vec<Sample>>,
+    histograms: Vec<Histogram>,
+}
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         for metric in metric::ALL {
-            let mut samples = self.0.iter().filter(|sample| std::ptr::eq(sample.metric, *metric)).peekable();
+            let mut samples = self.samples.iter().filter(|sample| std::ptr::eq(sample.metric, *metric)).peekable();
             if samples.peek().is_none() {
                 continue;
             }
@@ -83,6 +86,7 @@ impl Collector for Scrape {
                 // The encoder adds the suffix back.
                 MetricKind::Counter => (metric.name.trim_end_matches("_total"), MetricType::Counter),
                 MetricKind::Gauge => (metric.name, MetricType::Gauge),
+                MetricKind::Histogram => continue,
             };
             let mut family = encoder.encode_descriptor(name, metric.help, None, kind)?;
             for sample in samples {
@@ -93,6 +97,23 @@ impl Collector for Scrape {
                 }
             }
         }
+        self.encode_histograms(encoder)
+    }
+}
+
+impl Scrape {
+    fn encode_histograms(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        for metric in metric::ALL.iter().filter(|metric| metric.kind == MetricKind::Histogram) {
+            let mut all = self.histograms.iter().filter(|one| std::ptr::eq(one.metric, *metric)).peekable();
+            if all.peek().is_none() {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(metric.name, metric.help, None, MetricType::Histogram)?;
+            for Histogram { labels, buckets, sum, .. } in all {
+                let count = buckets.iter().map(|(_, count)| count).sum();
+                family.encode_family(labels)?.encode_histogram::<NoLabels>(*sum, count, buckets, None)?;
+            }
+        }
         Ok(())
     }
 }
@@ -101,8 +122,8 @@ fn encode(to: &mut MetricEncoder<'_>, kind: MetricKind, value: f64) -> std::fmt:
     match (kind, whole(value)) {
         (MetricKind::Counter, Some(value)) => to.encode_counter::<NoLabels, _, u64>(&value, None),
         (MetricKind::Counter, None) => to.encode_counter::<NoLabels, _, u64>(&value, None),
-        (MetricKind::Gauge, Some(value)) => to.encode_gauge(&value),
-        (MetricKind::Gauge, None) => to.encode_gauge(&value),
+        (MetricKind::Gauge | MetricKind::Histogram, Some(value)) => to.encode_gauge(&value),
+        (MetricKind::Gauge | MetricKind::Histogram, None) => to.encode_gauge(&value),
     }
 }
 

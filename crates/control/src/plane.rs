@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
-use crate::metric::Sample;
+use crate::metric::{Histogram, Sample};
 use crate::{
     Ban, BanError, Headcount, History, HistoryError, HistoryWanted, Order, OrderError, PresenceError, Present,
     Subjects, SubjectsError, Whom,
@@ -66,6 +66,11 @@ pub trait DataPlane: Clone + Send + Sync + 'static {
     /// All counters and gauges of all shards at this moment, in any order, each with the label `shard`. Metrics of the
     /// process and of the control plane are added here, not there.
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send;
+
+    /// All histograms.
+    fn histograms(&self) -> Vec<Histogram> {
+        Vec::new()
+    }
 
     /// What the server is up to.
     fn state(&self) -> State;

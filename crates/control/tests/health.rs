@@ -186,10 +186,14 @@ fn every_metric_is_documented_and_named_as_prometheus_wants() {
     let page = include_str!("../../../docs/METRICS.md");
     for metric in control::metric::ALL {
         let (name, help) = (metric.name, metric.help);
-        let kind = if name.ends_with("_total") { MetricKind::Counter } else { MetricKind::Gauge };
-        assert_eq!(metric.kind, kind, "{name}: counters end in _total, and only they");
+        let is_counter = metric.kind == MetricKind::Counter;
+        assert_eq!(is_counter, name.ends_with("_total"), "{name}: counters end in _total, and only they");
         assert!(help.ends_with('.') && !help.contains('\n') && !help.contains('\\'), "{name}: {help}");
-        let word = if kind == MetricKind::Counter { "counter" } else { "gauge" };
+        let word = match metric.kind {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        };
         let row = format!("| `{name}` | {word} | {help} |");
         assert!(page.contains(&row), "docs/METRICS.md lacks: {row}");
     }

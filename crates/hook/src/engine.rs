@@ -1,4 +1,5 @@
 //! The engine: events in, requests out, answers back.
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
 use crate::line::Lines;
 use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+use crate::strict::{self, Counters};
 
 /// Names the connection in each request: two that have one ClientID are told apart by it.
 const CONNECTION: HeaderName = HeaderName::from_static("ringcast-connection");
@@ -45,6 +47,7 @@ struct Hook {
     ends: Meter,
     /// Ends that no back end has heard of, or will.
     lost: Meter,
+    counters: Counters,
 }
 
 /// Whether a back end has heard of an end.
@@ -55,6 +58,58 @@ enum Told {
     Unheard,
     /// All back ends are taken to be down.
     NotAsked,
+}
+
+impl Hook {
+    /// Asks a back end as the original does. An id that is no URL is as good as no answer.
+    async fn ask_strictly(&self, purpose: Purpose, id: &str, body: Bytes) -> Result<Answer, Ended> {
+        let place = strict::place(id).ok_or(Ended::Redirected)?;
+        let Settings { connect_timeout, message_timeout, end_timeout, redirects_max, .. } = self.settings;
+        let (timeout, redirects_max) = match purpose {
+            Purpose::Connect => (connect_timeout, redirects_max),
+            Purpose::Message => (message_timeout, 0),
+            Purpose::End => (end_timeout, 0),
+        };
+        let waits = match purpose {
+            Purpose::Connect => self.settings.connect_waits,
+            Purpose::Message => self.settings.on_open == OnOpen::Wait,
+            Purpose::End => false,
+        };
+        let question = Question {
+            purpose,
+            id: &place.path,
+            query: place.query.as_deref(),
+            fields: HeaderMap::new(),
+            body,
+            timeout,
+            answer_bytes_max: self.settings.answer_bytes_max,
+            redirects_max,
+            waits,
+        };
+        question.ask(&self.client, &self.back_ends, strict::judge).await
+    }
+
+    async fn connect_strictly(&self, id: &str, upgrades: bool) -> Verdict {
+        if id.is_empty() {
+            return self.count_strictly();
+        }
+        let verdict = strict::verdict(self.ask_strictly(Purpose::Connect, id, Bytes::new()).await, upgrades);
+        if matches!(verdict, Verdict::Accept(_)) {
+            self.counters.opened.add(1);
+        }
+        verdict
+    }
+
+    fn count_strictly(&self) -> Verdict {
+        let (mut under_way, mut failed, mut succeeded) = (0, 0, 0);
+        for figures in self.back_ends.iter().map(|one| &one.figures) {
+            under_way += figures.in_flight.read();
+            for (_, ended, count) in figures.ended() {
+                *(if ended == Ended::Ok.name() { &mut succeeded } else { &mut failed }) += count;
+            }
+        }
+        strict::counters(&self.counters, under_way, failed, succeeded)
+    }
 }
 
 /// How a back end does.
@@ -86,10 +141,11 @@ impl Engine {
             let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
             Ok(Hook {
                 back_ends: BackEnds::new(settings)?,
-                client: Client::new(settings.requests_max, speaks_tls)?,
+                client: Client::new(settings.requests_max, speaks_tls, settings.protocol)?,
                 settings: settings.clone(),
                 ends: Meter::default(),
                 lost: Meter::default(),
+                counters: Counters::default(),
             })
         };
         Ok(Self { hooks: settings.iter().map(hook).collect::<Result<_, _>>()?, run: run.into() })
@@ -147,10 +203,10 @@ impl Engine {
 
     fn take<S: Shards>(&self, event: Event, lines: &mut Lines, shards: &S, done: &UnboundedSender<(Of, usize)>) {
         match event {
-            Event::Connect { of, hook, id, query, fields } => {
+            Event::Connect { of, upgrades, hook, id, query, fields } => {
                 let (engine, shards) = (self.clone(), shards.clone());
                 tokio::spawn(async move {
-                    let verdict = engine.connect(of, hook, &id, query.as_deref(), &fields).await;
+                    let verdict = engine.connect(of, hook, upgrades, &id, query.as_deref(), &fields).await;
                     let reply = Reply::Verdict { of, hook, id, verdict };
                     if let Err(Reply::Verdict { of, hook, id, verdict: Verdict::Accept(_) }) = shards.reply(reply).await
                     {
@@ -165,6 +221,7 @@ impl Engine {
                 lines.push(message);
                 self.go_on(of, hook, lines, shards, done);
             }
+            Event::End(end) if self.hooks.get(end.hook).is_some_and(|hook| hook.settings.strict) => self.tell_end(end),
             Event::End(end) => {
                 if let Some(end) = lines.end(end) {
                     self.tell_end(end);
@@ -205,11 +262,15 @@ impl Engine {
         &self,
         of: Of,
         hook: usize,
+        upgrades: bool,
         id: &str,
         query: Option<&str>,
         told: &[(Box<str>, Box<[u8]>)],
     ) -> Verdict {
-        let refuse = |status, reason| Verdict::Refuse { status, reason };
+        let refuse = |status, reason| Verdict::Refuse { status, reason: Cow::Borrowed(reason) };
+        if let Some(hook) = self.hooks.get(hook).filter(|hook| hook.settings.strict) {
+            return hook.connect_strictly(id, upgrades).await;
+        }
         let Some(Hook { settings, back_ends, client, .. }) = self.hooks.get(hook) else {
             return refuse(404, "there is no such hook");
         };
@@ -237,6 +298,9 @@ impl Engine {
 
     async fn post(&self, message: Message) -> Outcome {
         let Message { of, hook, id, payload } = message;
+        if let Some(hook) = self.hooks.get(hook).filter(|hook| hook.settings.strict) {
+            return strict::outcome(hook.ask_strictly(Purpose::Message, &id, payload.bytes().clone()).await);
+        }
         let Some(Hook { settings, back_ends, client, .. }) = self.hooks.get(hook) else {
             return Outcome::Nothing;
         };
@@ -290,6 +354,7 @@ impl Engine {
             if !engine.insist(hook, &end).await {
                 hook.lost.add(1);
             }
+            hook.counters.closed.add(1);
             hook.ends.take(1);
         });
     }
@@ -319,6 +384,14 @@ impl Engine {
 
     /// Tells it once.
     async fn delete(&self, hook: &Hook, end: &End) -> Told {
+        if hook.settings.strict {
+            let reason = Bytes::copy_from_slice(end.reason.as_bytes());
+            return match Box::pin(hook.ask_strictly(Purpose::End, &end.id, reason)).await {
+                Ok(_) | Err(Ended::TooLarge) => Told::Heard,
+                Err(Ended::Open) => Told::NotAsked,
+                Err(_) => Told::Unheard,
+            };
+        }
         let fields: HeaderMap = [
             (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
             (CONNECTION, self.name(end.of)),
@@ -370,7 +443,7 @@ fn unwanted(status: StatusCode) -> Ended {
 }
 
 fn verdict(answer: &Answer) -> Verdict {
-    let refuse = |status, reason| Verdict::Refuse { status, reason };
+    let refuse = |status, reason| Verdict::Refuse { status, reason: Cow::Borrowed(reason) };
     match answer.status.as_u16() {
         200 if *answer.body == *b"ok" => {
             let protocol = answer.fields.get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());

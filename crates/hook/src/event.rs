@@ -1,4 +1,6 @@
 //! What comes in from shards, and what goes back to them.
+use std::borrow::Cow;
+
 use hyper::body::Bytes;
 
 /// Names a connection.
@@ -19,6 +21,8 @@ pub enum Event {
     Connect {
         /// Which connection.
         of: Of,
+        /// Whether it comes in if it may: see [`Settings::strict`](crate::Settings::strict).
+        upgrades: bool,
         /// Which of the hooks, as an index.
         hook: usize,
         /// The ClientID, as the client wrote it.
@@ -115,8 +119,8 @@ pub enum Verdict {
     Refuse {
         /// The status to answer.
         status: u16,
-        /// Why, in words that give nothing of the back end away.
-        reason: &'static str,
+        /// Why, in words that give nothing of the back end away; or what was asked for.
+        reason: Cow<'static, str>,
     },
 }
 

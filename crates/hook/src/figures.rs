@@ -81,7 +81,7 @@ impl Ended {
         Self::Open,
     ];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Status => "status",
@@ -131,12 +131,27 @@ pub struct Figures {
     pub waiting: Meter,
     ended: [[Meter; Ended::ALL.len()]; PURPOSES],
     micros: [Meter; PURPOSES],
+    latencies: [[Meter; BOUNDS_MS.len() + 1]; PURPOSES],
 }
+
+/// Bounds between which latencies are counted, in milliseconds.
+const BOUNDS_MS: [u32; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
 impl Figures {
     pub(crate) fn count(&self, purpose: Purpose, ended: Ended, took: Duration) {
         self.ended[purpose as usize][ended as usize].add(1);
         self.micros[purpose as usize].add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let is_within = |bound: &u32| took <= Duration::from_millis(u64::from(*bound));
+        let bucket = BOUNDS_MS.iter().position(is_within).unwrap_or(BOUNDS_MS.len());
+        self.latencies[purpose as usize][bucket].add(1);
+    }
+
+    /// Their latencies, by purpose: upper bounds in seconds, of which the last is `f64::MAX`, and how many are between each and the one before; and all of them together.
+    pub fn latencies(&self) -> impl Iterator<Item = (&'static str, Vec<(f64, u64)>, f64)> + '_ {
+        let bounds = || BOUNDS_MS.into_iter().map(|bound| f64::from(bound) / 1_000.0).chain([f64::MAX]);
+        let of =
+            move |purpose: Purpose| bounds().zip(self.latencies[purpose as usize].iter().map(Meter::read)).collect();
+        self.seconds().zip(Purpose::ALL).map(move |((name, seconds), purpose)| (name, of(purpose), seconds))
     }
 
     /// Requests that have ended, by purpose and outcome, those that there were.
@@ -153,5 +168,23 @@ impl Figures {
     pub fn seconds(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         let seconds = |purpose: Purpose| Duration::from_micros(self.micros[purpose as usize].read()).as_secs_f64();
         Purpose::ALL.into_iter().map(move |purpose| (purpose.name(), seconds(purpose)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_within_the_first_bound_that_it_is_not_over() {
+        let figures = Figures::default();
+        for millis in [0, 1, 2, 3, 10_000, 10_001, 1_000_000] {
+            figures.count(Purpose::Message, Ended::Ok, Duration::from_millis(millis));
+        }
+        let all: Vec<_> = figures.latencies().collect();
+        let (name, buckets, sum) = &all[Purpose::Message as usize];
+        let counts: Vec<_> = buckets.iter().map(|(_, count)| *count).collect();
+        assert_eq!((*name, counts), ("message", vec![2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]));
+        assert_eq!((buckets[2].0, buckets[13].0, sum.round()), (0.005, f64::MAX, 1_020.0));
     }
 }

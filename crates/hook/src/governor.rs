@@ -4,8 +4,8 @@
 //! The law is the gradient of Netflix's `concurrency-limits` (Gradient2Limit; Eran Landau, William Thurston, Tim Bozarth: "Performance Under
 //! Load", 2018), after TCP Vegas (Brakmo and Peterson, 1995): `limit × tolerance × baseline / latency + √limit`, a window at a time. Departures:
 //! - The baseline is the lowest latency of a window, and not a long average, which creeps after a queue that stays. Now and then it is
-//!   learned anew, with the limit halved for one window: at rest the limit is below twice what the back end takes, so half of it meets no queue,
-//!   and what is measured is the back end's own latency of the day.
+//!   learned anew, with a quarter of the limit for one window: at rest the limit is about twice what the back end takes, so that meets no queue, and what is
+//!   measured is the back end's own latency of the day. What was learned under a queue all the same is off by less than half with each time.
 //! - Latencies are compared as logarithms, each purpose with its own baseline: neither a mix that shifts nor a few slow ones move the limit.
 use std::time::Duration;
 
@@ -36,6 +36,12 @@ const LIMIT_MIN: f64 = 2.0;
 
 /// After so many windows in which the limit counted, the baseline is learned anew.
 const BASELINE_WINDOWS: u32 = 200;
+
+/// After so many, if a purpose has come that had none: the first may have been learned under a queue.
+const FIRST_WINDOWS: u32 = 10;
+
+/// The part of the limit under which it is.
+const LEARNING: f64 = 0.25;
 
 /// Latencies of one window, by purpose: how many, and the sum of their logarithms.
 #[derive(Clone, Copy, Default, Debug)]
@@ -130,7 +136,7 @@ impl Governor {
         if self.age >= BASELINE_WINDOWS {
             self.age = 0;
             self.held = Some(self.limit);
-            self.set(self.limit / 2.0);
+            self.set(self.limit * LEARNING);
         }
     }
 
@@ -149,6 +155,9 @@ impl Governor {
             }
             let mean = logs / f64::from(count);
             let lowest = baseline.filter(|_| !learns).map_or(mean, |known| known.min(mean));
+            if baseline.is_none() {
+                self.age = self.age.max(BASELINE_WINDOWS - FIRST_WINDOWS);
+            }
             *baseline = Some(lowest);
             sum += (mean - lowest) * f64::from(count);
         }

@@ -24,9 +24,10 @@ mod figures;
 mod governor;
 mod line;
 mod settings;
+mod strict;
 mod target;
 
 pub use engine::{Condition, Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
-pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Protocol, Settings, SettingsError};

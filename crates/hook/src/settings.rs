@@ -9,10 +9,15 @@ use crate::target::Target;
 pub struct Settings {
     /// Where it is, for the metrics.
     pub prefix: String,
+    /// Whether it does as the original does, byte for byte: what requests say, and what their answers mean. A connection's end is told without waiting for its
+    /// last messages, and a request that can't become a connection, or has no ClientID, is answered after the back end, or with counters.
+    pub strict: bool,
     /// URLs that a slash and the ClientID are appended to: at least one.
     pub back_ends: Vec<String>,
     /// Which of them gets a request.
     pub choice: Choice,
+    /// What is spoken with them.
+    pub protocol: Protocol,
     /// How long a back end may take to say whether a client may come in.
     pub connect_timeout: Duration,
     /// How long it may take to answer a message.
@@ -45,6 +50,17 @@ pub struct Settings {
     pub ends_max: usize,
     /// How long the end of a connection is tried to be told.
     pub ends_age: Duration,
+}
+
+/// Which HTTP back ends are spoken to in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1.
+    Agreed,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, without asking: RFC 9113, section 3.3.
+    H2,
 }
 
 /// Which back end gets a request.

@@ -1,12 +1,19 @@
 //! The engine against a back end of a few lines, and shards that are queues.
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hook::{
-    Choice, CircuitSettings, End, Engine, Event, Message, Of, OnFailure, OnFlood, OnOpen, Outcome, Payload, Reply,
-    Settings, Shards, Verdict,
+    Choice, CircuitSettings, End, Engine, Event, Message, Of, OnFailure, OnFlood, OnOpen, Outcome, Payload, Protocol,
+    Reply, Settings, Shards, Verdict,
 };
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -80,8 +87,10 @@ async fn serve(mut stream: TcpStream, heard: Heard, answer: fn(&str, usize) -> O
 fn settings(url: &str) -> Settings {
     Settings {
         prefix: "/ws/".into(),
+        strict: false,
         back_ends: vec![url.into()],
         choice: Choice::RoundRobin,
+        protocol: Protocol::Agreed,
         connect_timeout: Duration::from_secs(60),
         message_timeout: Duration::from_secs(60),
         end_timeout: Duration::from_secs(60),
@@ -123,7 +132,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const OF: Of = Of { shard: 0, conn: 7, generation: 1 };
 
 fn connect() -> Event {
-    Event::Connect { of: OF, hook: 0, id: "a".into(), query: None, fields: Vec::new() }
+    Event::Connect { of: OF, upgrades: true, hook: 0, id: "a".into(), query: None, fields: Vec::new() }
 }
 
 fn message(text: &'static str) -> Event {
@@ -359,4 +368,47 @@ async fn the_others_are_asked_while_one_is_down() {
         unreachable.filter(|(_, ended, _)| *ended == "unreachable").collect::<Vec<_>>(),
         [("message", "unreachable", 1)]
     );
+}
+
+/// A back end that speaks HTTP/2 and nothing else: the number of its connections, and what was posted.
+fn serve_h2(listener: TcpListener) -> (Arc<AtomicUsize>, Heard) {
+    let (connections, heard) = (Arc::new(AtomicUsize::new(0)), Heard::default());
+    let (counted, all) = (Arc::clone(&connections), Arc::clone(&heard));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let all = Arc::clone(&all);
+            let served = service_fn(move |request: Request<Incoming>| {
+                let all = Arc::clone(&all);
+                async move {
+                    let method = request.method().as_str().to_ascii_lowercase();
+                    let body = request.into_body().collect().await?.to_bytes();
+                    all.lock().unwrap().push((method, String::from_utf8_lossy(&body).into_owned()));
+                    Ok::<_, hyper::Error>(Response::new(Full::new(body)))
+                }
+            });
+            let connection = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), served);
+            tokio::spawn(connection);
+        }
+    });
+    (connections, heard)
+}
+
+#[tokio::test]
+async fn http_2_without_asking_shares_one_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let two = Settings { protocol: Protocol::H2, in_flight: 4, ..settings(&url(&listener)) };
+    let (connections, said) = serve_h2(listener);
+    let (replies, _) = run(two, (0..20).map(|_| message("a")).chain([end()]).collect(), true).await;
+    assert_eq!((replies.len(), heard(&said).len()), (20, 21));
+    let is_echo = |reply: &Reply| matches!(reply, Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } if text == "a");
+    assert!(replies.iter().all(is_echo), "{replies:?}");
+    assert!(connections.load(Ordering::Relaxed) <= 4, "those that were begun at once, at most");
+}
+
+#[tokio::test]
+async fn a_back_end_that_does_not_speak_http_2_is_no_back_end() {
+    let (url, _) = back_end(|_, _| None).await;
+    let (replies, _) = run(Settings { protocol: Protocol::H2, ..settings(&url) }, vec![message("a")], true).await;
+    assert!(matches!(replies[..], [Reply::Outcome { outcome: Outcome::Close { code: 1011, .. }, .. }]), "{replies:?}");
 }

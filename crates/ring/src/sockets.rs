@@ -1,6 +1,6 @@
 //! A connection's system calls. None blocks: sockets come non-blocking from accept.
 use std::io;
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -135,6 +135,16 @@ impl Socket {
     /// The address of the other end; an IPv4 address as one, even on a socket for both.
     #[must_use]
     pub fn peer(self) -> Option<IpAddr> {
+        self.name(libc::getpeername).map(|name| name.ip())
+    }
+
+    /// The address and the port of this end, likewise.
+    #[must_use]
+    pub fn local(self) -> Option<SocketAddr> {
+        self.name(libc::getsockname)
+    }
+
+    fn name(self, of: NameOf) -> Option<SocketAddr> {
         let mut name = libc::sockaddr_in6 {
             sin6_family: 0,
             sin6_port: 0,
@@ -145,13 +155,14 @@ impl Socket {
         let mut length = NAME_LENGTH;
         // SAFETY: the kernel writes at most `length` bytes at the first pointer, and how many they would be at the second, during the call.
         // - `name` is a local of exactly `length` bytes, and `length` another local.
-        let done = unsafe { libc::getpeername(self.0, (&raw mut name).cast(), &raw mut length) };
-        match (done, libc::c_int::from(name.sin6_family)) {
-            (0, libc::AF_INET6) => Some(IpAddr::from(name.sin6_addr.s6_addr).to_canonical()),
+        let done = unsafe { of(self.0, (&raw mut name).cast(), &raw mut length) };
+        let ip = match (done, libc::c_int::from(name.sin6_family)) {
+            (0, libc::AF_INET6) => IpAddr::from(name.sin6_addr.s6_addr).to_canonical(),
             // An IPv4 address is where the flow is in the larger form.
-            (0, libc::AF_INET) => Some(IpAddr::from(name.sin6_flowinfo.to_ne_bytes())),
-            _ => None,
-        }
+            (0, libc::AF_INET) => IpAddr::from(name.sin6_flowinfo.to_ne_bytes()),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, u16::from_be(name.sin6_port)))
     }
 
     /// Closes the descriptor, whose number the kernel may give away again at once: nothing may be in flight for it.
@@ -163,6 +174,9 @@ impl Socket {
 
 /// No signal when the peer is gone, no waiting when it is slow.
 pub(crate) const FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+
+/// One of two calls that tell a socket's name, of one end or the other.
+type NameOf = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
 
 #[expect(clippy::cast_possible_truncation, reason = "28")]
 const NAME_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_in6>() as libc::socklen_t;

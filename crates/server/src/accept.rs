@@ -26,6 +26,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: Option<OwnedFd>,
+    /// Names its completions.
+    number: u32,
     phase: Phase,
 }
 
@@ -41,14 +43,14 @@ pub(crate) enum Accepted {
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: OwnedFd) -> Self {
-        Self { listener: Some(listener), phase: Phase::Idle }
+    pub(crate) fn new(listener: OwnedFd, number: u32) -> Self {
+        Self { listener: Some(listener), number, phase: Phase::Idle }
     }
 
     /// Starts, or goes on after a pause.
     pub(crate) fn start(&mut self, ring: &mut Ring) {
         if let Some(listener) = &self.listener {
-            ring.accept(listener.as_raw_fd(), 0);
+            ring.accept(listener.as_raw_fd(), self.number);
             self.phase = Phase::Accepting;
         }
     }

@@ -1,7 +1,7 @@
 //! What the engine counts, as metrics.
 use std::borrow::Cow;
 
-use control::metric::{self, Metric, Sample};
+use control::metric::{self, Histogram, Metric, Sample};
 use hook::Engine;
 
 /// Adds the engine's samples.
@@ -33,6 +33,20 @@ pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
         add(&metric::HOOK_ENDS, vec![("prefix", owned(prefix))], whole(waiting));
         add(&metric::HOOK_LOST, vec![("prefix", owned(prefix))], whole(lost));
     }
+}
+
+/// The latencies of back ends.
+pub(crate) fn histograms(engine: &Engine) -> Vec<Histogram> {
+    let of = |(prefix, url, figures): (&str, &str, &hook::Figures)| {
+        let labels = [("prefix", Cow::Owned(prefix.to_owned())), ("backend", Cow::Owned(url.to_owned()))];
+        let all = figures.latencies().map(move |(purpose, buckets, sum)| {
+            let purpose = [("purpose", Cow::Borrowed(purpose))];
+            let labels = labels.iter().cloned().chain(purpose).collect();
+            Histogram { metric: &metric::HOOK_LATENCY, labels, buckets, sum }
+        });
+        all.collect::<Vec<_>>()
+    };
+    engine.figures().flat_map(of).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, as metrics are")]

@@ -50,9 +50,9 @@ impl Events {
 fn told(shard: ShardId, event: HookEvent) -> Event {
     let of = |of: HookConn| Of { shard: shard.0, conn: of.conn.0, generation: of.generation };
     match event {
-        HookEvent::Connect { of: conn, address, query, fields } => {
+        HookEvent::Connect { of: conn, upgrades, address, query, fields } => {
             let (hook, id) = address_parts(&address);
-            Event::Connect { of: of(conn), hook, id: id.into(), query: query.map(Into::into), fields }
+            Event::Connect { of: of(conn), upgrades, hook, id: id.into(), query: query.map(Into::into), fields }
         }
         HookEvent::Message { of: conn, address, kind, payload } => {
             let (hook, id) = address_parts(&address);
@@ -106,7 +106,7 @@ fn command(reply: Reply) -> (ShardId, Command, Reply) {
             let (shard, conn) = of(it);
             let told = match verdict.clone() {
                 hook::Verdict::Accept(protocol) => Verdict::Accept { protocol: protocol.map(Into::into) },
-                hook::Verdict::Refuse { status, reason } => Verdict::Refuse { status, reason: reason.into() },
+                hook::Verdict::Refuse { status, reason } => Verdict::Refuse { status, reason: (&*reason).into() },
             };
             let address = format!("{hook}/{id}").into();
             let command = Command::Hook(Box::new(HookReply::Verdict { of: conn, address, verdict: told }));

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base::{ShardId, SubjectKey, SubjectName};
-use control::metric::{self, Metric, Sample};
+use control::metric::{self, Histogram, Metric, Sample};
 use control::{
     Accepted, Ban, BanError, DataPlane, Headcount, History, HistoryError, HistoryWanted, Order, OrderError,
     PayloadKind, PresenceError, Present, Publish, PublishError, State, Subjects, SubjectsError, Whom,
@@ -193,6 +193,10 @@ impl DataPlane for Plane {
 
     fn samples(&self) -> impl Future<Output = Vec<Sample>> + Send {
         self.all_samples()
+    }
+
+    fn histograms(&self) -> Vec<Histogram> {
+        hook_metrics::histograms(&self.engine)
     }
 
     fn state(&self) -> State {

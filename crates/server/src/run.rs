@@ -100,7 +100,8 @@ impl Running {
 struct Seat {
     id: ShardId,
     core: usize,
-    address: SocketAddr,
+    /// Where it listens: the server's own address first, then those of hooks.
+    doors: Arc<[SocketAddr]>,
     settings: Arc<Settings>,
     config: ShardConfig,
     ring: Ring,
@@ -130,6 +131,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     // Clients hear the name that the API tells.
     settings.endpoints.node = format!("{uid:016x}").into();
     let address = port::claim(settings.address)?;
+    let doors = claim_doors(address, &settings)?;
     let cores = cores();
     let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);
     let shards = shards.clamp(1, ShardId::COUNT_MAX);
@@ -162,7 +164,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
         let seat = Seat {
             id,
             core: cores[id.index() % cores.len()],
-            address,
+            doors: Arc::clone(&doors),
             config: shard_config(&settings, id, shards, seed, key, &verifiers, &bans),
             settings: Arc::clone(&settings),
             ring,
@@ -195,6 +197,11 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let thread = thread::Builder::new().name("control".into());
     let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
     Ok(Running { address, leave, control })
+}
+
+/// Where it listens: at its own address, and where hooks have others.
+fn claim_doors(own: SocketAddr, settings: &Settings) -> Result<Arc<[SocketAddr]>, StartError> {
+    [Ok(own)].into_iter().chain(settings.doors().map(port::claim)).collect()
 }
 
 /// As many descriptors as the process may ask for: the soft limit is for programs that use `select`.
@@ -269,8 +276,12 @@ fn announce(settings: &Settings, address: SocketAddr, shards: u16, cores: &[usiz
     if settings.log_level >= LogLevel::Info {
         introduce(address, shards, cores, features);
     }
+    for door in settings.doors().filter(|_| settings.log_level >= LogLevel::Info) {
+        eprintln!("ws2api on http://{door}");
+    }
     for hook in settings.hooks.iter().filter(|hook| hook.shard.open) {
         let prefix = &hook.shard.prefix;
+        let address = hook.listen.unwrap_or(address);
         eprintln!("ws2api {prefix}: INSECURE: everybody who reaches {address} may push to its clients");
     }
     // Whatever is logged: that everything is open is nothing to be quiet about.
@@ -295,7 +306,7 @@ fn introduce(address: SocketAddr, shards: u16, cores: &[usize], features: Featur
 impl Seat {
     /// The life of a shard's thread.
     fn run(mut self) {
-        let (executor, acceptor, sender) = match self.take() {
+        let (executor, acceptors, sender) = match self.take() {
             Ok(made) => {
                 let _ = self.ready.send(Ok(()));
                 made
@@ -313,7 +324,8 @@ impl Seat {
             sender,
             mesh: self.mesh,
             beds: self.beds,
-            acceptor,
+            acceptors,
+            doors: self.doors,
             courier: self.courier,
             desk: self.desk,
             connections_max: self.settings.connections_max,
@@ -328,8 +340,8 @@ impl Seat {
         });
     }
 
-    /// Takes the core, a file table, a ring and the port.
-    fn take(&mut self) -> Result<(LocalExecutor, Acceptor, ring::Sender), StartError> {
+    /// Takes the core, a file table, a ring and the ports.
+    fn take(&mut self) -> Result<(LocalExecutor, Vec<Acceptor>, ring::Sender), StartError> {
         ring::unshare().map_err(StartError::system("give a thread its own file table"))?;
         ring::block_signals().map_err(StartError::system("block signals in a thread"))?;
         let executor = LocalExecutorBuilder::new(Placement::Fixed(self.core))
@@ -345,9 +357,12 @@ impl Seat {
             user_timeout: self.settings.user_timeout,
             send_buffer_bytes: self.settings.send_buffer_bytes,
         };
-        let listener =
-            ring::listen(self.address, options).map_err(|error| StartError::listening(self.address, error))?;
-        Ok((executor, Acceptor::new(listener), ring::Sender::new()?))
+        let listen = |(number, address): (u32, SocketAddr)| {
+            let listener = ring::listen(address, options).map_err(|error| StartError::listening(address, error))?;
+            Ok(Acceptor::new(listener, number))
+        };
+        let acceptors = (0..).zip(self.doors.iter().copied()).map(listen).collect::<Result<_, StartError>>()?;
+        Ok((executor, acceptors, ring::Sender::new()?))
     }
 }
 
@@ -443,7 +458,8 @@ impl Control {
 
 /// What is the data plane's besides what always is.
 fn data_paths(settings: &Settings) -> Vec<String> {
-    let prefixes = settings.hooks.iter().map(|hook| format!("{}{{*id}}", hook.shard.prefix));
+    let here = settings.hooks.iter().filter(|hook| hook.listen.is_none());
+    let prefixes = here.map(|hook| format!("{}{{*id}}", hook.shard.prefix));
     settings.endpoints.paths().map(str::to_owned).chain(prefixes).collect()
 }
 

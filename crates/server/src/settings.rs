@@ -157,6 +157,7 @@ impl Settings {
         let mut settings = build::build(reading, flags.dev)?;
         settings.source = Source { file: path.map(Path::to_owned), flags: flags.clone() };
         settings.apply(flags);
+        hooks::check_addresses(settings.address, &settings.hooks)?;
         Ok(settings)
     }
 
@@ -166,6 +167,14 @@ impl Settings {
     /// As in [`Settings::load`].
     pub fn read_again(&self) -> Result<Self, SettingsError> {
         Self::load(self.source.file.as_deref(), self.source.flags.clone())
+    }
+
+    /// Addresses of listeners that are hooks' own, in the order of their doors, from 1 on.
+    pub(crate) fn doors(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let is_first =
+            |(at, door): &(usize, SocketAddr)| !self.hooks[..*at].iter().any(|hook| hook.listen == Some(*door));
+        let all = self.hooks.iter().enumerate().filter_map(|(at, hook)| Some((at, hook.listen?)));
+        all.filter(is_first).map(|(_, door)| door)
     }
 
     /// The keys that `new` has other values for, and that a running server can't change.

@@ -6,7 +6,7 @@
 //! - A poll for input is made anew after each read, except for busy connections. So while the shard handles bytes of a
 //!   connection that is not busy nothing of it is in flight, and a hand-over or a close needs no cancel.
 //! - A closing connection gives no input: its slot is not `Open`.
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 
 use base::{ConnId, Instant, ShardId};
@@ -33,7 +33,10 @@ pub(crate) struct World {
     pub(crate) mesh: Mesh,
     pub(crate) beds: Beds,
     pub(crate) tally: Tally,
-    acceptor: Acceptor,
+    /// By their numbers.
+    acceptors: Vec<Acceptor>,
+    /// Addresses of the listeners, by their doors: the server's own first.
+    doors: Arc<[SocketAddr]>,
     slots: Slots,
     /// Connections to read in the next turn, without waiting for a poll.
     queued: Vec<ConnId>,
@@ -68,7 +71,8 @@ pub(crate) struct Parts {
     pub(crate) sender: Sender,
     pub(crate) mesh: Mesh,
     pub(crate) beds: Beds,
-    pub(crate) acceptor: Acceptor,
+    pub(crate) acceptors: Vec<Acceptor>,
+    pub(crate) doors: Arc<[SocketAddr]>,
     pub(crate) courier: Arc<Courier>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) connections_max: u32,
@@ -81,7 +85,7 @@ fn socket(conn: ConnId) -> Socket {
 
 impl World {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { me, ring, sender, mesh, beds, acceptor, courier, desk, connections_max, events } = parts;
+        let Parts { me, ring, sender, mesh, beds, acceptors, doors, courier, desk, connections_max, events } = parts;
         Self {
             me,
             ring,
@@ -90,7 +94,8 @@ impl World {
             mesh,
             beds,
             tally: Tally::default(),
-            acceptor,
+            acceptors,
+            doors,
             slots: Slots::default(),
             queued: Vec::new(),
             courier,
@@ -108,12 +113,12 @@ impl World {
 
     /// Starts to accept.
     pub(crate) fn open(&mut self) {
-        self.acceptor.start(&mut self.ring);
+        self.acceptors.iter_mut().for_each(|acceptor| acceptor.start(&mut self.ring));
     }
 
     /// Stops accepting, for good.
     pub(crate) fn leave(&mut self) {
-        self.acceptor.stop();
+        self.acceptors.iter_mut().for_each(Acceptor::stop);
     }
 
     /// Translates a completion.
@@ -137,7 +142,8 @@ impl World {
     }
 
     fn accepted(&mut self, completion: Completion, now: Instant) -> Option<Event> {
-        match self.acceptor.completed(completion, &mut self.ring, now) {
+        let acceptor = self.acceptors.get_mut(completion.token.slot() as usize)?;
+        match acceptor.completed(completion, &mut self.ring, now) {
             Accepted::Conn(conn) if self.slots.open() >= self.connections_max => {
                 self.tally.refused += 1;
                 socket(conn).reset();
@@ -242,13 +248,14 @@ impl World {
 
     /// What has to happen at the end of a turn; says when the next turn must come at the latest: `Some(now)`: at once.
     pub(crate) fn finish_turn(&mut self, now: Instant) -> Option<Instant> {
-        self.acceptor.resume(&mut self.ring, now, std::mem::take(&mut self.released));
+        let released = std::mem::take(&mut self.released);
+        self.acceptors.iter_mut().for_each(|acceptor| acceptor.resume(&mut self.ring, now, released));
         for bell in self.mesh.bells(&self.beds) {
             self.ring.ring(bell, u32::from(self.me.0));
             self.tally.doorbells += 1;
         }
         let again = (!self.queued.is_empty()).then_some(now);
-        [self.acceptor.next_timeout(), again].into_iter().flatten().min()
+        self.acceptors.iter().map(Acceptor::next_timeout).chain([again]).flatten().min()
     }
 
     /// The counters as they are.
@@ -403,6 +410,20 @@ impl Effects for World {
             Some(events) => events.send(event),
             None => Err(event),
         }
+    }
+
+    fn door(&mut self, conn: ConnId) -> u16 {
+        if self.doors.len() < 2 {
+            return 0;
+        }
+        // Nothing is kept of it: a connection is asked once or twice in its life. What can't be told has no door that leads anywhere.
+        let local = self.open_slot(conn).and_then(|_| socket(conn).local());
+        let is_at = |door: &SocketAddr| {
+            local.is_some_and(|local| {
+                local.port() == door.port() && (door.ip().is_unspecified() || door.ip().to_canonical() == local.ip())
+            })
+        };
+        self.doors.iter().position(is_at).and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX)
     }
 
     fn peer(&mut self, conn: ConnId) -> Option<IpAddr> {

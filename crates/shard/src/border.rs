@@ -135,6 +135,12 @@ pub trait Effects {
         Err(event)
     }
 
+    /// By which listener the connection came: 0 is the server's own, by which everything is served; by another one only the hooks that have it as
+    /// their [`crate::Hook::door`].
+    fn door(&mut self, _conn: ConnId) -> u16 {
+        0
+    }
+
     /// The address of the connection's other end, if the world knows it.
     fn peer(&mut self, _conn: ConnId) -> Option<IpAddr> {
         None

@@ -180,7 +180,8 @@ impl Shard {
         match event {
             Event::Message { kind, payload } => self.on_message(conn, kind, payload, now, world),
             Event::Ping(payload) => {
-                self.queue_own(conn, message(Opcode::Pong, payload));
+                let says_nothing = self.conns.rows[conn.0].transport == Transport::Hook && self.is_strict(conn);
+                self.queue_own(conn, message(Opcode::Pong, if says_nothing { &[] } else { payload }));
                 self.stall_if_full(conn, world);
             }
             Event::Pong(_) => self.on_pong_frame(conn),
@@ -210,6 +211,11 @@ impl Shard {
             1009 => Refusal::TooLarge,
             _ => Refusal::BadFrame,
         });
+        if self.is_strict(conn) {
+            self.note_ending(conn, error.close_code(), EndedBy::Server, error.reason());
+            self.close_websocket(conn, error.close_code(), "", now);
+            return;
+        }
         self.close_websocket(conn, error.close_code(), error.reason(), now);
     }
 
@@ -217,10 +223,10 @@ impl Shard {
     fn on_close_frame(&mut self, conn: ConnId, code: Option<u16>, reason: &str, now: Instant) {
         self.note_ending(conn, code.unwrap_or(1005), EndedBy::Client, reason);
         self.report_acks(conn);
-        match code {
-            Some(code) => self.close_websocket(conn, code, reason, now),
-            None => {
-                self.queue_own(conn, message(Opcode::Close, &[]));
+        match (self.strict_close_answer(conn, code), code) {
+            (None, Some(code)) => self.close_websocket(conn, code, reason, now),
+            (answer, _) => {
+                self.queue_own(conn, message(Opcode::Close, &answer.unwrap_or_default()));
                 self.begin_closing(conn, now);
             }
         }

@@ -35,12 +35,13 @@ impl Shard {
     /// Bytes of a request's head, with those that came before in front. Says how many it used.
     pub(crate) fn on_head(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) -> usize {
         let limits = HeadLimits { bytes_max: self.config.limits.head_bytes, fields_max: FIELDS_MAX };
+        let door = if self.config.hooks.is_empty() { 0 } else { world.door(conn) };
         let read = match head::parse(bytes, &limits) {
             Ok(None) => {
                 self.conns.lend(conn).unread.extend_from_slice(bytes);
                 return bytes.len();
             }
-            Ok(Some(head)) => request::read(&head, &self.config)
+            Ok(Some(head)) => request::read(&head, &self.config, door)
                 .and_then(|request| request.with_its_body(&head))
                 .map(|request| (request, head.len())),
             Err(error) => Err(request::bad_head(&error)),

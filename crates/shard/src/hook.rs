@@ -25,6 +25,7 @@ mod knock;
 mod push;
 mod request;
 mod rows;
+mod strict;
 mod traffic;
 
 pub(crate) use directory::Directory;
@@ -45,6 +46,10 @@ pub(crate) const HOLDERS_MAX: usize = 16;
 /// One prefix, and what a shard has to know of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hook {
+    /// By which door its clients and its back ends come: see [`crate::Effects::door`].
+    pub door: u16,
+    /// Whether it does as the original does: see `hook/strict.rs`.
+    pub strict: bool,
     /// What the path begins with; begins and ends with a slash.
     pub prefix: Box<str>,
     /// Keys that may push; one of them is wanted unless `open`.
@@ -90,6 +95,8 @@ pub enum Duplicates {
     Refuse,
     /// Both stay, and each push goes to both.
     Both,
+    /// Both stay, and pushes go to the newer one.
+    Keep,
 }
 
 /// Names a connection to the engine, and back.
@@ -108,6 +115,8 @@ pub enum HookEvent {
     Connect {
         /// Which connection.
         of: HookConn,
+        /// Whether it comes in if it may. In strict mode the back end is asked about requests too that can't become a WebSocket.
+        upgrades: bool,
         /// Its address: see [`address_parts`].
         address: SubjectName,
         /// The query, without its question mark, if there is one and it is told.
@@ -205,7 +214,7 @@ pub enum Verdict {
     },
     /// It may not.
     Refuse {
-        /// The status to answer: 400 to 599.
+        /// The status to answer: 400 to 599; 200 for counters that were asked for.
         status: u16,
         /// Why, in words.
         reason: Box<str>,

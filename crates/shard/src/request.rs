@@ -180,11 +180,15 @@ impl Denied {
     }
 }
 
-/// Reads what the request wants.
+/// Reads what the request wants, which came by this door: see [`crate::Effects::door`].
 ///
 /// # Errors
 /// The answer that it deserves instead.
-pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
+pub(crate) fn read(head: &Head<'_>, config: &ShardConfig, door: u16) -> Result<Request, Denied> {
+    if door != 0 {
+        let nothing = || Err(Denied::new(404, Refusal::NotFound, "nothing is served here but ClientIDs"));
+        return hook::read(head, config, door).unwrap_or_else(nothing);
+    }
     let path = head.path();
     let is_plain = path == "/pub" || path.starts_with("/sub/") || path.starts_with("/pub/");
     if head.method() == "OPTIONS" && is_plain {
@@ -199,7 +203,7 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Den
     if let Some(request) = endpoint::read(head, config) {
         return request;
     }
-    if let Some(request) = hook::read(head, config) {
+    if let Some(request) = hook::read(head, config, 0) {
         return request;
     }
     match path {

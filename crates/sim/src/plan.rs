@@ -191,6 +191,8 @@ impl Plan {
 fn hook(random: &mut Prng) -> Hook {
     let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both];
     Hook {
+        door: 0,
+        strict: false,
         prefix: "/ws/".into(),
         keys: vec!["key".into()],
         open: false,

@@ -169,3 +169,12 @@ fn each_purpose_has_a_baseline_of_its_own() {
     }
     assert!(governor.limit() > 240, "{}", governor.limit());
 }
+
+#[test]
+fn what_was_learned_under_a_queue_is_mended() {
+    let mut world = World::new(8, Duration::from_millis(20), 256);
+    world.governor.limit = 80.0;
+    world.run(30 * SECOND);
+    let mean = world.run(30 * SECOND);
+    assert!((8.0..21.0).contains(&mean), "{mean}");
+}

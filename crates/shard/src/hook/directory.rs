@@ -103,6 +103,7 @@ impl Shard {
             Some(Duplicates::Refuse) if !before.is_empty() => return false,
             Some(Duplicates::Both) if before.len() >= HOLDERS_MAX => return false,
             Some(Duplicates::Refuse | Duplicates::Both) => {}
+            Some(Duplicates::Keep) => before.into_iter().for_each(|older| self.leave(older, address)),
             Some(Duplicates::Newest) => {
                 for older in before {
                     self.hooks.directory.remove(&key, address, older);

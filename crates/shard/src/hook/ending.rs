@@ -22,7 +22,7 @@ impl Shard {
 
     /// Notes that the peer's side has ended without a close frame.
     pub(crate) fn note_end_of_stream(&mut self, conn: ConnId, by: EndedBy) {
-        let reason = if by == EndedBy::Reset { "the connection broke" } else { "the connection ended" };
+        let reason = self.end_of_stream(conn, by);
         self.note_ending(conn, NO_CLOSE_FRAME, by, reason);
     }
 

@@ -17,18 +17,22 @@ use crate::shard::Shard;
 /// An upgrade of a hook's path, as its head says.
 #[derive(Debug)]
 pub(crate) struct Upgraded {
-    pub(crate) handshake: Handshake,
+    /// None if it can't become a WebSocket, and the back end is asked all the same: in strict mode.
+    pub(crate) handshake: Option<Handshake>,
     pub(crate) address: SubjectName,
     pub(crate) query: Option<Box<str>>,
     pub(crate) fields: Vec<(Box<str>, Box<[u8]>)>,
     /// Subprotocols that the client offers.
     pub(crate) protocols: Vec<Box<[u8]>>,
+    /// Whether an answer has a body: `HEAD` has none.
+    pub(crate) has_body: bool,
 }
 
 /// A client that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Knock {
-    handshake: Handshake,
+    handshake: Option<Handshake>,
+    has_body: bool,
     protocols: Vec<Box<[u8]>>,
     /// What the back end is asked, until it is.
     question: Option<HookEvent>,
@@ -39,20 +43,28 @@ pub(crate) struct Knock {
 impl Shard {
     /// A client is at the door.
     pub(crate) fn knock(&mut self, conn: ConnId, upgraded: Upgraded, world: &mut impl Effects) {
-        let Upgraded { handshake, address, query, mut fields, protocols } = upgraded;
+        let Upgraded { handshake, address, query, mut fields, protocols, has_body } = upgraded;
         if let Some((_, value)) = fields.iter_mut().find(|(name, _)| **name == *FORWARDED_FOR) {
             let before = (!value.is_empty()).then_some(&**value);
             *value = forwarded_for(before, world.peer(conn));
         }
         fields.retain(|(_, value)| !value.is_empty());
-        let policy = self.config.hooks[address_parts(&address).0].duplicates;
+        let (hook, id) = address_parts(&address);
+        let is_refused =
+            self.config.hooks[hook].duplicates == Duplicates::Refuse && !id.is_empty() && handshake.is_some();
         self.disarm(conn);
         self.conns.rows[conn.0].phase = Phase::Asked;
         self.hooks.rows.insert(conn, Row { address: address.clone(), ..Row::default() });
-        let question = HookEvent::Connect { of: self.hook_conn(conn), address: address.clone(), query, fields };
-        let knock = Knock { handshake, protocols, question: Some(question), protocol: None };
+        let question = HookEvent::Connect {
+            of: self.hook_conn(conn),
+            upgrades: handshake.is_some(),
+            address: address.clone(),
+            query,
+            fields,
+        };
+        let knock = Knock { handshake, has_body, protocols, question: Some(question), protocol: None };
         self.conns.lend(conn).state = State::Knock(Box::new(knock));
-        if policy == Duplicates::Refuse {
+        if is_refused {
             self.take_address(conn, world);
         } else {
             self.ask_back_end(conn);
@@ -121,8 +133,8 @@ impl Shard {
         match verdict {
             Verdict::Refuse { status, reason } => self.turn_down(conn, status, &reason, now, world),
             Verdict::Accept { protocol } => {
-                let offered =
-                    protocol.as_ref().is_none_or(|one| knock.protocols.iter().any(|it| **it == *one.as_bytes()));
+                let offered = knock.handshake.is_some()
+                    && protocol.as_ref().is_none_or(|one| knock.protocols.iter().any(|it| **it == *one.as_bytes()));
                 knock.protocol = protocol;
                 let Some(row) = self.hooks.rows.find(conn) else {
                     return;
@@ -144,23 +156,29 @@ impl Shard {
         let State::Knock(knock) = self.conns.take_state(conn) else {
             return;
         };
-        self.upgraded(conn, &knock.handshake, knock.protocol.as_deref(), Transport::Hook, now);
+        let Some(handshake) = &knock.handshake else {
+            return;
+        };
+        self.upgraded(conn, handshake, knock.protocol.as_deref(), Transport::Hook, now);
         // What it sent with its request has waited.
         self.wake(conn);
     }
 
     /// A client is refused; an accepted one all the same is told to have ended.
     fn turn_down(&mut self, conn: ConnId, status: u16, reason: &str, now: Instant, world: &mut impl Effects) {
-        self.conns.take_state(conn);
+        let state = self.conns.take_state(conn);
         self.note_ending(conn, 1006, EndedBy::Server, reason);
-        self.report.refuse(match status {
-            400 => Refusal::BadRequest,
-            401 => Refusal::Unauthorized,
-            403 => Refusal::Forbidden,
-            404 => Refusal::NotFound,
-            409 => Refusal::Duplicate,
-            _ => Refusal::BackEnd,
-        });
+        if self.is_strict(conn) {
+            let has_body = matches!(state, State::Knock(knock) if knock.has_body);
+            let body = if has_body { reason.as_bytes() } else { &[] };
+            if status != 200 {
+                self.report.refuse(refusal(status));
+            }
+            let fields: &[(&str, &str)] = &[("Content-Type", "text/plain; charset=utf-8")];
+            self.respond(conn, &Response { status, fields, body }, false, now, world);
+            return;
+        }
+        self.report.refuse(refusal(status));
         let fields: &[(&str, &str)] = if status == 503 { &[("Retry-After", "2")] } else { &[] };
         let mut body = Vec::new();
         plain::write_error(&mut body, reason);
@@ -176,5 +194,16 @@ impl Shard {
             self.report.refuse(Refusal::Duplicate);
             self.close_websocket(conn, 4409, "another connection has this ClientID", now);
         }
+    }
+}
+
+fn refusal(status: u16) -> Refusal {
+    match status {
+        400 => Refusal::BadRequest,
+        401 => Refusal::Unauthorized,
+        403 => Refusal::Forbidden,
+        404 => Refusal::NotFound,
+        409 => Refusal::Duplicate,
+        _ => Refusal::BackEnd,
     }
 }

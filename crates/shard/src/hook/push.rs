@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant, ShardId, SubjectName};
 use hub::Kind;
 
+use super::strict::NO_TEXT;
 use super::traffic::opcode;
-use super::{Holder, HookConn, HookDelivery, HookRequest};
+use super::{Holder, HookConn, HookDelivery, HookRequest, address_parts};
 use crate::border::Effects;
 use crate::conn::{Phase, State};
 use crate::encode::message;
@@ -63,7 +64,8 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let Push { address, kind } = push;
-        if kind == Kind::Text && simdutf8::basic::from_utf8(&bytes).is_err() {
+        let is_strict = self.config.hooks.get(address_parts(&address).0).is_some_and(|hook| hook.strict);
+        if kind == Kind::Text && !is_strict && simdutf8::basic::from_utf8(&bytes).is_err() {
             let reason = "the body is not valid UTF-8: send other bytes as application/octet-stream";
             self.deny(conn, &Denied::new(400, Refusal::BadText, reason), now, world);
             return;
@@ -203,6 +205,10 @@ impl Shard {
         let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
         if !is_open || self.hooks.rows.find(conn).is_none() {
             return Pushed::Gone;
+        }
+        if self.is_strict(conn) && simdutf8::basic::from_utf8(payload).is_err() {
+            self.close_websocket(conn, NO_TEXT, "a message for the client is no text", now);
+            return Pushed::Queued;
         }
         let frame = message(opcode(kind), payload);
         let bytes_max = self.config.outbox.bytes;

@@ -6,27 +6,31 @@ use base::SubjectName;
 use hub::Kind;
 use wire::head::{Head, percent_decode};
 
-use super::{Hook, Push, Upgraded, address};
+use super::{Hook, Push, Upgraded, address, strict};
 use crate::config::ShardConfig;
 use crate::report::Refusal;
 use crate::request::{Body, Denied, Purpose, Request, framing, has_key, kind_of, upgrade_of};
 
 /// Longest ClientID in bytes, as it is written in the address.
-const ID_BYTES_MAX: usize = 255;
+pub(super) const ID_BYTES_MAX: usize = 255;
 
-/// What the request asks of one of the hooks; `None` if its path is none of theirs.
-pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Request, Denied>> {
+/// What the request asks of one of the hooks of this door; `None` if its path is none of theirs.
+pub(crate) fn read(head: &Head<'_>, config: &ShardConfig, door: u16) -> Option<Result<Request, Denied>> {
     if config.hooks.is_empty() {
         return None;
     }
     let of = |(index, hook): (usize, &'_ Hook)| head.path().strip_prefix(&*hook.prefix).map(|rest| (index, rest));
-    let (index, rest) = config.hooks.iter().enumerate().find_map(of)?;
+    let here = config.hooks.iter().enumerate().filter(|(_, hook)| hook.door == door);
+    let (index, rest) = here.into_iter().find_map(of)?;
+    if config.hooks[index].strict {
+        return Some(strict::read(head, index, &config.hooks[index], rest));
+    }
     let id = rest.split('/').next().unwrap_or_default();
     Some(check(id).and_then(|()| {
         let address = address(index, id);
         match head.method() {
             "GET" => upgraded(head, &config.hooks[index], address, config.compression.enabled),
-            "POST" => push(head, &config.hooks[index], address),
+            "POST" => push(head, &config.hooks[index], address, None),
             _ => Err(Denied::method("GET, POST", "open a WebSocket here, or push with POST")),
         }
     }))
@@ -60,7 +64,8 @@ fn upgraded(head: &Head<'_>, hook: &Hook, address: SubjectName, deflates: bool) 
     };
     let protocols: Vec<Box<[u8]>> = upgrade.protocols().map(Box::from).collect();
     let query = head.query().filter(|_| hook.query).map(Box::from);
-    Ok(Request::Hook(Box::new(Upgraded { handshake, address, query, fields: fields(head, hook), protocols })))
+    let (handshake, fields) = (Some(handshake), fields(head, hook));
+    Ok(Request::Hook(Box::new(Upgraded { handshake, address, query, fields, protocols, has_body: true })))
 }
 
 /// The header fields to pass on; one that comes in several lines as one. One whose value this server completes is there even if it did not come.
@@ -73,14 +78,15 @@ fn fields(head: &Head<'_>, hook: &Hook) -> Vec<(Box<str>, Box<[u8]>)> {
     hook.fields.iter().map(|name| one(name)).collect()
 }
 
-fn push(head: &Head<'_>, hook: &Hook, address: SubjectName) -> Result<Request, Denied> {
+/// A back end's message; of this kind, or as its Content-Type says.
+pub(super) fn push(head: &Head<'_>, hook: &Hook, address: SubjectName, kind: Option<Kind>) -> Result<Request, Denied> {
     if !hook.open && !has_key(head, &hook.keys, &[b"apikey", b"bearer"]) {
         let reason =
             "pushing needs a key, as 'X-API-Key: KEY', 'Authorization: apikey KEY' or 'Authorization: Bearer KEY'";
         return Err(Denied::new(401, Refusal::Unauthorized, reason));
     }
     let framing = framing(head, hook.push_bytes)?;
-    let kind = head.field("content-type").and_then(kind_of).unwrap_or(Kind::Text);
+    let kind = kind.or_else(|| head.field("content-type").and_then(kind_of)).unwrap_or(Kind::Text);
     Ok(Request::Body(Box::new(Body {
         purpose: Purpose::Push(Push { address, kind }),
         keep_alive: head.keep_alive(),

@@ -28,6 +28,10 @@ impl Shard {
         let Some(hook) = self.config.hooks.get(address_parts(&row.address).0) else {
             return;
         };
+        if hook.strict && kind == wire::frame::Kind::Binary {
+            self.report.hook_dropped += 1;
+            return;
+        }
         if row.messages >= hook.messages {
             match hook.overflow {
                 Overflow::Close => {

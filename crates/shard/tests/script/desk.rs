@@ -16,6 +16,8 @@ pub(crate) struct Recorder {
     /// Bytes that a socket still takes; all if it is not here.
     pub(crate) room: BTreeMap<u32, usize>,
     pub(crate) closed: BTreeMap<u32, Close>,
+    /// Connections that came by another door than the server's own.
+    pub(crate) doors: BTreeMap<u32, u16>,
     pub(crate) shut: Vec<u32>,
     pub(crate) paused: Vec<u32>,
     pub(crate) handed_over: Vec<(u32, Vec<u8>)>,
@@ -78,6 +80,10 @@ impl Effects for Recorder {
         }
         self.events.push(event);
         Ok(())
+    }
+
+    fn door(&mut self, conn: ConnId) -> u16 {
+        self.doors.get(&conn.0).copied().unwrap_or(0)
     }
 
     fn peer(&mut self, _conn: ConnId) -> Option<std::net::IpAddr> {

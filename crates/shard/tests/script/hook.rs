@@ -12,10 +12,15 @@ use shard::{
 use crate::desk::{Desk, close_of, dev, frame, text_of, upgrade};
 use crate::emulation::post;
 
+mod door;
+mod strict;
+
 const KEY: &str = "X-API-Key: a-key-of-the-back-end\r\n";
 
 fn hook() -> Hook {
     Hook {
+        door: 0,
+        strict: false,
         prefix: "/ws/".into(),
         keys: vec!["a-key-of-the-back-end".into()],
         open: false,
@@ -113,7 +118,7 @@ fn the_back_end_is_asked_before_the_answer_and_early_frames_are_kept() {
     let bytes = [request.as_bytes(), &frame(0x81, "early")].concat();
     assert!(desk.say(conn, bytes).is_empty());
     let asked = events(&mut desk);
-    let [HookEvent::Connect { of, address, query, fields }] = &asked[..] else { panic!("{asked:?}") };
+    let [HookEvent::Connect { of, upgrades: true, address, query, fields }] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!((&**address, query.as_deref()), ("0/a%2Fb%3F", Some("room=%20x")));
     let told: Vec<_> = fields.iter().map(|(name, value)| (&**name, core::str::from_utf8(value).unwrap())).collect();
     let all =

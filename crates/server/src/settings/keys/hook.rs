@@ -5,18 +5,33 @@ use crate::settings::key::{DAY, Key, Kind};
 
 pub(super) const KEYS: &[Key] = &[
     Key::text("prefix", "what the path begins with; what follows, up to the next slash, is the ClientID: `/ws/`"),
+    Key::text(
+        "listen",
+        "an address and a port of its own, `0.0.0.0:7001`, by which nothing else is served; then `prefix` may be `/`",
+    ),
     Key::new(
         "backends",
         Kind::Words,
         "",
         "URLs that a slash and the ClientID are appended to; one at least, and up to 64: `http://127.0.0.1:9000/hooks`",
     ),
-    Key::new("mode", Kind::Choice(&["fixed"]), "fixed", "how: as WS2API promises, with its defects mended"),
+    Key::new(
+        "mode",
+        Kind::Choice(&["fixed", "strict"]),
+        "fixed",
+        "how: as WS2API promises, with its defects mended; or as it does, and then with its time-outs and bounds where nothing else is said here",
+    ),
     Key::new(
         "balance",
         Kind::Choice(&["round_robin", "least_in_flight", "hash"]),
         "round_robin",
         "which back end gets a request; `hash`: always the same one for a ClientID, while it can be reached",
+    ),
+    Key::new(
+        "backend_protocol",
+        Kind::Choice(&["auto", "http1", "h2"]),
+        "auto",
+        "`auto`: HTTP/2 where TLS agrees on it, else HTTP/1.1; `h2`: HTTP/2 without asking, in clear too",
     ),
     within("connect_timeout", "how long a back end may take to let a client in (502)"),
     within("message_timeout", "how long it may take to answer a message"),
@@ -40,7 +55,7 @@ pub(super) const KEYS: &[Key] = &[
         "backend_connections",
         "256",
         (1, 65_535),
-        "requests that one back end has at a time; over HTTP/1.1 that is its connections",
+        "requests that one back end has at a time; over HTTP/1.1 that is its connections, over HTTP/2 they share one",
     ),
     Key::flag(
         "governor",
@@ -86,9 +101,9 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new(
         "duplicate_id",
-        Kind::Choice(&["newest", "refuse", "both"]),
+        Kind::Choice(&["newest", "refuse", "both", "keep"]),
         "newest",
-        "a ClientID that a connection has already: the older one is closed (4409), the newer one is refused (409), or both get each push",
+        "a ClientID that a connection has already: the older one is closed (4409), the newer one is refused (409), both get each push, or both stay and the newer one gets them",
     ),
     Key::number("message_size_limit", "1048576", (1, 64 * MIB as u64), "a message of a client in bytes (1009)"),
     Key::number("response_size_limit", "1048576", (2, 64 * MIB as u64), "an answer of a back end in bytes"),
