@@ -97,16 +97,18 @@ pub(crate) enum Purpose {
     Connect,
     Message,
     End,
+    Ask,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Connect, Self::Message, Self::End];
+    const ALL: [Self; 4] = [Self::Connect, Self::Message, Self::End, Self::Ask];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Message => "message",
             Self::End => "end",
+            Self::Ask => "ask",
         }
     }
 }

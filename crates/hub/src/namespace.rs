@@ -27,6 +27,10 @@ pub struct Namespace {
     pub subscribe: Access,
     /// Which clients may publish without an API key.
     pub publish: Access,
+    /// Whether a back end is asked who may subscribe without a token, whatever else is said here.
+    pub subscribe_asked: bool,
+    /// Whether a back end is asked who may publish.
+    pub publish_asked: bool,
     /// Whether a channel whose name ends in a list of users is for them, without a token.
     pub user_limited: bool,
     /// Which names clients may use.
@@ -77,6 +81,8 @@ impl Namespace {
             pattern,
             subscribe: Access::default(),
             publish: Access::default(),
+            subscribe_asked: false,
+            publish_asked: false,
             user_limited: false,
             names: Names::Any,
             format: DataFormat::default(),

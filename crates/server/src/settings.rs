@@ -22,6 +22,7 @@ mod keys;
 mod migrate;
 mod namespaces;
 mod page;
+mod proxies;
 mod reading;
 mod tokens;
 mod transports;
@@ -35,6 +36,7 @@ pub use generate::generate;
 pub use hooks::HookSettings;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
+pub use proxies::ProxySettings;
 pub use tokens::{TokenSettings, Verifiers};
 pub use warning::{SettingsError, Warning};
 
@@ -93,6 +95,8 @@ pub struct Settings {
     pub compression: Compression,
     /// Prefixes whose WebSockets are a back end's.
     pub hooks: Vec<HookSettings>,
+    /// Who is asked about Centrifugo clients.
+    pub proxies: ProxySettings,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.
@@ -177,8 +181,14 @@ impl Settings {
             ("health.enabled", self.health != new.health),
             ("node.name", self.node_name != new.node_name),
             ("ws2api", self.hooks != new.hooks),
+            ("a proxy", self.proxies != new.proxies),
         ];
         changes.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+    }
+
+    /// Whether anybody is asked or told by HTTP.
+    pub(crate) fn has_back_ends(&self) -> bool {
+        !self.hooks.is_empty() || !self.proxies.engine.is_empty()
     }
 
     fn apply(&mut self, flags: Flags) {

@@ -1,5 +1,6 @@
 //! A Centrifugo session: commands in, replies and pushes out. The rules are those of `client.go` and `handler.go` as the
 //! protocol page tells them; section numbers are that page's.
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,9 +22,11 @@ use crate::excerpt::epoch_of;
 use crate::parcel::{Receipt, Recovery, Waiter};
 use crate::permission::{self, Features};
 use crate::presence::RollCall;
+use crate::proxy::About;
 use crate::report::Refusal;
 use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
+use crate::token::Token;
 use crate::uni::disconnect_of;
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
@@ -72,6 +75,8 @@ pub(crate) enum Next {
     Nothing,
     /// Wait for an owner.
     Wait,
+    /// Wait for a back end, and handle the same command again.
+    Again,
     /// Close the connection.
     Disconnect(Disconnect),
 }
@@ -120,6 +125,12 @@ impl Shard {
             match next {
                 Next::Command => {}
                 Next::Nothing => return 0,
+                Next::Again => {
+                    if self.hooks.is_over_bound() {
+                        self.stall_until_room(conn);
+                    }
+                    return rest.len();
+                }
                 Next::Wait => {
                     self.stall_if_backlogged(conn);
                     return commands.rest().len();
@@ -147,7 +158,7 @@ impl Shard {
             Request::History(history) => self.on_history(conn, id, &history, now, world),
             Request::Presence(presence) => self.on_presence(conn, id, &presence.channel, now, world),
             Request::PresenceStats(stats) => self.on_presence_stats(conn, id, &stats.channel, now, world),
-            Request::Rpc(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
+            Request::Rpc(rpc) => self.on_rpc(conn, id, &rpc.method, &rpc.data),
             Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
             Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
@@ -173,26 +184,31 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        let admitted = self.authenticate(conn, &connect.token).and_then(|mut token| {
+        let Some(granted) = self.told_to_connect(conn, connect) else {
+            return Next::Again;
+        };
+        let admitted = granted.and_then(|granted| self.authenticate(conn, &connect.token, granted));
+        let admitted = admitted.and_then(|mut token| {
             let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
             let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
             Ok((token, user, wanted))
         });
-        let (token, user, wanted) = match admitted {
+        let (mut token, user, wanted) = match admitted {
             Ok(admitted) => admitted,
             Err(refused) => {
-                let next = self.refused(conn, id, refused);
+                let next = self.refused(conn, id, refused, now);
                 return if next == Next::Command { Next::Nothing } else { next };
             }
         };
         self.conns.rows[conn.0].session = self.sessions.begin(conn, &user);
+        let data = token.as_mut().map(|token| core::mem::take(&mut token.data)).unwrap_or_default();
         let left = token.and_then(|token| self.identify(conn, token, now));
         if !wanted.is_empty() {
-            self.connect_with(conn, id, left, wanted, now, world);
+            self.connect_with(conn, id, (left, data), wanted, now, world);
             return self.next_by_phase(conn);
         }
         let mut written = self.take_scratch();
-        self.write_connect(conn, id, left, &[], self.encoding(conn), &mut written);
+        self.write_connect(conn, id, (left, &data), &[], self.encoding(conn), &mut written);
         if let Some(dialect) = self.conns.rows[conn.0].transport.dialect() {
             self.queue_own(conn, dialect.frame(&written));
         }
@@ -206,7 +222,7 @@ impl Shard {
         &self,
         conn: ConnId,
         id: u32,
-        left: Option<Duration>,
+        (left, data): (Option<Duration>, &[u8]),
         subs: &[ServerSub<'_>],
         encoding: Encoding,
         written: &mut Vec<u8>,
@@ -220,6 +236,7 @@ impl Shard {
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
+            data: sayable(data, encoding),
             ping_s,
             pong,
             subs,
@@ -243,9 +260,24 @@ impl Shard {
         if let Err(code) = self.may_subscribe(conn, subscribe) {
             return self.reply_error(conn, id, code);
         }
-        let token = match self.admit(conn, subscribe) {
+        let admitted = match self.asked_to_subscribe(conn, subscribe) {
+            None => self.admit(conn, subscribe),
+            Some(proxy) => {
+                let about = About::Subscribe { channel: channel.into() };
+                match self.granted(conn, proxy, about, &subscribe.data) {
+                    None => return Next::Again,
+                    Some(granted) => {
+                        granted.map(|granted| Some(Token { data: granted.data.unwrap_or_default(), ..granted.token }))
+                    }
+                }
+            }
+        };
+        let token = match admitted {
+            Ok(token) if token.as_ref().and_then(|token| token.left).is_some_and(|left| left.is_zero()) => {
+                return self.reply_error(conn, id, ErrorCode::Expired);
+            }
             Ok(token) => token,
-            Err(refused) => return self.refused(conn, id, refused),
+            Err(refused) => return self.refused(conn, id, refused, now),
         };
         let filter = match self.filter(subscribe) {
             Ok(filter) => filter,
@@ -301,7 +333,7 @@ impl Shard {
             4 => return Err(ErrorCode::NotAvailable),
             _ => return Err(ErrorCode::PermissionDenied),
         }
-        if self.config.dev {
+        if self.config.dev || self.asked_to_subscribe(conn, subscribe).is_some() {
             return Ok(());
         }
         let user = self.user(conn);
@@ -311,6 +343,13 @@ impl Shard {
             Some(namespace) if !subscribe.token.is_empty() || admits(namespace) => Ok(()),
             Some(_) | None => Err(ErrorCode::PermissionDenied),
         }
+    }
+
+    /// Whom to ask about a `subscribe`, if anybody is.
+    fn asked_to_subscribe(&self, _conn: ConnId, subscribe: &Subscribe<'_>) -> Option<u16> {
+        let proxy = self.config.proxies.subscribe.filter(|_| subscribe.token.is_empty())?;
+        let namespace = self.hub.namespace_of(&subscribe.channel)?;
+        permission::is_asked_to_subscribe(&self.config.admission, namespace, &subscribe.channel).then_some(proxy)
     }
 
     /// The owner has answered a `subscribe`: the reply goes out, and every later publication comes behind it.
@@ -386,17 +425,29 @@ impl Shard {
         if let Err(code) = self.may_publish(conn, publish) {
             return self.reply_error(conn, id, code);
         }
+        let mut extra = Extra::default();
+        let mut data = Cow::Borrowed(&*publish.data);
+        if let Some(proxy) = self.asked_to_publish(channel) {
+            match self.granted(conn, proxy, About::Publish { channel: channel.into() }, &publish.data) {
+                None => return Next::Again,
+                Some(Err(refused)) => return self.refused(conn, id, refused, now),
+                Some(Ok(granted)) => {
+                    extra = granted.extra;
+                    data = granted.data.map_or(data, |data| Cow::Owned(data.into_vec()));
+                }
+            }
+        }
         // Bytes of a client that does not speak JSON are not taken for text unless they are JSON: to clients that do, only that
         // can be said (section 2.0).
         let kind = match self.encoding(conn) {
             Encoding::Json => Kind::Text,
-            Encoding::Protobuf if is_json(&publish.data) => Kind::Text,
+            Encoding::Protobuf if is_json(&data) => Kind::Text,
             Encoding::Protobuf => Kind::Binary,
         };
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, self.hub.find(channel));
-        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
-        let draft = Draft { payload: (&*publish.data).into(), kind, extra };
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..extra }));
+        let draft = Draft { payload: (&*data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
     }
@@ -407,12 +458,21 @@ impl Shard {
         if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
             return Err(ErrorCode::BadRequest);
         }
+        if self.asked_to_publish(&publish.channel).is_some() {
+            return Ok(());
+        }
         let (is_anonymous, is_subscribed) = (self.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
         let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
         if !self.config.dev && !namespace.is_some_and(admits) {
             return Err(ErrorCode::PermissionDenied);
         }
         Ok(())
+    }
+
+    /// Whom to ask about a `publish`, if anybody is.
+    fn asked_to_publish(&self, channel: &str) -> Option<u16> {
+        let proxy = self.config.proxies.publish?;
+        self.hub.namespace_of(channel).is_some_and(|namespace| namespace.publish_asked).then_some(proxy)
     }
 
     /// The owner has accepted a client's publication.
@@ -449,8 +509,9 @@ impl Shard {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 
-    pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused) -> Next {
+    pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused, now: Instant) -> Next {
         match refused {
+            Refused::Said(said) => self.say_instead(conn, id, &said, now),
             Refused::Error(code) => self.reply_error(conn, id, code),
             Refused::Disconnect(why) => Next::Disconnect(why),
         }

@@ -293,6 +293,7 @@ impl Shard {
             debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
         }
         self.end_session(conn);
+        self.told_fields.remove(&conn);
         self.end_uplinks(conn);
     }
 

@@ -11,17 +11,20 @@ use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::{Phase, State};
 use crate::heartbeat::second;
+use crate::proxy::Said;
 use crate::request::User;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
 
 /// What a refused token is answered with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
     /// An error in the reply.
     Error(ErrorCode),
     /// The end of the connection.
     Disconnect(Disconnect),
+    /// What a back end says.
+    Said(Box<Said>),
 }
 
 /// A subscription that expires while its owner is asked for something is looked at again after so long.
@@ -51,9 +54,17 @@ fn is_over(token: &Token) -> bool {
 }
 
 impl Shard {
-    /// Who wants to connect; `None`: anybody.
-    pub(crate) fn authenticate(&mut self, conn: ConnId, token: &str) -> Result<Option<Token>, Refused> {
-        let introduced = self.take_introduction(conn);
+    /// Who wants to connect, unless somebody has `granted` it; `None`: anybody.
+    pub(crate) fn authenticate(
+        &mut self,
+        conn: ConnId,
+        token: &str,
+        granted: Option<Token>,
+    ) -> Result<Option<Token>, Refused> {
+        let introduced = self.take_introduction(conn).and_then(|introduced| introduced.user);
+        if granted.is_some() {
+            return Ok(granted);
+        }
         if token.is_empty() {
             let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
             return match introduced {
@@ -81,21 +92,27 @@ impl Shard {
 
     /// Keeps who a client is until it connects.
     pub(crate) fn introduce(&mut self, conn: ConnId, user: User) {
-        if let Some(user) = user
+        if let Some(mut introduction) = user
             && self.conns.rows[conn.0].phase == Phase::Open
         {
-            self.conns.lend(conn).state = State::Introduced(user);
+            if !introduction.fields.is_empty() {
+                self.told_fields.insert(conn, core::mem::take(&mut introduction.fields));
+            }
+            if introduction.user.is_some() {
+                self.conns.lend(conn).state = State::Introduced(introduction);
+            }
         }
     }
 
-    fn take_introduction(&mut self, conn: ConnId) -> User {
+    pub(crate) fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
-        let State::Introduced(user) = state else {
+        if !matches!(state, State::Introduced(_)) {
             return None;
-        };
-        let user = core::mem::take(user);
-        *state = State::None;
-        Some(user)
+        }
+        match core::mem::take(state) {
+            State::Introduced(introduction) => Some(introduction),
+            _ => None,
+        }
     }
 
     /// Without a key no token is valid; in development that matters to nobody.

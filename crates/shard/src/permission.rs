@@ -36,8 +36,15 @@ pub(crate) fn to_subscribe(admission: &Admission, namespace: &Namespace, channel
     }
     let is_limited = namespace.user_limited && naming.is_limited(channel);
     is_limited && naming.lists(channel, user)
-        || !is_limited && namespace.subscribe.admits(user.is_empty(), false)
-        || admission.insecure
+        || !is_limited && !namespace.subscribe_asked && namespace.subscribe.admits(user.is_empty(), false)
+        || admission.insecure && !(namespace.subscribe_asked && !is_limited)
+}
+
+/// Whether a back end decides who may subscribe without a token: rule 4.
+pub(crate) fn is_asked_to_subscribe(admission: &Admission, namespace: &Namespace, channel: &str) -> bool {
+    let naming = &admission.naming;
+    let is_limited = namespace.user_limited && naming.is_limited(channel);
+    namespace.subscribe_asked && !is_limited && !naming.is_private(channel) && !is_pattern(channel)
 }
 
 /// Whether a client may publish without a key.

@@ -98,6 +98,8 @@ pub(crate) struct Connecting {
     id: u32,
     /// How long the session's token lasts.
     left: Option<core::time::Duration>,
+    /// What the client is told.
+    data: Box<[u8]>,
     /// The outbox's last row when it began: the reply goes behind it.
     anchor: u32,
     unanswered: usize,
@@ -216,14 +218,14 @@ impl Shard {
         &mut self,
         conn: ConnId,
         id: u32,
-        left: Option<core::time::Duration>,
+        (left, data): (Option<core::time::Duration>, Box<[u8]>),
         wanted: Vec<Wanted>,
         now: Instant,
         world: &mut impl Effects,
     ) {
         let anchor = self.conns.rows[conn.0].outbox.last();
         let unanswered = wanted.len();
-        let connecting = Connecting { id, left, anchor, unanswered, subs: Vec::with_capacity(unanswered) };
+        let connecting = Connecting { id, left, data, anchor, unanswered, subs: Vec::with_capacity(unanswered) };
         self.wait(conn, Waiting::Connect(Box::new(connecting)));
         self.conns.rows[conn.0].flags.set(Flags::HELD, true);
         // All of them first: what each recovers is its share of the outbox.
@@ -361,7 +363,7 @@ impl Shard {
         let State::Command(Waiting::Connect(connecting)) = self.conns.take_state(conn) else {
             return;
         };
-        let Connecting { id, left, anchor, subs, .. } = *connecting;
+        let Connecting { id, left, data, anchor, subs, .. } = *connecting;
         let encoding = self.encoding(conn);
         let epochs: Vec<_> = subs.iter().map(|sub| epoch::text(sub.recovery.top.epoch)).collect();
         let told: Vec<(SubscribeResult<'_>, Vec<Push<'_>>)> = subs
@@ -385,7 +387,7 @@ impl Shard {
                     recovered,
                 })
                 .collect();
-            self.write_connect(conn, id, left, &subs, encoding, &mut written);
+            self.write_connect(conn, id, (left, &data), &subs, encoding, &mut written);
         }
         self.answer_held(conn, anchor, &written);
         self.scratch = written;

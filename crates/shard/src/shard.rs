@@ -1,4 +1,6 @@
 //! The shard: one core's whole machine. This file is its table of contents.
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -50,6 +52,8 @@ pub struct Shard {
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     pub(crate) hooks: Hooks,
+    /// Header fields of clients' requests that back ends are told.
+    pub(crate) told_fields: BTreeMap<ConnId, Vec<(Box<str>, Box<[u8]>)>>,
     /// Names sessions to those who send commands for them.
     pub(crate) session_key: SealKey,
     pub(crate) run: Run,
@@ -116,6 +120,7 @@ impl Shard {
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             hooks: Hooks::default(),
+            told_fields: BTreeMap::new(),
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
             paces: Paces::default(),
@@ -279,6 +284,7 @@ impl Shard {
             uplinks: self.uplinks.len(),
             hooks: [self.hooks.rows.len(), self.hooks.directory.len()],
             events: self.hooks.events.len(),
+            told_fields: self.told_fields.len(),
         }
     }
 
@@ -385,8 +391,8 @@ impl Shard {
         if config.compression.level != self.config.compression.level {
             self.deflates.set_level(config.compression.level);
         }
-        let hooks = Arc::clone(&self.config.hooks);
-        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, hooks, ..config };
+        let (hooks, proxies) = (Arc::clone(&self.config.hooks), Arc::clone(&self.config.proxies));
+        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, hooks, proxies, ..config };
     }
 
     // ---- shared by the rooms of the shard ----

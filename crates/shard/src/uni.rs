@@ -61,7 +61,7 @@ impl Shard {
             Err(_) => Next::Disconnect(Disconnect::BadRequest),
         };
         match next {
-            Next::Command | Next::Nothing | Next::Wait => {}
+            Next::Command | Next::Nothing | Next::Wait | Next::Again => {}
             Next::Disconnect(why) => {
                 self.report.refuse(Refusal::BadCommand);
                 self.disconnect(conn, why, now);

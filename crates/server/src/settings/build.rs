@@ -10,6 +10,7 @@ use shard::{Admission, Compression, Heartbeat, Limits, Outbox, Personal};
 use super::hooks;
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
+use super::proxies;
 use super::reading::Reading;
 use super::tokens;
 use super::transports;
@@ -46,6 +47,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
         hooks: hooks::build(&reading.hooks, &endpoints)?,
+        proxies: proxies::build(values, &namespaces)?,
         endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),

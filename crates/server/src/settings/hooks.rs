@@ -14,7 +14,7 @@ const BACK_ENDS_MAX: usize = 64;
 const HOOKS_MAX: usize = 64;
 
 /// Fields that are about one hop or one handshake: they are not a back end's business, or would make its request another one.
-const NEVER: [&str; 13] = [
+pub(super) const NEVER: [&str; 13] = [
     "connection",
     "content-length",
     "content-type",

@@ -5,6 +5,7 @@ use super::key::{Key, State};
 mod client;
 mod hook;
 mod namespace;
+mod proxies;
 mod rest;
 pub(crate) mod server;
 mod transports;
@@ -29,6 +30,11 @@ pub(crate) static SERVER: Table = Table {
         transports::UNI_WEBSOCKET,
         transports::UNI_SSE,
         transports::UNI_HTTP_STREAM,
+        proxies::KEYS,
+        proxies::CONNECT,
+        proxies::SUBSCRIBE,
+        proxies::PUBLISH,
+        proxies::RPC,
         rest::KEYS,
     ],
 };

@@ -99,6 +99,8 @@ impl Options<'_> {
             delta: self.delta()?,
             delta_publish: flag("delta_publish"),
             wildcards: flag("allow_wildcards"),
+            subscribe_asked: flag("subscribe_proxy_enabled"),
+            publish_asked: flag("publish_proxy_enabled"),
             conflate: Duration::from_millis(values.number("conflate_ms")),
             outbox: policy(&values.text("outbox")),
         })

@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
         "a refused connect has the codes of docs/TRANSPORTS.md",
     ),
     Key::missing("client.channel_position_max_time_lag", "a publication is delivered however old it is"),
-    Key::missing("client.proxy", "events are not passed on to a backend"),
+    Key::missing("client.proxy.refresh", "this event is not passed on to a backend"),
     Key::idle(
         "client.channel_position_check_delay",
         "a subject's owner sees every gap at once: there is nothing to check for",

@@ -6,7 +6,7 @@ use crate::settings::key::{Key, Kind, State, YEAR};
 
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
 const NO_CODES: &str = "who may not connect gets a disconnect push";
-const NO_PROXY: &str = "events are not passed on to a backend";
+const NO_PROXY: &str = "this event is not passed on to a backend";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
 const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
 
@@ -48,9 +48,14 @@ pub(super) const KEYS: &[Key] = &[
         "720h",
         "how long the position of a channel is kept after what was published, for one of `channel.namespaces` that does not say it",
     ),
-    Key::missing("channel.proxy", NO_PROXY),
-    Key::missing("proxies", NO_PROXY),
-    Key::missing("rpc", "there is no backend to call: rpc is answered with error 108"),
+    Key::missing("channel.proxy.sub_refresh", NO_PROXY),
+    Key::missing("channel.proxy.subscribe_stream", NO_PROXY),
+    Key::missing("channel.proxy.cache_empty", NO_PROXY),
+    Key::missing("channel.proxy.state", NO_PROXY),
+    Key::missing("proxies", "there is one proxy for each event"),
+    Key::missing("rpc.namespaces", "a method of a namespace is answered with error 104"),
+    Key::missing("rpc.ping", "a call named ping is one like any other"),
+    Key::missing("rpc.without_namespace.proxy_name", "there is one proxy for each event"),
     Key::secret("http_api.key", "one more key as in `api.keys`, of any length"),
     Key::flag(
         "http_api.insecure",
