@@ -566,8 +566,10 @@ class Ws2Api(unittest.TestCase):
             self.assertTrue(head.startswith("HTTP/1.1 101 "), head)
             end(raw)
             (told,) = self.ended(f"ok-end-{name}")
+            end_body = told[3]
             told = self.back_end.fields(told)
             self.assertEqual((told["ringcast-close-code"], told["ringcast-close-by"]), (code, by), name)
+            self.assertEqual(int(told["content-length"]), len(end_body))
             raw.close()
 
     def test_who_leaves_while_the_back_end_thinks(self):

@@ -297,8 +297,12 @@ impl Told {
         }
         let is_there = answer.result.is_some();
         let result = answer.result.unwrap_or_default();
-        let mut channels: Vec<_> =
-            result.channels.unwrap_or_default().into_iter().map(|channel| GrantedSub { channel, ..GrantedSub::default() }).collect();
+        let mut channels: Vec<_> = result
+            .channels
+            .unwrap_or_default()
+            .into_iter()
+            .map(|channel| GrantedSub { channel, ..GrantedSub::default() })
+            .collect();
         for (channel, sub) in result.subs.unwrap_or_default() {
             channels.retain(|known| known.channel != channel);
             channels.push(GrantedSub {
@@ -308,9 +312,8 @@ impl Told {
                 changes: sub.changes.unwrap_or_default().flags(),
             });
         }
-        let left = (result.expire_at > 0).then(|| {
-            Duration::from_secs(u64::try_from(result.expire_at.saturating_sub(now_s)).unwrap_or(0))
-        });
+        let left = (result.expire_at > 0)
+            .then(|| Duration::from_secs(u64::try_from(result.expire_at.saturating_sub(now_s)).unwrap_or(0)));
         Some(Self::Result(Box::new(Granted {
             is_there,
             user: result.user,
@@ -337,7 +340,17 @@ mod tests {
         let of = Of { shard: 0, conn: 1, generation: 1 };
         let user = Some("ann".into());
         let fields = Vec::new();
-        Ask { of, proxy: 0, client: "c".into(), transport: "websocket", protocol: "json", user, about, data: data.into(), fields }
+        Ask {
+            of,
+            proxy: 0,
+            client: "c".into(),
+            transport: "websocket",
+            protocol: "json",
+            user,
+            about,
+            data: data.into(),
+            fields,
+        }
     }
 
     #[test]
@@ -349,7 +362,10 @@ mod tests {
         assert_eq!(body, wanted);
         assert!(ask(about.clone(), "no json").body(false).is_none());
         let body = ask(about, "\u{1}").body(true).unwrap();
-        assert!(body.ends_with(b"\"encoding\":\"binary\",\"user\":\"ann\",\"method\":\"greet\",\"b64data\":\"AQ==\"}"), "{body:?}");
+        assert!(
+            body.ends_with(b"\"encoding\":\"binary\",\"user\":\"ann\",\"method\":\"greet\",\"b64data\":\"AQ==\"}"),
+            "{body:?}"
+        );
     }
 
     #[test]
@@ -369,6 +385,8 @@ mod tests {
         for bad in ["", "[]", "{\"result\":1}", "{\"result\":{\"b64data\":\"*\"}}", "{\"result\":{}} x"] {
             assert_eq!(Told::read(bad.as_bytes(), 0), Told::Failed, "{bad}");
         }
-        assert!(matches!(Told::read(b"{\"result\":{\"expire_at\":5}}", 10), Told::Result(granted) if granted.left == Some(Duration::ZERO)));
+        assert!(
+            matches!(Told::read(b"{\"result\":{\"expire_at\":5}}", 10), Told::Result(granted) if granted.left == Some(Duration::ZERO))
+        );
     }
 }

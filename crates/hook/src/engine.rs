@@ -120,9 +120,10 @@ impl Engine {
 
     /// The figures of each back end, with its hook's prefix, or what a proxy is asked, and its URL.
     pub fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
-        let hooks = self.hooks.iter().flat_map(|hook| {
-            hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures))
-        });
+        let hooks = self
+            .hooks
+            .iter()
+            .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)));
         let proxies = self.proxies.iter();
         hooks.chain(proxies.map(|proxy| (&*proxy.settings.name, &*proxy.settings.endpoint, &proxy.figures)))
     }

@@ -111,6 +111,10 @@ impl Question<'_> {
         *request.method_mut() = self.purpose.method();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.fields.clone();
+        if self.purpose != Purpose::Connect {
+            // Said even if it is 0: servers of few lines look for it.
+            request.headers_mut().insert(header::CONTENT_LENGTH, self.body.len().into());
+        }
         request
     }
 

@@ -138,9 +138,9 @@ async fn a_life_is_told_in_order_and_its_end_behind_the_last_message() {
     assert_eq!(heard(&said), ["post one", "post two", "post three", "delete bye"]);
     let texts: Vec<_> = replies
         .iter()
-        .map(|reply| match reply {
-            Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } => text.clone(),
-            other => panic!("{other:?}"),
+        .map(|reply| {
+            let Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } = reply else { panic!("{reply:?}") };
+            text.clone()
         })
         .collect();
     assert_eq!(texts, ["one", "two", "three"]);

@@ -58,6 +58,8 @@ pub(crate) fn granted(told: hook::Told) -> Told {
     }
 }
 
-fn overrides([presence, join_leave, force_push_join_leave, force_positioning, force_recovery]: [Option<bool>; 5]) -> Override {
+fn overrides(
+    [presence, join_leave, force_push_join_leave, force_positioning, force_recovery]: [Option<bool>; 5],
+) -> Override {
     Override { presence, join_leave, force_push_join_leave, force_positioning, force_recovery }
 }

@@ -158,7 +158,7 @@ impl Shard {
             Request::History(history) => self.on_history(conn, id, &history, now, world),
             Request::Presence(presence) => self.on_presence(conn, id, &presence.channel, now, world),
             Request::PresenceStats(stats) => self.on_presence_stats(conn, id, &stats.channel, now, world),
-            Request::Rpc(rpc) => self.on_rpc(conn, id, &rpc.method, &rpc.data),
+            Request::Rpc(rpc) => self.on_rpc(conn, id, &rpc.method, &rpc.data, now),
             Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now),
             Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),

@@ -186,7 +186,7 @@ impl Shard {
     }
 
     /// The back end has answered: the command comes again.
-    pub(crate) fn on_told(&mut self, of: HookConn, told: Told, now: Instant) {
+    pub(crate) fn back_end_told(&mut self, of: HookConn, told: Told, now: Instant) {
         let HookConn { conn, generation } = of;
         if self.conns.find(conn, generation).is_none() {
             return;
@@ -246,7 +246,7 @@ impl Shard {
     }
 
     /// `rpc`.
-    pub(crate) fn on_rpc(&mut self, conn: ConnId, id: u32, method: &str, data: &[u8]) -> Next {
+    pub(crate) fn on_rpc(&mut self, conn: ConnId, id: u32, method: &str, data: &[u8], now: Instant) -> Next {
         let proxies = &self.config.proxies;
         let Some(proxy) = proxies.rpc else {
             return self.reply_error(conn, id, ErrorCode::NotAvailable);
@@ -264,7 +264,7 @@ impl Shard {
                 self.tell(conn, |encoding, out| encoding.reply_rpc(out, id, &data));
                 Next::Command
             }
-            Some(Err(refused)) => self.refused(conn, id, refused),
+            Some(Err(refused)) => self.refused(conn, id, refused, now),
         }
     }
 
