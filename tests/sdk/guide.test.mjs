@@ -1,7 +1,7 @@
 // docs/GUIDE.md, run: its settings, its examples, and what they print.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -22,20 +22,24 @@ after(async () => {
 });
 await writeFile(path.join(folder, "ringcast.toml"), config);
 await symlink(binary, path.join(folder, "ringcast"));
+// Go programs are of a module, whose dependencies the part `go` has too.
+for (const file of ["go.mod", "go.sum"]) await copyFile(path.join(here, "go", file), path.join(folder, file));
 
 const programs = {
   sh: ["bash", "-euo", "pipefail"],
   js: [process.execPath],
   python: [process.env.PYTHON ?? "python3", "-B"],
+  go: ["go", "run", "-mod=mod"],
+  java: ["java", "-cp", process.env.JAVA_LIBRARIES ?? ""],
 };
-const endings = { sh: "sh", js: "mjs", python: "py" };
+const endings = { sh: "sh", js: "mjs", python: "py", go: "go", java: "java" };
 
 async function printed(kind, text) {
   const file = path.join(folder, `example.${endings[kind]}`);
   await writeFile(file, text.replaceAll("localhost:8000", `127.0.0.1:${server.port}`));
   const [program, ...args] = programs[kind];
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
-  const child = spawn(program, [...args, file], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
+  const child = spawn(program, [...args, file], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], timeout: 240_000 });
   let [out, error] = ["", ""];
   child.stdout.on("data", (bytes) => (out += bytes));
   child.stderr.on("data", (bytes) => (error += bytes));

@@ -58,7 +58,7 @@ test("every method is in it, and nothing else", soon, async () => {
   assert.ok(names.length >= 20, String(names));
   const said = Object.keys(page.paths).filter((path) => path.startsWith("/api/"));
   assert.deepEqual(said.sort(), [...names, "batch"].map((name) => `/api/${name}`).sort());
-  for (const path of ["/api", "/pub/{subject}", "/sub/{subject}", "/metrics", "/healthz", "/readyz"]) {
+  for (const path of ["/api", "/pub/{subject}", "/sub/{subject}", "/metrics", "/openapi.yaml", "/healthz", "/readyz"]) {
     assert.ok(page.paths[path], path);
   }
 });
@@ -91,6 +91,9 @@ test("the other paths answer as it is said", soon, async () => {
   for (const path of ["/metrics", "/healthz", "/readyz"]) {
     assert.equal((await fetch(server.http + path)).status, 200, path);
   }
+  const served = await fetch(`${server.http}/openapi.yaml`);
+  assert.equal(served.headers.get("content-type"), "application/yaml");
+  assert.deepEqual(parse(await served.text()), page);
   const headers = { "X-API-Key": key };
   const published = await fetch(`${server.http}/pub/kept.openapi`, { method: "POST", headers, body: "Hi" });
   check(page.paths["/pub/{subject}"].post.responses["200"].content["application/json"].schema, await published.json(), "pub");

@@ -8,6 +8,7 @@ mod error;
 mod history;
 mod info;
 mod key;
+mod lenient;
 mod method;
 mod order;
 mod presence;
@@ -80,10 +81,16 @@ async fn single<P: DataPlane>(State(app): State<Arc<App<P>>>, Path(name): Path<S
 #[derive(Deserialize)]
 struct Command<'a> {
     id: Option<u64>,
-    #[serde(default)]
-    method: &'a str,
+    /// Without one it is `publish`, as in Centrifugo.
+    method: Option<&'a str>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
+}
+
+impl Command<'_> {
+    fn method(&self) -> &str {
+        self.method.unwrap_or("publish")
+    }
 }
 
 #[derive(Serialize)]
@@ -111,31 +118,43 @@ async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) 
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    // All or nothing: whoever sent something that can't be read gets none of it run.
+    // All or nothing: whoever sent something that is no command gets none of it run.
     let commands = serde_json::Deserializer::from_slice(&body).into_iter::<Object<Command<'_>>>();
-    let commands = match commands.map(|command| command.and_then(parse)).collect::<Result<Vec<_>, _>>() {
+    let commands = match commands.collect::<Result<Vec<_>, _>>() {
         Ok(commands) => commands,
         Err(error) => return undecodable(&error),
     };
+    if commands.is_empty() {
+        return refuse(StatusCode::BAD_REQUEST, "the body has no command");
+    }
+    if commands.iter().any(|Object(command)| !Call::is_known(command.method())) {
+        return refuse(StatusCode::BAD_REQUEST, "the API has no such method");
+    }
     let mut lines = Vec::new();
-    for (id, call) in commands {
-        let reply = match call {
-            Some(call) => call.run(&app).await,
-            None => Err(ApiError::NOT_FOUND),
+    for Object(command) in commands {
+        let id = command.id;
+        let reply = match Call::parse(command.method(), command.params.unwrap_or(RawValue::NULL)) {
+            Ok(Some(call)) => call.run(&app).await,
+            Ok(None) => Err(ApiError::NOT_FOUND),
+            Err(error) => Err(ApiError::bad_request(&error.to_string())),
         };
         if !lines.is_empty() {
             lines.push(b'\n');
         }
+        let begin = lines.len();
         if serde_json::to_writer(&mut lines, &Answer::new(id, reply)).is_err() {
             return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
         }
+        flatten(&mut lines, begin);
     }
     ([(header::CONTENT_TYPE, "application/json")], lines).into_response()
 }
 
-fn parse(Object(command): Object<Command<'_>>) -> serde_json::Result<(Option<u64>, Option<Call>)> {
-    let params = command.params.unwrap_or(RawValue::NULL);
-    Ok((command.id, Call::parse(command.method, params)?))
+/// Payloads are told as they were published, over several lines too; in the text of JSON a line break is only space.
+fn flatten(lines: &mut Vec<u8>, begin: usize) {
+    let mut line = lines.split_off(begin);
+    line.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+    lines.append(&mut line);
 }
 
 fn undecodable(error: &serde_json::Error) -> Response {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::PayloadKind;
+use crate::{PayloadKind, Present};
 
 /// Which part of a history is wanted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,8 +40,8 @@ pub struct Kept {
     pub offset: u64,
     /// What it is about.
     pub tags: BTreeMap<String, String>,
-    /// User and client that published it, if a client did.
-    pub publisher: Option<(String, String)>,
+    /// The client that published it, if one did.
+    pub publisher: Option<Present>,
 }
 
 /// Why there is no history to tell or to forget.

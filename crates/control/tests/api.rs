@@ -96,6 +96,7 @@ fn errors_have_centrifugos_codes_and_statuses() {
     for (body, code, status) in [
         (r#"{"data":1}"#, 107, 400),
         (r#"{"channel":"a"}"#, 107, 400),
+        (r#"{"channel":null,"data":1}"#, 107, 400),
         (r#"{"channel":"bad","data":1}"#, 107, 400),
         (r#"{"channel":"large","data":1}"#, 107, 400),
         (r#"{"channel":"away","data":1}"#, 100, 500),
@@ -131,20 +132,64 @@ fn a_body_that_is_no_request_is_refused_in_words() {
 fn the_stream_form_runs_in_order_or_not_at_all() {
     let server = server();
     let body = r#"{"id":1,"method":"publish","params":{"channel":"a","data":1}}
-        {"method":"nonsense"}{"id":3,"method":"broadcast","params":{"channels":["b"],"data":2}}"#;
+        {"method":"presence","params":[]}{"id":3,"method":"broadcast","params":{"channels":["b"],"data":2}}"#;
     let answer = server.post("/api", KEY, body);
     let lines: Vec<&str> = answer.body.lines().collect();
     assert_eq!(
         lines,
         [
             r#"{"id":1,"result":{"offset":1,"epoch":"e"}}"#,
-            r#"{"error":{"code":104,"message":"not found"}}"#,
+            r#"{"error":{"code":107,"message":"bad request: invalid type: sequence, expected an object at line 1 column 0"}}"#,
             r#"{"id":3,"result":{"responses":[{"result":{"offset":2,"epoch":"e"}}]}}"#,
         ]
     );
     let half = r#"{"method":"publish","params":{"channel":"a","data":1}} {"method":"#;
     assert_eq!(server.post("/api", KEY, half).status, 400);
+    for method in [r#""nonsense""#, r#""""#] {
+        let body = format!(r#"{{"method":"publish","params":{{"channel":"a","data":1}}}}{{"method":{method}}}"#);
+        assert_eq!(server.post("/api", KEY, &body).status, 400, "{method}");
+    }
+    assert_eq!(server.post("/api", KEY, "").status, 400);
     assert_eq!(server.recorder.published.lock().unwrap().len(), 2);
+    let nameless = server.post("/api", KEY, r#"{"params":{"channel":"a","data":1}}"#).body;
+    assert_eq!(nameless, r#"{"result":{"offset":3,"epoch":"e"}}"#, "without a method it is `publish`");
+}
+
+#[test]
+fn null_is_as_good_as_not_there_but_as_data() {
+    let server = server();
+    for body in [
+        r#"{"channel":"a","data":null,"b64data":null,"idempotency_key":null,"tags":null,"version":null,"version_epoch":null,"skip_history":null,"delta":null}"#,
+        r#"{"channel":"a","data": null }"#,
+    ] {
+        assert_eq!(server.post("/api/publish", KEY, body).status, 200, "{body}");
+        let published = server.last_published();
+        assert_eq!((published.payload.as_slice(), &published.extra), (b"null".as_slice(), &control::Extra::default()));
+    }
+    let all = r#"{"channels":["a","b"],"data":null}"#;
+    assert_eq!(server.post("/api/broadcast", KEY, all).status, 200);
+    let batch = r#"{"commands":[{"publish":{"channel":"a","data":null},"presence":null}],"parallel":null}"#;
+    assert_eq!(server.post("/api/batch", KEY, batch).status, 200);
+    let published = server.recorder.published.lock().unwrap().clone();
+    assert_eq!(published.len(), 5);
+    assert!(published.iter().all(|one| one.payload == b"null"));
+    for (method, body) in [
+        ("disconnect", r#"{"user":null,"client":null,"session":null,"whitelist":null,"disconnect":null}"#),
+        ("refresh", r#"{"user":null,"expired":null,"expire_at":null,"info":null}"#),
+        (
+            "subscribe",
+            r#"{"user":null,"channel":"a","info":null,"b64info":null,"recover_since":null,"override":{"presence":null}}"#,
+        ),
+        ("unsubscribe", r#"{"user":null,"channel":null}"#),
+        ("channels", r#"{"pattern":null}"#),
+        ("history", r#"{"channel":"a","limit":null,"since":null,"reverse":null}"#),
+    ] {
+        let answer = server.post(&format!("/api/{method}"), KEY, body);
+        assert_eq!(answer.status, 200, "{method}");
+        assert!(answer.body.starts_with(r#"{"result":"#), "{method}: {}", answer.body);
+    }
+    let missing = server.post("/api/broadcast", KEY, r#"{"channels":["a","b"]}"#).body;
+    assert_eq!(missing.matches(r#""code":107"#).count(), 2, "each channel is told: {missing}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn the_page_is_complete_in_dev_and_modest_otherwise() {
         ("/page/script.js", "text/javascript; charset=utf-8"),
         ("/page/icon.svg", "image/svg+xml"),
         ("/stats", "application/json"),
+        ("/openapi.yaml", "application/yaml"),
     ] {
         let answer = server.get(path);
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(content_type)), "{path}");
@@ -86,6 +87,8 @@ fn the_page_is_complete_in_dev_and_modest_otherwise() {
     let server = Server::start(ControlSettings::default());
     assert_eq!(server.get("/").status, 200);
     assert!(!server.get("/").body.contains("script"));
+    assert!(server.get("/openapi.yaml").body.starts_with("openapi: 3."));
+    assert!(server.get("/").body.contains("href=\"/openapi.yaml\""));
     assert_eq!(server.get("/stats").status, 404);
     assert_eq!(server.get("/page/script.js").status, 404);
     let missing = server.get("/nonsense");

@@ -18,7 +18,7 @@ fn a_history_is_told_as_centrifugo_tells_it() {
         answer.body,
         concat!(
             r#"{"result":{"publications":[{"data":{"a":1},"offset":1},"#,
-            r#"{"data":"text","info":{"user":"","client":"c"},"offset":2,"tags":{"k":"v"}},{"b64data":"/wA=","offset":3}],"#,
+            r#"{"data":"text","info":{"user":"","client":"c","conn_info":[1]},"offset":2,"tags":{"k":"v"}},{"b64data":"/wA=","offset":3}],"#,
             r#""epoch":"e","offset":3}}"#
         )
     );

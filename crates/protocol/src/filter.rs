@@ -192,7 +192,8 @@ fn condition(node: &FilterNode) -> Result<Filter, FilterError> {
         "gte" => (Comparison::AtLeast(value()), true, false),
         _ => return Err(FilterError::UnknownComparison),
     };
-    if node.key.is_empty() {
+    // Nothing is wrong with asking whether there is a tag without a name.
+    if node.key.is_empty() && (wants_value || wants_values) {
         return Err(FilterError::KeyMissing);
     }
     if node.val.is_empty() == wants_value || node.vals.is_empty() == wants_values {

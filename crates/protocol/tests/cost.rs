@@ -37,7 +37,16 @@ fn of_a_delta() {
             out.clear();
             assert!(is_json(after.as_bytes()));
             let data = Encoding::Json.delta_data(after.as_bytes()).unwrap();
-            let publication = Publication { data, offset: 1, info: None, tags: &[], channel: "", delta: false };
+            let publication = Publication {
+                data,
+                offset: 1,
+                info: None,
+                tags: &[],
+                channel: "",
+                delta: false,
+                epoch: None,
+                version: 0,
+            };
             Encoding::Json.push_publication(&mut out, "prices.AAPL", &publication);
         });
         let other: String = after.chars().rev().collect();

@@ -7,6 +7,7 @@ use protocol::epoch;
 use shard::{Answer, Command, epoch_of};
 
 use crate::plane::Plane;
+use crate::presence::present;
 
 /// Payload bytes of one answer, whatever its limit: who wants more goes on from the last offset.
 const ANSWER_BYTES_MAX: usize = 32 * MIB;
@@ -46,7 +47,7 @@ fn told(excerpt: Excerpt) -> History {
 fn kept(publication: Publication) -> Kept {
     let publisher = publication.extra.as_ref().and_then(|extra| extra.publisher.as_ref());
     Kept {
-        publisher: publisher.map(|publisher| (publisher.user.to_string(), publisher.client.to_string())),
+        publisher: publisher.cloned().map(present),
         kind: match publication.kind {
             Kind::Text => PayloadKind::Text,
             Kind::Binary => PayloadKind::Binary,

@@ -40,7 +40,8 @@ fn name(subject: &str) -> Result<SubjectName, PresenceError> {
     Ok(SubjectName::from(name))
 }
 
-fn present(client: hub::Publisher) -> Present {
+/// A client, as the control plane tells of it.
+pub(crate) fn present(client: hub::Publisher) -> Present {
     Present {
         client: client.client.into(),
         user: client.user.into(),

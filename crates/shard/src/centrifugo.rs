@@ -40,6 +40,8 @@ pub(crate) enum Waiting {
         features: Features,
         /// An error is wanted rather than a subscription that has not recovered.
         is_strict: bool,
+        /// The client has asked to recover, whether or not the subscription can.
+        asked: bool,
         /// Shards that have not answered yet.
         unanswered: u16,
         /// What its token says to the client.
@@ -301,7 +303,9 @@ impl Shard {
         let since = recover.map(|since| Position { epoch: epoch_of(&subscribe.epoch), offset: since.offset });
         let is_strict = subscribe.flag & FLAG_STRICT != 0;
         let unanswered = if is_pattern(channel) { self.config.shards - 1 } else { 1 };
-        let waiter = self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict, unanswered, data });
+        let asked = subscribe.recover;
+        let waiter =
+            self.wait(conn, Waiting::Subscribe { id, row, recover, features, is_strict, asked, unanswered, data });
         if is_pattern(channel) {
             self.join_pattern(row, waiter, now, world);
         } else {
@@ -361,7 +365,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, data, .. }) =
+        let State::Command(Waiting::Subscribe { id, row, recover, features, is_strict, asked, data, .. }) =
             self.conns.take_state(conn)
         else {
             return;
@@ -389,7 +393,8 @@ impl Shard {
         let (result, recovered) = subscribed(features, recover, recovery, &epoch, pushes);
         let has_base = result.recovered && missed.last().is_some_and(|last| last.position == recovery.top);
         let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
-        let result = SubscribeResult { expires, ttl_s, data: sayable(&data, encoding), ..result };
+        let was_recovering = asked || result.was_recovering;
+        let result = SubscribeResult { expires, ttl_s, data: sayable(&data, encoding), was_recovering, ..result };
         self.tell(conn, |encoding, out| encoding.reply_subscribe(out, id, &result, &recovered));
         self.hub.facts(subscription).set(Facts::BASED, has_base);
         self.announce(conn, subscription, world);

@@ -4,7 +4,7 @@ use core::time::Duration;
 use base::{ConnId, Instant, NONE};
 use hub::OutboxPolicy;
 use protocol::centrifugo::Disconnect;
-use wire::frame::{Opcode, close_frame};
+use wire::frame::{Opcode, close_frame, is_close_code};
 
 use crate::border::{Close, Effects, End};
 use crate::conn::{Flags, Phase, State};
@@ -135,6 +135,8 @@ impl Shard {
         }
         let transport = self.conns.rows[conn.0].transport;
         let told = match (transport.is_websocket(), transport.is_uni()) {
+            // To its client this end is the transport's: it shall not see a code, and comes back.
+            _ if code == Disconnect::ConnectionClosed.code() => Farewell { push: false, close_frame: false },
             (true, true) => self.config.endpoints.uni_farewell,
             (true, false) => Farewell { push: false, close_frame: true },
             (false, _) => Farewell { push: true, close_frame: false },
@@ -142,7 +144,8 @@ impl Shard {
         if told.push {
             self.tell(conn, |encoding, out| encoding.push_disconnect(out, code, reason));
         }
-        if told.close_frame {
+        // A code that can't be in a close frame ends the connection without one: clients come back, as from any end without a code.
+        if told.close_frame && is_close_code(code) {
             self.close_websocket(conn, code, reason, now);
         } else {
             self.begin_closing(conn, now);

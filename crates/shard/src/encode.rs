@@ -140,5 +140,8 @@ pub(crate) fn push(publication: &Publication, encoding: Encoding) -> Option<Push
     let info = publisher.map(told);
     // Without a history an offset can't be recovered from, and SDKs take any offset for one that can.
     let offset = if publication.kept { publication.position.offset } else { 0 };
-    Some(Push { data, offset, info, tags: publication.tags(), channel: "", delta: false })
+    let epoch = (offset == 1).then_some(publication.position.epoch);
+    let version =
+        publication.extra.as_ref().and_then(|extra| extra.version.as_ref()).map_or(0, |version| version.number);
+    Some(Push { data, offset, info, tags: publication.tags(), channel: "", delta: false, epoch, version })
 }

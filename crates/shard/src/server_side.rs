@@ -49,6 +49,8 @@ struct Pending {
     join: u32,
     features: Features,
     recover: Option<Since>,
+    /// The client has asked to recover, whether or not the subscription can.
+    asked: bool,
     data: Box<[u8]>,
     to: To,
 }
@@ -63,7 +65,8 @@ impl Pending {
     ) -> (SubscribeResult<'a>, Vec<Push<'a>>) {
         let missed = plain(missed_of(self.recover, recovery), encoding);
         let (result, recovered) = subscribed(self.features, self.recover, recovery, epoch, missed);
-        (SubscribeResult { data: sayable(&self.data, encoding), ..result }, recovered)
+        let was_recovering = self.asked || result.was_recovering;
+        (SubscribeResult { data: sayable(&self.data, encoding), was_recovering, ..result }, recovered)
     }
 }
 
@@ -258,6 +261,7 @@ impl Shard {
             self.grant(conn, row, Token { info, left, ..Token::default() }, now);
         }
         let features = self.features_of(row, false, Features::default(), &changes);
+        let asked = since.is_some();
         // A cache is told of without being asked for.
         let since = since.filter(|_| features.recoverable).or(features.auto_cache.then(Position::default));
         let recover = since.map(|since| Since { offset: since.offset });
@@ -266,7 +270,7 @@ impl Shard {
         if let To::Push(ticket) = to {
             self.server_side.orders.entry(ticket).or_default().0 += 1;
         }
-        self.server_side.pending.insert((conn, row), Pending { join, features, recover, data, to });
+        self.server_side.pending.insert((conn, row), Pending { join, features, recover, asked, data, to });
         let generation = self.conns.rows[conn.0].generation;
         (row, since, features.cache, Waiter::Server { conn, generation, join })
     }

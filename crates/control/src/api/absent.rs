@@ -5,6 +5,7 @@ use crate::DataPlane;
 use crate::router::App;
 
 use super::error::ApiError;
+use super::lenient::or_default;
 
 /// A method of maps or shared polls; whatever its parameters.
 #[derive(Debug, Deserialize)]
@@ -12,8 +13,8 @@ pub(crate) struct Absent {}
 
 /// Calls an extension of the server.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct Rpc {
+    #[serde(default, deserialize_with = "or_default")]
     method: String,
 }
 

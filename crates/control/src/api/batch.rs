@@ -11,6 +11,7 @@ use crate::DataPlane;
 use crate::router::App;
 
 use super::error::ApiError;
+use super::lenient::or_default;
 use super::method::{Method, Reply, Single};
 
 /// Most methods of one batch: their answers are kept until the last one is there.
@@ -26,9 +27,9 @@ const AHEAD: usize = 64;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Params<'a> {
     /// Objects with one member each: a method's name and its parameters.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     commands: Vec<Option<Object<BTreeMap<String, &'a RawValue>>>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     parallel: bool,
 }
 

@@ -7,12 +7,13 @@ use crate::DataPlane;
 use crate::router::App;
 
 use super::error::ApiError;
+use super::lenient::or_default;
 
 /// Lists the subjects that have subscribers.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Channels {
     /// A glob; empty: all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pattern: String,
 }
 

@@ -11,25 +11,27 @@ use crate::router::App;
 use crate::{DataPlane, Kept, PayloadKind};
 
 use super::error::ApiError;
+use super::lenient::or_default;
+use super::presence::Info;
 
 /// Reads from a subject's history.
 #[derive(Debug, Deserialize)]
 pub(crate) struct History {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
     /// 0: only the position; negative: as much as one answer brings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     limit: i64,
     since: Option<Object<Since>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     reverse: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Since {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     offset: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     epoch: String,
 }
 
@@ -55,16 +57,10 @@ struct Publication {
     tags: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Info {
-    user: String,
-    client: String,
-}
-
 /// Forgets a subject's publications.
 #[derive(Debug, Deserialize)]
 pub(crate) struct HistoryRemove {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
 }
 
@@ -115,6 +111,6 @@ fn told(kept: Kept) -> Result<Publication, ApiError> {
     } else {
         b64data = Some(STANDARD.encode(&payload));
     }
-    let info = publisher.map(|(user, client)| Info { user, client });
+    let info = publisher.map(Info::of);
     Ok(Publication { data, b64data, info, offset, tags })
 }

@@ -58,26 +58,27 @@ macro_rules! methods {
 }
 
 methods! {
+    // In the order in which Centrifugo looks for them in a command of a batch that has several.
+    Publish(Publish) "publish";
     Broadcast(Broadcast) "broadcast";
-    Channels(Channels) "channels";
+    Subscribe(Subscribe) "subscribe";
+    Unsubscribe(Unsubscribe) "unsubscribe";
     Disconnect(Disconnect) "disconnect";
+    Presence(Presence) "presence";
+    PresenceStats(PresenceStats) "presence_stats";
     History(History) "history";
     HistoryRemove(HistoryRemove) "history_remove";
     Info(Info) "info";
+    Rpc(Rpc) "rpc";
+    Refresh(Refresh) "refresh";
+    Channels(Channels) "channels";
     MapClear(Absent) "map_clear";
     MapPublish(Absent) "map_publish";
     MapReadState(Absent) "map_read_state";
     MapReadStream(Absent) "map_read_stream";
     MapRemove(Absent) "map_remove";
     MapStats(Absent) "map_stats";
-    Presence(Presence) "presence";
-    PresenceStats(PresenceStats) "presence_stats";
-    Publish(Publish) "publish";
-    Refresh(Refresh) "refresh";
-    Rpc(Rpc) "rpc";
     SharedPollPublish(Absent) "shared_poll_publish";
-    Subscribe(Subscribe) "subscribe";
-    Unsubscribe(Unsubscribe) "unsubscribe";
 }
 
 /// What a request asks for.

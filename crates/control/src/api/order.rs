@@ -7,10 +7,8 @@ use crate::router::App;
 use crate::{DataPlane, Order, Whom};
 
 use super::error::ApiError;
+use super::lenient::or_default;
 use super::subscribe::json;
-
-/// Codes that a WebSocket may be closed with and that are none of its own (RFC 6455 section 7.4.2).
-const CODES: std::ops::RangeInclusive<u16> = 3_000..=4_999;
 
 /// What a close frame has room for beside the code.
 const REASON_BYTES_MAX: usize = 123;
@@ -21,41 +19,45 @@ const FORCED: u16 = 3_503;
 /// `connection expired`.
 const EXPIRED: u16 = 3_005;
 
-const fn forced() -> u16 {
-    FORCED
-}
-
 /// Disconnects clients of a user.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct Disconnect {
+    #[serde(default, deserialize_with = "or_default")]
     user: String,
+    #[serde(default, deserialize_with = "or_default")]
     client: String,
+    #[serde(default, deserialize_with = "or_default")]
     session: String,
     /// Ids of clients that stay.
+    #[serde(default, deserialize_with = "or_default")]
     whitelist: Vec<String>,
     disconnect: Option<Object<Close>>,
 }
 
 /// Changes until when the connections of a user last.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct Refresh {
+    #[serde(default, deserialize_with = "or_default")]
     user: String,
+    #[serde(default, deserialize_with = "or_default")]
     client: String,
+    #[serde(default, deserialize_with = "or_default")]
     session: String,
     /// They end at once (3005).
+    #[serde(default, deserialize_with = "or_default")]
     expired: bool,
     /// In seconds since 1970; 0: never.
+    #[serde(default, deserialize_with = "or_default")]
     expire_at: i64,
     info: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Close {
-    #[serde(default = "forced")]
+    /// 0: [`FORCED`]. A code that can't be in a close frame ends WebSockets without one.
+    #[serde(default, deserialize_with = "or_default")]
     code: u16,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     reason: String,
 }
 
@@ -66,11 +68,8 @@ pub(crate) struct Done {}
 impl Disconnect {
     pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Done, ApiError> {
         let Self { user, client, session, whitelist, disconnect } = self;
-        let Close { code, reason } =
-            disconnect.map_or(Close { code: FORCED, reason: String::new() }, |Object(close)| close);
-        if !CODES.contains(&code) {
-            return Err(ApiError::bad_request("a code is from 3000 to 4999"));
-        }
+        let Close { code, reason } = disconnect.map(|Object(close)| close).unwrap_or_default();
+        let code = if code == 0 { FORCED } else { code };
         if reason.len() > REASON_BYTES_MAX {
             return Err(ApiError::bad_request("a reason has at most 123 bytes"));
         }

@@ -8,18 +8,19 @@ use crate::router::App;
 use crate::{DataPlane, Headcount, Present};
 
 use super::error::ApiError;
+use super::lenient::or_default;
 
 /// Tells which clients are subscribed.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Presence {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
 }
 
 /// Tells how many are.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PresenceStats {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
 }
 
@@ -29,8 +30,9 @@ pub(crate) struct Roll {
     presence: BTreeMap<String, Info>,
 }
 
+/// A client.
 #[derive(Debug, Serialize)]
-struct Info {
+pub(crate) struct Info {
     user: String,
     client: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +69,7 @@ impl PresenceStats {
 }
 
 impl Info {
-    fn of(client: Present) -> Self {
+    pub(crate) fn of(client: Present) -> Self {
         let Present { client, user, conn_info, chan_info } = client;
         Self { user, client, conn_info: json(conn_info), chan_info: json(chan_info) }
     }

@@ -13,6 +13,7 @@ use crate::router::App;
 use crate::{Accepted, DataPlane, Extra, PayloadKind};
 
 use super::error::ApiError;
+use super::lenient::{even_null, or_default};
 
 /// Publications of one broadcast that are on their way at a time.
 const BROADCAST_AHEAD: usize = 64;
@@ -33,24 +34,26 @@ pub(crate) struct Broadcast(Params);
 #[derive(Debug, Deserialize)]
 struct Params {
     /// For [`Publish`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
     /// For [`Broadcast`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     channels: Vec<String>,
+    /// `null` is a payload as any other.
+    #[serde(default, deserialize_with = "even_null")]
     data: Option<Box<RawValue>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     b64data: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     idempotency_key: String,
     tags: Option<BTreeMap<String, String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     version: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     version_epoch: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     skip_history: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     delta: bool,
 }
 
@@ -91,9 +94,10 @@ impl Broadcast {
         if channels.is_empty() {
             return Err(ApiError::bad_request("'channels' is empty"));
         }
-        let ready = params.check()?;
+        // What is wrong with the publication is told for each channel, as what is wrong with a channel is.
+        let ready = &params.check();
         let responses = stream::iter(channels)
-            .map(|channel| ready.publish_to(channel, &app.plane))
+            .map(|channel| async { ready.as_ref().map_err(ApiError::clone)?.publish_to(channel, &app.plane).await })
             .buffered(BROADCAST_AHEAD)
             .map(|outcome| outcome.map_or_else(Response::Error, Response::Result))
             .collect()

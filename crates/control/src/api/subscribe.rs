@@ -9,20 +9,27 @@ use crate::router::App;
 use crate::{Changes, DataPlane, Order, Subscription, Whom};
 
 use super::error::ApiError;
+use super::lenient::or_default;
 
 /// Subscribes clients of a user.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct Subscribe {
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
+    #[serde(default, deserialize_with = "or_default")]
     user: String,
+    #[serde(default, deserialize_with = "or_default")]
     client: String,
+    #[serde(default, deserialize_with = "or_default")]
     session: String,
     info: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "or_default")]
     b64info: String,
     data: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "or_default")]
     b64data: String,
     /// In seconds since 1970; 0: never.
+    #[serde(default, deserialize_with = "or_default")]
     expire_at: i64,
     recover_since: Option<Object<Since>>,
     #[serde(rename = "override")]
@@ -30,14 +37,14 @@ pub(crate) struct Subscribe {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Since {
+    #[serde(default, deserialize_with = "or_default")]
     offset: u64,
+    #[serde(default, deserialize_with = "or_default")]
     epoch: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Override {
     presence: Option<Object<Flag>>,
     join_leave: Option<Object<Flag>>,
@@ -47,18 +54,21 @@ struct Override {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Flag {
+    #[serde(default, deserialize_with = "or_default")]
     value: bool,
 }
 
 /// Unsubscribes clients of a user.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(crate) struct Unsubscribe {
+    #[serde(default, deserialize_with = "or_default")]
     channel: String,
+    #[serde(default, deserialize_with = "or_default")]
     user: String,
+    #[serde(default, deserialize_with = "or_default")]
     client: String,
+    #[serde(default, deserialize_with = "or_default")]
     session: String,
 }
 
@@ -87,8 +97,9 @@ impl Subscribe {
 
 impl Unsubscribe {
     pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Done, ApiError> {
+        // Nobody is subscribed to a channel without a name.
         if self.channel.is_empty() {
-            return Err(ApiError::missing("channel"));
+            return Ok(Done {});
         }
         let whom = Whom { user: self.user, client: self.client, session: self.session };
         app.plane.order(whom, Order::Unsubscribe { subject: self.channel }).await?;

@@ -50,7 +50,12 @@ impl DataPlane for Recorder {
             kind,
             offset,
             tags: client.map(|_| ("k".into(), "v".into())).into_iter().collect(),
-            publisher: client.map(|client| (String::new(), client.into())),
+            publisher: client.map(|client| Present {
+                client: client.into(),
+                user: String::new(),
+                conn_info: b"[1]".to_vec(),
+                chan_info: Vec::new(),
+            }),
         };
         let publications = if wanted.subject == "empty" {
             Vec::new()

@@ -40,6 +40,10 @@ pub struct Publication<'a> {
     pub channel: &'a str,
     /// True if the data is a [delta](crate::fossil) of the publication before.
     pub delta: bool,
+    /// The epoch of the channel's first publication (offset 1), by which clients see that offsets have begun anew. Others have none.
+    pub epoch: Option<u32>,
+    /// The version it was published with; 0 without one.
+    pub version: u64,
 }
 
 /// To `connect`.

@@ -2,6 +2,7 @@
 use alloc::vec::Vec;
 
 use crate::centrifugo::{ClientInfo, Data, Publication, RefreshResult, SubscribeResult, UnsubscribeCode};
+use crate::epoch;
 use crate::json::Object;
 
 /// An empty reply, which is a ping.
@@ -104,6 +105,10 @@ pub(super) fn write_publication(out: &mut Vec<u8>, publication: &Publication<'_>
     body.texts_unless_empty("tags", publication.tags);
     body.flag_if_set("delta", publication.delta);
     body.text_unless_empty("channel", publication.channel);
+    if let Some(epoch) = publication.epoch {
+        body.text("epoch", core::str::from_utf8(&epoch::text(epoch)).unwrap_or_default());
+    }
+    body.number_unless_zero("version", publication.version);
     body.close();
 }
 

@@ -336,6 +336,10 @@ pub struct Publication {
     pub delta: bool,
     #[prost(string, tag = "10")]
     pub channel: String,
+    #[prost(string, tag = "14")]
+    pub epoch: String,
+    #[prost(uint64, tag = "16")]
+    pub version: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

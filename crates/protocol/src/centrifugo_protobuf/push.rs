@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 
 use crate::centrifugo::{ClientInfo, Data, Publication, RefreshResult, SubscribeResult, UnsubscribeCode};
 use crate::centrifugo_protobuf::writer::{Fields, delimited};
+use crate::epoch;
 
 /// An empty reply, which is a ping.
 pub const PING: &[u8] = &[0];
@@ -99,6 +100,10 @@ pub(super) fn write_publication(body: &mut Fields<'_>, publication: &Publication
     }
     body.flag(8, publication.delta);
     body.text(10, publication.channel);
+    if let Some(epoch) = publication.epoch {
+        body.bytes(14, &epoch::text(epoch));
+    }
+    body.number(16, publication.version);
 }
 
 pub(super) fn write_info(body: &mut Fields<'_>, info: &ClientInfo<'_>) {

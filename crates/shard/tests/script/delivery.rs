@@ -41,7 +41,7 @@ fn tags_come_with_the_publication_live_recovered_and_read() {
         let subject = desk.subject_of(shards - 1);
         let conn = subscribed(&mut desk, &subject);
         publish(&mut desk, &subject, "1", tags(&[("a\"", "ä"), ("b", "")]));
-        let told = "{\"data\":1,\"offset\":1,\"tags\":{\"a\\\"\":\"ä\",\"b\":\"\"}}";
+        let told = "{\"data\":1,\"offset\":1,\"tags\":{\"a\\\"\":\"ä\",\"b\":\"\"},\"epoch\":\"";
         assert!(hear(&mut desk, conn).contains(told));
         let other = open(&mut desk);
         let command = format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{subject}\",\"recover\":true}}}}");
@@ -62,11 +62,16 @@ fn what_is_not_kept_is_heard_without_a_place_and_leaves_no_hole() {
     assert_eq!(publish(&mut desk, "a", "2", skip), 1);
     assert_eq!(publish(&mut desk, "a", "3", Extra::default()), 2);
     let heard = hear(&mut desk, conn);
-    for line in ["\"pub\":{\"data\":1,\"offset\":1}", "\"pub\":{\"data\":2}}}", "\"pub\":{\"data\":3,\"offset\":2}"] {
+    for line in
+        ["\"pub\":{\"data\":1,\"offset\":1,\"epoch\":", "\"pub\":{\"data\":2}}}", "\"pub\":{\"data\":3,\"offset\":2}"]
+    {
         assert!(heard.contains(line), "{heard}");
     }
     let answer = say(&mut desk, conn, "{\"id\":3,\"history\":{\"channel\":\"a\",\"limit\":-1}}");
-    assert!(answer.contains("[{\"data\":1,\"offset\":1},{\"data\":3,\"offset\":2}]"), "{answer}");
+    assert!(
+        answer.contains("\"},{\"data\":3,\"offset\":2}]") && answer.contains("[{\"data\":1,\"offset\":1,"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -102,7 +107,9 @@ fn header_fields_of_a_post_are_taken_over() {
         desk.request(request)
     };
     assert!(post(&mut desk, "Ringcast-Tags: kind=a%20b\r\nRingcast-Version: 3").contains("\"offset\":1"));
-    assert!(hear(&mut desk, conn).contains("\"pub\":{\"data\":7,\"offset\":1,\"tags\":{\"kind\":\"a b\"}}"));
+    let heard = hear(&mut desk, conn);
+    assert!(heard.contains("\"version\":3}"), "{heard}");
+    assert!(heard.contains("\"pub\":{\"data\":7,\"offset\":1,\"tags\":{\"kind\":\"a b\"},\"epoch\":"));
     assert!(post(&mut desk, "Ringcast-Version: 3").contains("\"offset\":1"));
     assert!(post(&mut desk, "Ringcast-Version: three").starts_with("HTTP/1.1 400 "));
     assert_eq!(hear(&mut desk, conn), "");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod acks;
 mod backlog;
+mod both;
 mod close;
 mod deflate;
 mod delivery;
@@ -31,6 +32,7 @@ mod policy;
 mod presence;
 mod protobuf;
 mod publish;
+mod recovering;
 mod request;
 mod run;
 mod server_side;

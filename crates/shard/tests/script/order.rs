@@ -50,6 +50,17 @@ fn the_connections_of_a_user_are_disconnected_but_those_that_are_spared() {
     assert_eq!(desk.holdings(), [Holdings::default(); 2]);
 }
 
+/// Java's client takes the code of a close frame for the cause, and expects the transport's own for this one.
+#[test]
+fn connection_closed_is_told_by_the_end_of_the_connection_alone() {
+    let mut desk = Desk::new(&config(1));
+    let conn = user(&mut desk, "ann");
+    assert_eq!(order(&mut desk, "ann", "", disconnect(3000, "test", &[])), 1);
+    assert!(desk.hear(conn).is_empty() && desk.is_shut(conn));
+    desk.finish(conn);
+    assert_eq!(desk.holdings(), [Holdings::default()]);
+}
+
 /// What it has asked an owner for is not answered behind its close frame.
 #[test]
 fn who_waits_for_an_owner_is_disconnected_all_the_same() {
@@ -61,4 +72,21 @@ fn who_waits_for_an_owner_is_disconnected_all_the_same() {
     assert_eq!(close_of(&desk.hear(conn)).0, 3503);
     desk.finish(conn);
     assert_eq!(desk.holdings(), [Holdings::default(); 2]);
+}
+
+/// A backend may give any number; what can't be in a close frame ends a WebSocket without one, and SDKs come back from that.
+#[test]
+fn a_code_that_no_close_frame_can_have_ends_the_connection_without_one() {
+    for (code, is_told) in [(1, false), (1000, true), (1006, false), (2999, false), (5000, false), (u16::MAX, false)] {
+        let mut desk = Desk::new(&config(1));
+        let conn = user(&mut desk, "ann");
+        assert_eq!(order(&mut desk, "ann", "", disconnect(code, "reason", &[])), 1);
+        let heard = desk.hear(conn);
+        if is_told {
+            assert_eq!(close_of(&heard), (code, "reason".to_owned()));
+        } else {
+            assert_eq!(heard, b"", "{code}");
+        }
+        assert!(desk.is_shut(conn), "{code}");
+    }
 }

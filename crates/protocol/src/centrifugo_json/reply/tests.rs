@@ -17,7 +17,16 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 fn publication(data: &[u8], offset: u64) -> Publication<'_> {
-    Publication { data: Data::Json(data), offset, info: None, tags: &[], channel: "", delta: false }
+    Publication {
+        data: Data::Json(data),
+        offset,
+        info: None,
+        tags: &[],
+        channel: "",
+        delta: false,
+        epoch: None,
+        version: 0,
+    }
 }
 
 #[test]
@@ -81,18 +90,37 @@ fn pushes() {
     let want = r#"{"push":{"channel":"news","pub":{"data":{"a":1}}}}"#;
     assert_eq!(written(|out| push_publication(out, "news", &publication(b"{\"a\":1}", 0))), want);
     let info = ClientInfo { user: "u1", client: "id", ..ClientInfo::default() };
-    let by_client =
-        Publication { data: Data::Text("a\nb"), offset: 8, info: Some(info), tags: &[], channel: "", delta: false };
+    let by_client = Publication {
+        data: Data::Text("a\nb"),
+        offset: 8,
+        info: Some(info),
+        tags: &[],
+        channel: "",
+        delta: false,
+        epoch: None,
+        version: 0,
+    };
     let want = r#"{"push":{"channel":"n\"","pub":{"data":"a\nb","info":{"user":"u1","client":"id"},"offset":8}}}"#;
     assert_eq!(written(|out| push_publication(out, "n\"", &by_client)), want);
     let anonymous = ClientInfo { conn_info: b"1", chan_info: b"[]", ..ClientInfo::default() };
-    let by_nobody =
-        Publication { data: Data::Json(b"0"), offset: 0, info: Some(anonymous), tags: &[], channel: "", delta: false };
+    let by_nobody = Publication {
+        data: Data::Json(b"0"),
+        offset: 0,
+        info: Some(anonymous),
+        tags: &[],
+        channel: "",
+        delta: false,
+        epoch: None,
+        version: 0,
+    };
     let want = concat!(
         r#"{"push":{"channel":"c","pub":{"data":0,"#,
         r#""info":{"user":"","client":"","conn_info":1,"chan_info":[]}}}}"#
     );
     assert_eq!(written(|out| push_publication(out, "c", &by_nobody)), want);
+    let first = Publication { epoch: Some(0), version: 7, ..publication(b"1", 1) };
+    let want = r#"{"push":{"channel":"h","pub":{"data":1,"offset":1,"epoch":"AAAAAA","version":7}}}"#;
+    assert_eq!(written(|out| push_publication(out, "h", &first)), want);
     let want = r#"{"push":{"channel":"h","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#;
     assert_eq!(written(|out| push_unsubscribe(out, "h", UnsubscribeCode::InsufficientState)), want);
     let want = r#"{"push":{"disconnect":{"code":3001,"reason":"shutdown"}}}"#;
@@ -129,8 +157,16 @@ fn what_a_client_chose_is_escaped() {
                 .collect()
         };
         let (channel, data) = (text(), text());
-        let publication =
-            Publication { data: Data::Text(&data), offset: seed, info: None, tags: &[], channel: "", delta: false };
+        let publication = Publication {
+            data: Data::Text(&data),
+            offset: seed,
+            info: None,
+            tags: &[],
+            channel: "",
+            delta: false,
+            epoch: None,
+            version: 0,
+        };
         let line = written(|out| push_publication(out, &channel, &publication));
         assert!(!line.contains('\n'), "seed {seed}");
         let push = &serde_json::from_str::<Value>(&line).unwrap()["push"];

@@ -12,6 +12,7 @@ use crate::centrifugo_protobuf::{
     PING, message, push_disconnect, push_join, push_leave, push_publication, push_refresh, push_subscribe,
     push_unsubscribe,
 };
+use crate::epoch;
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = b"kept".to_vec();
@@ -29,8 +30,16 @@ fn reply(id: u32) -> message::Reply {
 
 #[test]
 fn the_bytes_of_the_protocol_page() {
-    let publication =
-        Publication { data: Data::Bytes(b"{\"a\":1}"), offset: 7, info: None, tags: &[], channel: "", delta: false };
+    let publication = Publication {
+        data: Data::Bytes(b"{\"a\":1}"),
+        offset: 7,
+        info: None,
+        tags: &[],
+        channel: "",
+        delta: false,
+        epoch: None,
+        version: 0,
+    };
     let want = b"\x15\x22\x13\x12\x04news\x22\x0b\x22\x07{\"a\":1}\x30\x07";
     assert_eq!(written(|out| push_publication(out, "news", &publication)), want);
     let want = b"\x19\x08\x02\x12\x15\x08\x67\x12\x11permission denied";
@@ -119,6 +128,10 @@ impl Any {
         u32::try_from(self.number() & 0xffff_ffff).unwrap()
     }
 
+    fn epoch(&mut self) -> String {
+        String::from_utf8(epoch::text(self.small()).to_vec()).unwrap()
+    }
+
     fn flag(&mut self) -> bool {
         self.0.below(2) == 1
     }
@@ -138,6 +151,8 @@ impl Any {
             tags,
             delta: self.flag(),
             channel: self.text(),
+            epoch: if self.flag() { self.epoch() } else { String::new() },
+            version: if self.flag() { self.number() } else { 0 },
         }
     }
 }
@@ -162,6 +177,8 @@ fn ours<'a>(publication: &'a message::Publication, tags: &'a Tags) -> Publicatio
         tags,
         delta: publication.delta,
         channel: &publication.channel,
+        epoch: epoch::read(&publication.epoch),
+        version: publication.version,
     }
 }
 
@@ -248,7 +265,16 @@ fn connects_as_prost(any: &mut Any, id: u32, client: &str, data: &[u8]) {
 
 #[test]
 fn what_the_server_subscribes_to_is_as_prost_has_it() {
-    let missed = [Publication { data: Data::Bytes(b"1"), offset: 4, info: None, tags: &[], delta: false, channel: "" }];
+    let missed = [Publication {
+        data: Data::Bytes(b"1"),
+        offset: 4,
+        info: None,
+        tags: &[],
+        delta: false,
+        channel: "",
+        epoch: None,
+        version: 0,
+    }];
     let plain = SubscribeResult { recoverable: true, recovered: true, offset: 3, ..SubscribeResult::default() };
     let subs = [
         ServerSub { channel: "#ann", result: SubscribeResult::default(), recovered: &[] },
