@@ -1,5 +1,6 @@
 //! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
 //! sections 4.1 to 4.3.
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
