@@ -71,14 +71,24 @@ impl KeySets {
         }
         let count = keys.len();
         let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        sets.insert(address.to_owned(), Set { keys, fetched: Some(now), asked: Some(now) });
+        if make_room(&mut sets, address) {
+            sets.insert(address.to_owned(), Set { keys, fetched: Some(now), asked: Some(now) });
+        }
+        drop(sets);
         Ok(count)
     }
 
-    /// The addresses that keys were wanted of.
+    /// The addresses that have given keys. Those that never did are asked again by whoever brings a token, and by nobody else.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        self.sets.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        let sets = self.sets.read().unwrap_or_else(PoisonError::into_inner);
+        sets.iter().filter(|(_, set)| set.fetched.is_some()).map(|(address, _)| address.clone()).collect()
+    }
+
+    /// How many addresses are remembered.
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.sets.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The key of this name. One that is not known is asked for, every few seconds at most.
@@ -88,9 +98,6 @@ impl KeySets {
         if let Some(key) = set.and_then(|set| set.keys.get(name)) {
             return Found::Key(Arc::clone(key));
         }
-        if set.is_none() && sets.len() >= ADDRESSES_MAX {
-            return Found::Nothing;
-        }
         let is_recent = |at: Option<i64>| at.is_some_and(|at| now < at.saturating_add(FRESH_S));
         let (is_fresh, is_asked) = set.map_or((false, false), |set| (is_recent(set.fetched), is_recent(set.asked)));
         drop(sets);
@@ -99,12 +106,27 @@ impl KeySets {
         }
         if !is_asked {
             let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
+            if !make_room(&mut sets, address) {
+                return Found::Nothing;
+            }
             sets.entry(address.to_owned()).or_default().asked = Some(now);
             drop(sets);
             (self.ask)(address);
         }
         Found::Later
     }
+}
+
+/// Makes room for an address; false if there is none. One that has never given keys goes first, the longest asked before the others:
+/// tokens are not checked yet when their address is looked up, so anybody can name addresses.
+fn make_room(sets: &mut BTreeMap<String, Set>, address: &str) -> bool {
+    if sets.contains_key(address) || sets.len() < ADDRESSES_MAX {
+        return true;
+    }
+    let vain = sets.iter().filter(|(_, set)| set.fetched.is_none()).min_by_key(|(_, set)| set.asked);
+    let Some(vain) = vain.map(|(address, _)| address.clone()) else { return false };
+    sets.remove(&vain);
+    true
 }
 
 impl fmt::Debug for KeySets {

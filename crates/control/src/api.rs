@@ -17,6 +17,7 @@ mod subscribe;
 
 use std::sync::Arc;
 
+use self::batch::REPLY_BYTES_MAX;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -137,6 +138,10 @@ async fn stream<P: DataPlane>(State(app): State<Arc<App<P>>>, request: Request) 
             Ok(Some(call)) => call.run(&app).await,
             Ok(None) => Err(ApiError::NOT_FOUND),
             Err(error) => Err(ApiError::bad_request(&error.to_string())),
+        };
+        let reply = match reply {
+            Ok(_) if lines.len() > REPLY_BYTES_MAX => Err(ApiError::bad_request("done, but the answers are too long")),
+            reply => reply,
         };
         if !lines.is_empty() {
             lines.push(b'\n');

@@ -139,7 +139,9 @@ async fn a_life_is_told_in_order_and_its_end_behind_the_last_message() {
     let texts: Vec<_> = replies
         .iter()
         .map(|reply| {
-            let Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } = reply else { panic!("{reply:?}") };
+            let Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } = reply else {
+                panic!("{reply:?}")
+            };
             text.clone()
         })
         .collect();

@@ -97,11 +97,10 @@ impl Hub {
             return row;
         }
         let hash = self.key.hash(name.as_bytes()).0;
-        let namespace = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
         let row = self.subjects.insert(Subject {
             name: SubjectName::from(name),
             epoch: self.epochs.of(hash),
-            namespace: namespace.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX),
+            namespace: self.namespace_number(name),
             ..Subject::default()
         });
         let (key, subjects) = (self.key, &self.subjects);
@@ -152,11 +151,17 @@ impl Hub {
         self.namespaces.get(usize::from(self.subjects[row].namespace))
     }
 
-    /// True if both are named by the same namespace.
+    /// Which namespace names a subject, for [`Hub::is_named_by`]; `u16::MAX`: none.
     #[must_use]
-    pub fn has_namespace_of(&self, row: u32, subject: &str) -> bool {
-        let number = self.namespaces.iter().position(|namespace| namespace.pattern.matches(subject));
-        number.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX) == self.subjects[row].namespace
+    pub fn namespace_number(&self, name: &str) -> u16 {
+        let number = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
+        number.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX)
+    }
+
+    /// True if that namespace names the subject of this row.
+    #[must_use]
+    pub fn is_named_by(&self, row: u32, number: u16) -> bool {
+        self.subjects[row].namespace == number
     }
 
     /// The same for a subject without a row.

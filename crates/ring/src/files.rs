@@ -12,8 +12,9 @@ use crate::errno::checked;
 pub fn unshare() -> io::Result<()> {
     // SAFETY: the call takes no pointer. It changes what descriptors mean for this thread from now on:
     // - every descriptor that is open keeps its meaning, so none that this thread holds goes wrong;
-    // - a descriptor that moves between threads later must go through a `Courier`, and nothing in this crate that holds one
-    //   is `Send` but `Ring` and `Courier`, which are made before.
+    // - a descriptor that is opened later means nothing to other threads, and must reach them through a `Courier` only. The
+    //   types can't say so (an `OwnedFd` is `Send`); it holds because the server calls this first of all on a shard's thread,
+    //   and whatever the shard opens from then on it keeps in its own `World`, which never leaves the thread.
     let unshared = unsafe { libc::unshare(libc::CLONE_FILES) };
     checked(unshared).map(drop)
 }

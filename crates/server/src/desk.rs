@@ -1,5 +1,6 @@
 //! Where the control plane's commands go out to the shards and their answers come in.
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -125,9 +126,19 @@ impl Desk {
             TrySendError::Full((_, command)) => Refused::Full(command),
             TrySendError::Disconnected(_) => Refused::Left,
         })?;
-        // A shard whose ring is gone has left, and its answer never comes.
-        let rung = self.beds.wake(shard).is_none_or(|bell| self.doorbell.ring(bell).is_ok());
-        if rung { Ok(()) } else { Err(Refused::Left) }
+        let Some(bell) = self.beds.wake(shard) else { return Ok(()) };
+        match self.doorbell.ring(bell) {
+            Ok(()) => Ok(()),
+            // The command is there, and will be done: whoever asked must not ask again. The next one rings again.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                self.beds.lie_down(shard);
+                Ok(())
+            }
+            // A shard whose ring is gone has left, and its answer never comes.
+            Err(_) => Err(Refused::Left),
+        }
     }
 
     /// A shard answers.

@@ -23,6 +23,8 @@ fn lane_slots(shards: u16) -> usize {
 #[repr(align(128))]
 struct Bed {
     sleeping: AtomicBool,
+    /// It drains, has no connection and nothing to send: it may leave once that holds for all.
+    empty: AtomicBool,
     bell: RingAddress,
 }
 
@@ -32,7 +34,7 @@ pub(crate) struct Beds(Arc<[Bed]>);
 
 impl Beds {
     pub(crate) fn new(bells: impl Iterator<Item = RingAddress>) -> Self {
-        Self(bells.map(|bell| Bed { sleeping: AtomicBool::new(false), bell }).collect())
+        Self(bells.map(|bell| Bed { sleeping: AtomicBool::new(false), empty: AtomicBool::new(false), bell }).collect())
     }
 
     /// Says that `shard` is about to sleep. It must then look into its mailboxes once more, and sleep only if they are empty.
@@ -48,6 +50,16 @@ impl Beds {
     /// Says that `shard` is awake.
     pub(crate) fn get_up(&self, shard: ShardId) {
         self.0[shard.index()].sleeping.store(false, Ordering::Relaxed);
+    }
+
+    /// Says that `shard` has drained. It can't take back: no connection comes any more, and what others ask of it is no connection.
+    pub(crate) fn say_empty(&self, shard: ShardId) {
+        self.0[shard.index()].empty.store(true, Ordering::Release);
+    }
+
+    /// True once every shard has drained. Before that each is needed: it owns subjects that the clients of others listen to.
+    pub(crate) fn are_empty(&self) -> bool {
+        self.0.iter().all(|bed| bed.empty.load(Ordering::Acquire))
     }
 
     /// After something was put where `shard` looks before it sleeps: whom to ring, if it sleeps. Only one of several callers

@@ -34,8 +34,8 @@ pub(crate) fn rules(api: &Api) -> ApiRules {
 
 impl Listeners {
     /// Reads the settings again; the ones that hold from now on. Shards that are so far behind that they could not be told go by the
-    /// old ones, and are named.
-    pub(crate) async fn reload(&self, old: &Arc<Settings>) -> Arc<Settings> {
+    /// old ones, and are named. `started` are those that the server began with, which some keys keep to.
+    pub(crate) async fn reload(&self, old: &Arc<Settings>, started: &Settings) -> Arc<Settings> {
         let new = match old.read_again() {
             Ok(new) => Arc::new(new),
             Err(error) => {
@@ -48,6 +48,9 @@ impl Listeners {
             // Whoever fetches lives as long as the server.
             let _ = self.published.wanted.send(endpoint);
         }
+        // First of all: a key that was taken away must not be good for as long as a shard is behind.
+        self.access.change(rules(&new.api));
+        self.plane.configure(&new);
         let shards = self.plane.desk.shards();
         let configure =
             |id| Command::Configure(Box::new(shard_config(&new, id, shards, 0, self.plane.key, &verifiers)));
@@ -56,11 +59,9 @@ impl Listeners {
             let id = shard.0;
             eprintln!("ringcast: shard {id} is behind and goes by the old settings: send SIGHUP again");
         }
-        self.access.change(rules(&new.api));
-        self.plane.configure(&new);
         if new.log_level >= LogLevel::Warn {
             new.warnings.iter().for_each(|warning| eprintln!("ringcast: warning: {warning}"));
-            let fixed = old.fixed_changes(&new);
+            let fixed = started.fixed_changes(&new);
             fixed.iter().for_each(|key| eprintln!("ringcast: warning: {key} takes effect at the next start"));
         }
         if behind.is_empty() && new.log_level >= LogLevel::Info {

@@ -402,6 +402,7 @@ impl Control {
         let served_events = hooks::serve(&plane.engine, &plane.desk, std::mem::take(&mut self.queues));
         plane.desk.set_state(State::Ready);
 
+        let started = Arc::clone(&self.settings);
         loop {
             tokio::select! {
                 () = word.said() => break,
@@ -410,7 +411,7 @@ impl Control {
             }
             // Shards that are behind take their time: meanwhile it may be told to leave.
             self.settings = tokio::select! {
-                settings = self.listeners.reload(&self.settings) => settings,
+                settings = self.listeners.reload(&self.settings, &started) => settings,
                 () = word.said() => break,
                 _ = self.ended.recv() => return Err(StartError::ShardLost),
             };

@@ -34,6 +34,9 @@ const COMMANDS_PER_TURN: u64 = 256;
 /// After so long a full mailbox is tried again: the time in which its reader handles some hundred parcels.
 const RETRY: Duration = Duration::from_micros(200);
 
+/// After so long a shard that has drained looks whether the others have.
+const LOOK_ROUND: Duration = Duration::from_millis(10);
+
 /// A shard, its world, and what the loop itself needs.
 pub(crate) struct Core {
     pub(crate) shard: Shard,
@@ -98,14 +101,19 @@ impl Core {
         let messages = self.shard.messages();
         self.rate.count(messages - self.messages, now);
         self.messages = messages;
-        if self.shard.is_drained() && self.world.connections() == 0 {
-            return Next::End;
+        let drained = self.shard.is_drained() && self.world.connections() == 0 && !self.shard.has_backlog();
+        if drained {
+            self.world.beds.say_empty(self.world.me());
+            if self.world.beds.are_empty() {
+                return Next::End;
+            }
         }
         // A turn as long as the window was a batch by itself, and what came meanwhile has waited long enough.
         let batch = if ended.since(now) < self.window { self.rate.batch(self.window) } else { None };
         self.timeout = self.shard.next_timeout();
         let retry = self.shard.has_backlog().then(|| now + RETRY);
-        let timeout = [self.timeout, due, retry].into_iter().flatten().min().map(|at| at.since(ended));
+        let others = drained.then(|| now + LOOK_ROUND);
+        let timeout = [self.timeout, due, retry, others].into_iter().flatten().min().map(|at| at.since(ended));
         // With so much to do that batches pay, they are collected while asleep; else one more look saves a sleep now and then.
         let eager = handled > 0 && batch.is_none();
         if eager || timeout == Some(Duration::ZERO) { Next::Turn } else { Next::Sleep(Wait { timeout, batch }) }
@@ -165,14 +173,20 @@ impl Core {
     }
 
     fn read_queued(&mut self, now: Instant) -> u64 {
-        let mut handled = 0;
-        let queued = self.world.take_queued();
+        let (mut handled, mut served) = (0, 0);
+        let mut queued = self.world.take_queued();
         for &conn in &queued {
+            if self.read_bytes >= READ_BYTES_PER_TURN {
+                break;
+            }
+            served += 1;
             if self.world.unqueue(conn) {
                 handled += self.read(conn, true, now);
             }
         }
-        self.world.recycle(queued);
+        // Who had no turn is first in the next one.
+        queued.drain(..served);
+        self.world.requeue(queued);
         handled
     }
 
@@ -183,7 +197,8 @@ impl Core {
             if self.read_bytes >= READ_BYTES_PER_TURN {
                 break;
             }
-            match world.receive(conn, &mut self.scratch) {
+            let most = shard.read_bytes_max(conn).min(self.scratch.len());
+            match world.receive(conn, &mut self.scratch[..most]) {
                 Received::Bytes(count) => {
                     self.read_bytes += count;
                     shard.handle(Input::Received { conn, bytes: &mut self.scratch[..count] }, now, world);
@@ -191,7 +206,7 @@ impl Core {
                     if !world.wants_input(conn) {
                         return 1;
                     }
-                    if count < self.scratch.len() {
+                    if count < most {
                         if last && world.polls_always(conn) {
                             world.queue(conn);
                         } else {

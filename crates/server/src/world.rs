@@ -175,14 +175,13 @@ impl World {
         Some(Event::Input { conn, last })
     }
 
-    /// The connections that were queued for reading; give the list back with [`World::recycle`].
+    /// The connections that were queued for reading; give the list back with [`World::requeue`].
     pub(crate) fn take_queued(&mut self) -> Vec<ConnId> {
         std::mem::take(&mut self.queued)
     }
 
-    /// Lends the list's memory to the next turn.
-    pub(crate) fn recycle(&mut self, mut list: Vec<ConnId>) {
-        list.clear();
+    /// Gives back the list of those who had no turn: they are before those who were queued meanwhile.
+    pub(crate) fn requeue(&mut self, mut list: Vec<ConnId>) {
         list.append(&mut self.queued);
         self.queued = list;
     }

@@ -159,6 +159,31 @@ fn leaving_tells_the_clients_and_frees_the_port() {
     assert!(TcpStream::connect(address).is_err());
 }
 
+/// A shard without connections of its own was gone at once, and its subjects with it.
+#[test]
+fn while_it_leaves_every_subject_has_its_owner() {
+    let mut settings = settings(8);
+    settings.drain_spread = Duration::from_secs(600);
+    settings.drain_deadline = Duration::from_secs(600);
+    let server = server::run_with(settings, nobody()).unwrap();
+    let address = server.address();
+    let subjects: Vec<String> = (0..32).map(|number| format!("news-{number}")).collect();
+    let mut listener = open(address, &format!("/sub/{}", subjects.join(",")));
+    let mut publisher = open(address, "/pub?ack=1");
+    server.leave();
+    while TcpStream::connect(address).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..20 {
+        for subject in &subjects {
+            publisher.send(publication(subject, subject)).unwrap();
+            assert_eq!(read(&mut listener).unwrap().into_data(), subject.as_bytes());
+        }
+    }
+    server.leave();
+    server.wait().unwrap();
+}
+
 #[test]
 fn a_second_word_ends_it_at_once() {
     let mut settings = settings(1);

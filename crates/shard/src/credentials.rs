@@ -31,6 +31,9 @@ pub(crate) enum Refused {
 /// A subscription that expires while its owner is asked for something is looked at again after so long.
 const BUSY_DELAY: Duration = Duration::from_secs(1);
 
+/// Ends of one turn: backends give many tokens the same end, a full hour say, and other clients must not wait for all of them.
+const EXPIRED_PER_TURN: usize = 256;
+
 /// Longest time to live that a client is told: SDKs wait for it with a timer.
 const TTL_MAX_S: u32 = 365 * 86_400;
 
@@ -259,9 +262,10 @@ impl Shard {
         self.unsubscribe(conn, subscription, world);
     }
 
-    /// Ends the connections and subscriptions whose tokens were not refreshed in time.
+    /// Ends the connections and subscriptions whose tokens were not refreshed in time: some now, the others in the turns that follow.
     pub(crate) fn end_expired(&mut self, now: Instant, world: &mut impl Effects) {
-        while let Some((conn, subject)) = self.identities.take_due(now) {
+        for _ in 0..EXPIRED_PER_TURN {
+            let Some((conn, subject)) = self.identities.take_due(now) else { return };
             let row = &self.conns.rows[conn.0];
             match row.phase {
                 Phase::Vacant | Phase::Closing => {}

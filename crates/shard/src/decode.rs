@@ -1,6 +1,7 @@
 //! *Decode*: what arrives on a connection, by its phase; frames of an open WebSocket.
 use alloc::vec::Vec;
 
+use base::units::KIB;
 use base::{ConnId, Instant};
 use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
 
@@ -42,6 +43,17 @@ impl Shard {
                     return;
                 }
             };
+        }
+    }
+
+    /// Most bytes that one read of a connection may bring. What can't be handled yet is kept, so who may make many connections gets
+    /// little, and only those who publish in bulk as much as a turn can use.
+    #[must_use]
+    pub fn read_bytes_max(&self, conn: ConnId) -> usize {
+        match self.conns.rows.get(conn.0).map(|row| row.transport) {
+            Some(Transport::PublishStream | Transport::Echo) => usize::MAX,
+            Some(transport) if transport.is_websocket() => 64 * KIB,
+            _ => 16 * KIB,
         }
     }
 

@@ -40,7 +40,9 @@ impl Shard {
                 self.conns.lend(conn).unread.extend_from_slice(bytes);
                 return bytes.len();
             }
-            Ok(Some(head)) => request::read(&head, &self.config).map(|request| (request, head.len())),
+            Ok(Some(head)) => request::read(&head, &self.config)
+                .and_then(|request| request.with_its_body(&head))
+                .map(|request| (request, head.len())),
             Err(error) => Err(request::bad_head(&error)),
         };
         match read {

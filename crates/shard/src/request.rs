@@ -61,6 +61,25 @@ pub(crate) enum Request {
     Elsewhere,
 }
 
+impl Request {
+    /// The request again, unless a body follows that nobody would read: its bytes would be taken for the next request, which a proxy
+    /// before us has never seen (RFC 9112, section 11.2).
+    ///
+    /// # Errors
+    /// 400.
+    pub(crate) fn with_its_body(self, head: &Head<'_>) -> Result<Self, Denied> {
+        if matches!(self, Self::Body(_) | Self::Elsewhere) {
+            return Ok(self);
+        }
+        match head.body().map_err(|error| bad_head(&error))? {
+            head::Body::None | head::Body::Length(0) => Ok(self),
+            head::Body::Length(_) | head::Body::Chunked => {
+                Err(Denied::new(400, Refusal::BadRequest, "a request of this method has no body here"))
+            }
+        }
+    }
+}
+
 /// `GET /sub/<subject>[,<subject>…]`
 #[derive(Debug)]
 pub(crate) struct Listen {
@@ -158,7 +177,8 @@ impl Denied {
 /// The answer that it deserves instead.
 pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
     let path = head.path();
-    if head.method() == "OPTIONS" && (path.starts_with("/sub/") || path.starts_with("/pub")) {
+    let is_plain = path == "/pub" || path.starts_with("/sub/") || path.starts_with("/pub/");
+    if head.method() == "OPTIONS" && is_plain {
         return Ok(Request::Preflight { keep_alive: head.keep_alive() });
     }
     if let Some(list) = path.strip_prefix("/sub/") {

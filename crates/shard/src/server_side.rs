@@ -19,7 +19,7 @@ use protocol::{Encoding, epoch, is_json};
 use crate::border::Effects;
 use crate::centrifugo::{Since, Waiting};
 use crate::command::{Answer, Ticket};
-use crate::conn::{Flags, State};
+use crate::conn::{Flags, Phase, State};
 use crate::credentials::{Refused, ttl_s};
 use crate::encode::push;
 use crate::excerpt::epoch_of;
@@ -284,8 +284,10 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        // The answer may be to a subscription that has ended since.
-        if self.server_side.pending.get(&(conn, row)).is_none_or(|pending| pending.join != join) {
+        // The answer may be to a subscription that has ended since, or behind the close frame of this very turn.
+        if self.conns.rows[conn.0].phase == Phase::Closing
+            || self.server_side.pending.get(&(conn, row)).is_none_or(|pending| pending.join != join)
+        {
             return;
         }
         let head = self.conns.rows[conn.0].subscriptions;

@@ -109,8 +109,9 @@ impl Shard {
         if fitting.is_empty() || self.is_for_some(subject) {
             return;
         }
+        let number = self.hub.namespace_number(subject);
         for &row in fitting {
-            if self.hub.has_namespace_of(row, subject) {
+            if self.hub.is_named_by(row, number) {
                 let encoded = Encoded::under_pattern(publication, subject);
                 self.deliver_encoded(row, &mut [encoded], now, world);
             }

@@ -18,7 +18,7 @@ use super::method::{Method, Reply, Single};
 pub(crate) const COMMANDS_MAX: usize = 1_000;
 
 /// Most bytes of their answers; what would be more is answered with an error, though it has been done.
-const REPLY_BYTES_MAX: usize = 64 << 20;
+pub(crate) const REPLY_BYTES_MAX: usize = 64 << 20;
 
 /// Methods of one batch that are on their way at a time.
 const AHEAD: usize = 64;

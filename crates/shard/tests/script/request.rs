@@ -27,6 +27,25 @@ const REFUSED: &[(&str, &str, &str, Refusal)] = &[
         "speaks WebSocket",
         Refusal::BadUpgrade,
     ),
+    // What follows would be taken for a request that a proxy has never seen.
+    (
+        "GET /sub/a?timeout=0 HTTP/1.1\r\nHost: h\r\nContent-Length: 31\r\n\r\nGET /sub/b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "400 Bad Request",
+        "no body",
+        Refusal::BadRequest,
+    ),
+    (
+        "OPTIONS /pub/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "400 Bad Request",
+        "no body",
+        Refusal::BadRequest,
+    ),
+    (
+        "OPTIONS /emulation HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n\n",
+        "400 Bad Request",
+        "no body",
+        Refusal::BadRequest,
+    ),
     (
         "POST /pub/a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
         "400 Bad Request",

@@ -133,7 +133,28 @@ fn addresses_are_bounded() {
         let token = encode(&header, &json!({"iss": number.to_string()}), &rsa()).unwrap();
         assert!(verifier.connection(&token, NOW).is_err());
     }
-    assert_eq!(sets.addresses().len(), 64);
+    assert_eq!(sets.known(), 64);
+}
+
+/// Anybody can name addresses: a token is looked up before it is checked.
+#[test]
+fn invented_addresses_do_not_keep_out_those_that_give_keys() {
+    let keys = Keys { endpoint: "https://x/{{t}}".into(), issuer_pattern: "(?P<t>.*)".into(), ..Keys::default() };
+    let Rig { verifier, sets, asked } = rig(&keys);
+    let header = Header { kid: Some("a".into()), ..Header::new(Algorithm::RS256) };
+    let token = |tenant: &str| encode(&header, &json!({"iss": tenant}), &rsa()).unwrap();
+    assert!(verifier.connection(&token("first"), NOW).is_err());
+    sets.put("https://x/first", br#"{"keys":[]}"#, NOW).unwrap();
+    for number in 0..100 {
+        assert!(verifier.connection(&token(&number.to_string()), NOW).is_err());
+    }
+    assert_eq!((sets.known(), sets.addresses()), (64, vec!["https://x/first".to_owned()]));
+    assert!(verifier.connection(&token("late"), NOW).is_err());
+    assert_eq!(asked.lock().unwrap().last().unwrap(), "https://x/late");
+    for number in 0..200 {
+        sets.put(&format!("https://x/{number}"), br#"{"keys":[]}"#, NOW).unwrap();
+    }
+    assert_eq!(sets.known(), 64, "answers that come late do not grow it");
 }
 
 /// ES512 is not the library's: signed here by hand.

@@ -5,8 +5,8 @@ use crate::settings::key::{DAY, Key, Kind};
 
 const RECOVERY: (u64, u64) = (0, 1 << 20);
 
-/// Lists that a backend keeps may be wide: a subscription costs its row.
-const CHANNELS: (u64, u64) = (1, 1 << 20);
+/// Lists that a backend keeps may be wide: a subscription costs its row. A connection counts them in 16 bits.
+const CHANNELS: (u64, u64) = (1, u16::MAX as u64);
 
 pub(super) const KEYS: &[Key] = &[
     Key::flag(
