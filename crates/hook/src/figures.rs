@@ -97,16 +97,22 @@ pub(crate) enum Purpose {
     Connect,
     Message,
     End,
+    Subscribe,
+    Publish,
+    Rpc,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Connect, Self::Message, Self::End];
+    const ALL: [Self; 6] = [Self::Connect, Self::Message, Self::End, Self::Subscribe, Self::Publish, Self::Rpc];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Message => "message",
             Self::End => "end",
+            Self::Subscribe => "subscribe",
+            Self::Publish => "publish",
+            Self::Rpc => "rpc",
         }
     }
 }

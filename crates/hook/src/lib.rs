@@ -13,6 +13,7 @@
 //! - A client's bytes become a path's end, header values or a body, and nothing else: no line of a head, no other path, no other host.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod back_end;
 mod client;
 mod engine;
@@ -20,10 +21,15 @@ mod event;
 mod exchange;
 mod figures;
 mod line;
+mod proxy;
 mod settings;
 mod target;
+mod told;
 
+pub use ask::{About, Ask};
 pub use engine::{Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
+pub use proxy::{ProxySettings, StatusMeans};
 pub use settings::{Choice, OnFailure, OnFlood, Settings, SettingsError};
+pub use told::{Granted, GrantedSub, Said, Told};

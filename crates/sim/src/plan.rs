@@ -159,6 +159,7 @@ impl Plan {
             outbox: self.outbox,
             compression: Compression::default(),
             hooks: [self.hook.clone()].into(),
+            proxies: std::sync::Arc::default(),
         }
     }
 
