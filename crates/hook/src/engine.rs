@@ -117,13 +117,16 @@ impl Engine {
         }
     }
 
-    /// The figures of each back end, with its hook's prefix, or a proxy's name, and its URL.
+    /// The figures of each back end, with its hook's prefix and its URL.
     pub fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
-        let hooks = self
-            .hooks
+        self.hooks
             .iter()
-            .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)));
-        hooks.chain(self.proxies.figures())
+            .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
+    }
+
+    /// The figures of each event proxy, with its name and its URL.
+    pub fn proxy_figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
+        self.proxies.figures()
     }
 
     /// Ends that wait to be told, and those that were lost, by prefix.

@@ -94,9 +94,11 @@ impl ProxySettings {
 
     fn constant(&self) -> Result<HeaderMap, String> {
         let field = |(name, text): &(Box<str>, String)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is no name of a field"))?;
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is no name of a field"))?;
             // The value may be a secret: it is not said.
-            let value = HeaderValue::from_str(text).map_err(|_| format!("'{name}' has a value that no field may have"))?;
+            let value =
+                HeaderValue::from_str(text).map_err(|_| format!("'{name}' has a value that no field may have"))?;
             Ok((name, value))
         };
         self.constant.iter().map(field).collect()
@@ -109,7 +111,10 @@ impl Proxies {
     /// # Errors
     /// The first thing that is wrong with them.
     pub(crate) fn new(all: &[ProxySettings]) -> Result<Self, SettingsError> {
-        all.iter().map(|settings| Ok((settings.name.clone(), Proxy::new(settings)?))).collect::<Result<_, _>>().map(Self)
+        all.iter()
+            .map(|settings| Ok((settings.name.clone(), Proxy::new(settings)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Asks; `now_s` is the time of day. Whom nobody knows can't answer.
@@ -131,7 +136,9 @@ impl Proxy {
         let uri = settings.uri()?;
         let client = Client::new(REQUESTS_MAX, uri.scheme_str() == Some("https"))?;
         Ok(Self {
-            constant: settings.constant().map_err(|_| SettingsError::BackEnd(settings.name.clone(), "a field is none"))?,
+            constant: settings
+                .constant()
+                .map_err(|_| SettingsError::BackEnd(settings.name.clone(), "a field is none"))?,
             settings: settings.clone(),
             figures: Figures::default(),
             uri,
@@ -229,5 +236,32 @@ struct Waits<'p> {
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.of.take(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_bytes_wait_than_may() {
+        let settings = ProxySettings {
+            name: "p".into(),
+            endpoint: "http://127.0.0.1:1/".into(),
+            timeout: Duration::from_secs(1),
+            fields: Vec::new(),
+            constant: Vec::new(),
+            statuses: Vec::new(),
+            binary: false,
+        };
+        let proxy = Proxy::new(&settings).unwrap();
+        let large = usize::try_from(WAITING_BYTES_MAX / 4).unwrap();
+        let mut waits: Vec<_> = (0..3).map(|_| proxy.wait(large).unwrap()).collect();
+        assert!(matches!(proxy.wait(large), Err(Ended::Flood)), "what each takes beside counts too");
+        waits.push(proxy.wait(0).unwrap());
+        assert_eq!(proxy.figures.waiting.read(), 4);
+        waits.clear();
+        assert_eq!((proxy.figures.waiting.read(), proxy.waiting_bytes.read()), (0, 0));
+        assert!(proxy.wait(large).is_ok());
     }
 }

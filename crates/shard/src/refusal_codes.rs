@@ -80,7 +80,9 @@ impl Shard {
     pub(crate) fn refuse_uni(&mut self, conn: ConnId, refused: Refused, now: Instant) -> Next {
         let disconnect = match &refused {
             Refused::Disconnect(why) => return Next::Disconnect(*why),
-            Refused::Told(said) if matches!(**said, Said::Disconnect { .. }) => return self.refused(conn, 0, refused, now),
+            Refused::Told(said) if matches!(**said, Said::Disconnect { .. }) => {
+                return self.refused(conn, 0, refused, now);
+            }
             Refused::Error(code) => disconnect_of(*code),
             Refused::Told(said) => disconnect_of_code(said.code()),
         };

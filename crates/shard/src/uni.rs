@@ -63,13 +63,7 @@ impl Shard {
     }
 
     /// Connects a unidirectional client by what it has said, which comes again if a back end is asked first.
-    pub(crate) fn connect_uni(
-        &mut self,
-        conn: ConnId,
-        message: &[u8],
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
+    pub(crate) fn connect_uni(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
         let next = match of_request(message) {
             Ok(connect) => {
                 self.begin_command(conn);

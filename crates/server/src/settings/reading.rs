@@ -133,7 +133,9 @@ impl Reading {
             Written::String(_, text) if text.trim_start().starts_with('[') => {
                 list_of_text(text).map_err(|reason| malformed(&reason))?
             }
-            Written::String(_, names) if matches!(path, NAMESPACES | PROXIES | METHODS) => names.split_whitespace().map(named).collect(),
+            Written::String(_, names) if matches!(path, NAMESPACES | PROXIES | METHODS) => {
+                names.split_whitespace().map(named).collect()
+            }
             Written::String(..)
             | Written::Char(..)
             | Written::Bool(..)

@@ -72,7 +72,9 @@ impl KeptFields {
 
     /// About the bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
-        let of = |values: &Values| values.iter().map(|(_, value)| value.len() + size_of::<(u16, Box<[u8]>)>()).sum::<usize>();
+        let of = |values: &Values| {
+            values.iter().map(|(_, value)| value.len() + size_of::<(u16, Box<[u8]>)>()).sum::<usize>()
+        };
         self.0.values().map(|values| of(values) + size_of::<(ConnId, Values)>()).sum()
     }
 }

@@ -33,6 +33,7 @@ mod pipeline;
 mod policy;
 mod presence;
 mod protobuf;
+mod proxy;
 mod publish;
 mod rates;
 mod recovering;
