@@ -111,7 +111,6 @@ impl Shard {
             pong,
             time_ms: self.told_time_ms(),
             subs,
-            ..ConnectResult::default()
         };
         encoding.reply_connect(written, id, &result);
     }

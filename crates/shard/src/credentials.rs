@@ -96,13 +96,12 @@ impl Shard {
     /// Who a client is by whoever is in front of the server; that is kept no longer.
     pub(crate) fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
-        if !matches!(state, State::Introduced(_)) {
+        let State::Introduced(introduction) = state else {
             return None;
-        }
-        match core::mem::take(state) {
-            State::Introduced(introduction) => Some(introduction),
-            _ => None,
-        }
+        };
+        let introduction = core::mem::take(introduction);
+        *state = State::None;
+        Some(introduction)
     }
 
     /// Without a key no token is valid; in development that matters to nobody.
