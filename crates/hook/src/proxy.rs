@@ -154,7 +154,7 @@ impl Proxy {
         let (ended, told) = match asked.unwrap_or(Err(Ended::TimedOut)) {
             Ok(Answer::Body(body)) => match Told::read(&body, now_s()) {
                 Told::Failed => (Ended::BadText, Told::Failed),
-                told => (Ended::Ok, told),
+                told @ (Told::Result(_) | Told::Refused(_)) => (Ended::Ok, told),
             },
             Ok(Answer::Status(said)) => (Ended::Status, Told::Refused(said)),
             Err(ended) => (ended, Told::Failed),

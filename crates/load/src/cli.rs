@@ -140,6 +140,10 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spin_us: Option<u64>,
+    /// Keep the swarm's cores awake: it looks for messages without sleeping
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub awake: bool,
     /// Swarm threads (as many as the limit of open files needs)
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

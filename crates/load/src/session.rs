@@ -103,6 +103,7 @@ impl<'s> Session<'s> {
             cpus: settings.cpu.clone(),
             dialect: settings.dialect,
             from_start: settings.kind != Kind::Sub,
+            is_awake: settings.awake,
             isolate_files,
             is_windowed: settings.kind == Kind::Fanout,
             publishers: settings.publishers,

@@ -74,6 +74,9 @@ pub struct Settings {
     pub tick_us: u64,
     /// Microseconds at the end of each wait that are spent spinning.
     pub spin_us: u64,
+    /// The swarm never sleeps: no message waits for its core to wake, and no send of the server pays for waking it, as none
+    /// does that goes to another machine. It takes its cores whole.
+    pub awake: bool,
     /// Swarm threads, each with a file table of its own if there are several; by default as many as the limits need.
     pub threads: Option<u32>,
     /// Cores for the swarm's threads, in turn.
@@ -145,6 +148,7 @@ impl Settings {
             ack: false,
             tick_us: 100,
             spin_us: 0,
+            awake: false,
             threads: None,
             cpu: Vec::new(),
             publisher_cpu: Vec::new(),

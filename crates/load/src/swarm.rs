@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) dialect: Dialect,
     /// True if the subscribers are there before the first message.
     pub(crate) from_start: bool,
+    /// True if threads look for events without sleeping.
+    pub(crate) is_awake: bool,
     pub(crate) isolate_files: IsolateFiles,
     /// True if a publisher waits for deliveries: the bell is rung.
     pub(crate) is_windowed: bool,

@@ -57,9 +57,11 @@ impl Shard {
         (!id.is_empty()).then(|| self.config.key.hash(id.as_bytes()).0)
     }
 
-    /// Ends the sessions that have shown the token; says how many.
+    /// Ends the sessions that have shown the token, and says how many; subscriptions that it allows end in the turns that follow.
     pub(crate) fn end_token(&mut self, id: &str, now: Instant) -> usize {
-        let conns = self.token_id(id).map(|id| self.token_ids.of(id)).unwrap_or_default();
+        let Some(id) = self.token_id(id) else { return 0 };
+        self.identities.end_token(id, now);
+        let conns = self.token_ids.of(id);
         let why = Disconnect::ConnectionExpired;
         for conn in &conns {
             self.dismiss(*conn, why.code(), why.reason(), now);

@@ -162,7 +162,8 @@ impl Shard {
 
     /// Takes note of what a subscription token allows.
     pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, now: Instant) {
-        self.identities.grant(conn, subject, token, self.config.tokens.subscription_grace, now);
+        let (id, grace) = (self.token_id(&token.id), self.config.tokens.subscription_grace);
+        self.identities.grant((conn, subject), token, id, grace, now);
     }
 
     /// The client, as others are told who have to do with a subject.

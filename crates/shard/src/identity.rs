@@ -14,7 +14,7 @@ use crate::token::Token;
 #[derive(Debug, Default)]
 struct Identity {
     info: Box<[u8]>,
-    /// Subscriptions whose tokens have an end, an info or operations.
+    /// Subscriptions whose tokens have a name, an end, an info or operations.
     grants: Vec<Grant>,
 }
 
@@ -24,6 +24,8 @@ struct Grant {
     /// The subject's row.
     subject: u32,
     info: Box<[u8]>,
+    /// The hash of the token's name, by which it may be revoked.
+    id: Option<u64>,
     /// When the client should have refreshed it.
     expires: Option<Instant>,
     /// When it is unsubscribed.
@@ -72,22 +74,39 @@ impl Identities {
         }
     }
 
-    /// Takes over what a subscription token says, the first one or a later one.
-    pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, grace: Duration, now: Instant) {
-        self.revoke(conn, subject);
+    /// Takes over what a subscription token says, the first one or a later one; `id` is its name's hash, and it outlasts its end by
+    /// `grace`.
+    pub(crate) fn grant(
+        &mut self,
+        (conn, subject): (ConnId, u32),
+        token: Token,
+        id: Option<u64>,
+        grace: Duration,
+        now: Instant,
+    ) {
+        self.forget_grant(conn, subject);
         let Token { left, info, allow, deny, .. } = token;
-        if left.is_none() && info.is_empty() && allow.is_empty() && deny.is_empty() {
+        if id.is_none() && left.is_none() && info.is_empty() && allow.is_empty() && deny.is_empty() {
             return;
         }
         let expires = left.map(|left| now + left);
         let due = expires.map(|at| at + grace);
         rearm(&mut self.dues, conn, subject, None, due);
         let grants = &mut self.by_conn.entry(conn).or_default().grants;
-        grants.push(Grant { subject, info, expires, due, allow, deny });
+        grants.push(Grant { subject, info, id, expires, due, allow, deny });
+    }
+
+    /// Makes each subscription that this token allows due now. Looks at all of them: it is rare.
+    pub(crate) fn end_token(&mut self, id: u64, now: Instant) {
+        for (conn, identity) in &mut self.by_conn {
+            for grant in identity.grants.iter_mut().filter(|grant| grant.id == Some(id)) {
+                rearm(&mut self.dues, *conn, grant.subject, grant.due.replace(now), Some(now));
+            }
+        }
     }
 
     /// Forgets what allowed a subscription.
-    pub(crate) fn revoke(&mut self, conn: ConnId, subject: u32) {
+    pub(crate) fn forget_grant(&mut self, conn: ConnId, subject: u32) {
         if let Some(identity) = self.by_conn.get_mut(&conn)
             // From the end: a connection that closes ends its newest subscription first.
             && let Some(at) = identity.grants.iter().rposition(|grant| grant.subject == subject)

@@ -341,7 +341,7 @@ impl Shard {
         if let Some(client) = announced {
             self.announce_end(row, client, world);
         }
-        self.identities.revoke(conn, row);
+        self.identities.forget_grant(conn, row);
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);
             let subject = self.hub.name(row).clone();

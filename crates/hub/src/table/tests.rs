@@ -1,9 +1,9 @@
 use super::*;
-use crate::{Access, Kind, Pattern};
+use crate::{Access, Draft, HistoryBounds, Kind, Pattern, Position};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use base::Prng;
+use base::{Instant, Prng};
 use core::time::Duration;
 
 fn hub(history: Option<HistoryBounds>, bytes_max: usize) -> Hub {

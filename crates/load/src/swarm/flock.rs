@@ -99,10 +99,14 @@ impl Flock {
             self.open(now_nanos)?;
             self.churn(now_nanos);
             self.post(now_nanos);
-            let timeout = clock::timespec(self.wait_nanos(now_nanos));
+            let timeout = clock::timespec(if self.plan.is_awake { 0 } else { self.wait_nanos(now_nanos) });
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(LoadError::os("epoll_wait")(error)),
+            }
+            if self.plan.is_awake && events.is_empty() {
+                // Publishers may be on the same core.
+                std::thread::yield_now();
             }
             for event in events.drain(..) {
                 let data = event.data;

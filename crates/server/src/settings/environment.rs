@@ -18,6 +18,9 @@ const ARGUMENTS: [&str; 3] = ["CONFIG", "KEY", "URL"];
 /// Lists of entries. The lists come first: the options of the entries in them are variables of their own.
 const LISTS: [&str; 5] = [NAMESPACES, PATTERNS, HOOKS, PROXIES, METHODS];
 
+/// Makes an entry of a list, by its place, one whose an option is.
+type Entry = fn(usize) -> Target;
+
 /// One variable.
 pub(crate) type Variable = (String, String);
 
@@ -63,7 +66,7 @@ fn one(reading: &mut Reading, bare: &str, name: &str, value: &str) -> Result<(),
         reading.has_bare = true;
         return reading.option(Target::Bare, key.name, &text(value), name.to_owned());
     }
-    let named: [(&str, fn(usize) -> Target, &[Section]); 3] = [
+    let named: [(&str, Entry, &[Section]); 3] = [
         (NAMESPACES, Target::Namespace, &reading.namespaces),
         (PROXIES, Target::Proxy, &reading.proxies),
         (METHODS, Target::Methods, &reading.methods),
@@ -81,7 +84,7 @@ fn one(reading: &mut Reading, bare: &str, name: &str, value: &str) -> Result<(),
 }
 
 /// The entry of a list and the option that `<NAME>_<OPTION>` means. The longest name that fits.
-fn option_of(rest: &str, target: fn(usize) -> Target, sections: &[Section]) -> Option<(Target, &'static str)> {
+fn option_of(rest: &str, target: Entry, sections: &[Section]) -> Option<(Target, &'static str)> {
     let found = sections.iter().enumerate().filter_map(|(at, section)| {
         let name = variable(&section.values.text("name"));
         let option = rest.strip_prefix(&name)?.strip_prefix('_')?;

@@ -1,4 +1,5 @@
 //! The event proxies: who is asked about Centrifugo clients, and about what.
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -78,9 +79,9 @@ impl<'r> Wanted<'r> {
 
     fn add(&mut self, name: String, values: &Values, before: &str, spelled: &str) -> Result<ProxyName, SettingsError> {
         let known = ProxyName::from(&*name);
-        if !self.engine.contains_key(&name) {
-            let settings = proxy(&name, values, before, spelled)?;
-            self.engine.insert(name, settings);
+        if let Entry::Vacant(free) = self.engine.entry(name) {
+            let settings = proxy(free.key(), values, before, spelled)?;
+            free.insert(settings);
         }
         Ok(known)
     }

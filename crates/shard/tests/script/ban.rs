@@ -1,6 +1,7 @@
 //! Users that are kept out, and tokens that were revoked, on whatever transport and shard.
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base::ConnId;
 use shard::{
@@ -131,6 +132,37 @@ fn a_revoked_token_is_over_for_who_has_shown_it_and_for_who_shows_it() {
         desk.finish(conn);
     }
     assert_eq!(desk.shard().holdings().token_ids, 0);
+}
+
+#[test]
+fn a_subscription_ends_with_the_token_that_allows_it() {
+    let (config, _) = config(2);
+    let mut desk = Desk::new(&config);
+    let (ann, bob) = (session(&mut desk, "ann/t"), session(&mut desk, "bob/t2"));
+    let say = |desk: &mut Desk, conn, command: String| lines(&desk.say(conn, frame(0x81, command))).concat();
+    let subscribe = |channel: &str, token: &str| {
+        format!("{{\"id\":2,\"subscribe\":{{\"channel\":\"{channel}\",\"token\":\"{token}\"}}}}")
+    };
+    for (conn, channel, token) in [
+        (ann, "closed.a", "ann/s1/closed.a"),
+        (ann, "closed.b", "ann/s2/closed.b"),
+        (bob, "closed.a", "bob/s1/closed.a"),
+    ] {
+        assert!(say(&mut desk, conn, subscribe(channel, token)).contains("\"subscribe\":{"));
+    }
+    // A later token of a subscription takes the place of the one before.
+    let refresh = "{\"id\":3,\"sub_refresh\":{\"channel\":\"closed.a\",\"token\":\"bob/s3/closed.a\"}}";
+    assert!(say(&mut desk, bob, refresh.to_owned()).contains("\"sub_refresh\""));
+    assert_eq!(order(&mut desk, "", Order::EndToken { id: "s1".into() }), 0, "no session has shown it");
+    desk.pass(Duration::from_millis(1));
+    let heard = lines(&desk.hear(ann)).concat();
+    assert!(heard.contains("\"channel\":\"closed.a\",\"unsubscribe\":{\"code\":2501"), "{heard}");
+    assert!(!heard.contains("closed.b") && desk.hear(bob).is_empty(), "{heard}");
+    assert!(say(&mut desk, ann, subscribe("closed.a", "ann/s4/closed.a")).contains("\"subscribe\":{"));
+    for conn in [ann, bob] {
+        desk.finish(conn);
+    }
+    assert_eq!(desk.shard().holdings().identities, 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod backlog;
 mod ban;
 mod both;
 mod caps;
+mod checklist;
 mod close;
 mod deflate;
 mod delivery;
