@@ -35,11 +35,12 @@ macro_rules! proxy {
     };
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::flag(
-        "client.proxy.connect.enabled",
-        "clients without a token are let in by a backend, which says who they are",
-    ),
+pub(super) const CLIENT: &[Key] = &[Key::flag(
+    "client.proxy.connect.enabled",
+    "clients without a token are let in by a backend, which says who they are",
+)];
+
+pub(super) const CALLS: &[Key] = &[
     Key::flag("rpc.without_namespace.proxy_enabled", "calls of methods without a namespace are answered by a backend"),
     Key::new("rpc.without_namespace.proxy_name", Kind::Text, "default", "by which: `rpc.proxy`, or one of `proxies`"),
     Key::new("rpc.namespace_boundary", Kind::Text, ":", "ends a namespace's name in a method's"),
