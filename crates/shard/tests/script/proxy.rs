@@ -36,7 +36,7 @@ fn asks(desk: &mut Desk) -> Vec<(HookConn, Box<Ask>)> {
     let events = core::mem::take(&mut desk.world().events);
     let ask = |event| match event {
         HookEvent::Ask { of, ask } => (of, ask),
-        other => panic!("{other:?}"),
+        HookEvent::Connect { .. } | HookEvent::Message { .. } | HookEvent::End { .. } => panic!("{event:?}"),
     };
     events.into_iter().map(ask).collect()
 }
