@@ -68,13 +68,15 @@ impl Hook {
         let Settings { connect_timeout, message_timeout, end_timeout, redirects_max, .. } = self.settings;
         let (timeout, redirects_max) = match purpose {
             Purpose::Connect => (connect_timeout, redirects_max),
-            Purpose::Message => (message_timeout, 0),
             Purpose::End => (end_timeout, 0),
+            Purpose::Message | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => (message_timeout, 0),
         };
         let waits = match purpose {
             Purpose::Connect => self.settings.connect_waits,
-            Purpose::Message => self.settings.on_open == OnOpen::Wait,
             Purpose::End => false,
+            Purpose::Message | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => {
+                self.settings.on_open == OnOpen::Wait
+            }
         };
         let question = Question {
             purpose,

@@ -13,7 +13,7 @@ use crate::ask::Ask;
 use crate::client::Client;
 use crate::exchange::fields;
 use crate::figures::{Ended, Figures, Held, Meter};
-use crate::settings::SettingsError;
+use crate::settings::{Protocol, SettingsError};
 use crate::told::{Said, Told};
 
 /// Requests to one proxy at a time, and idle connections to it: the reference's.
@@ -134,7 +134,7 @@ impl Proxies {
 impl Proxy {
     fn new(settings: &ProxySettings) -> Result<Self, SettingsError> {
         let uri = settings.uri()?;
-        let client = Client::new(REQUESTS_MAX, uri.scheme_str() == Some("https"))?;
+        let client = Client::new(REQUESTS_MAX, uri.scheme_str() == Some("https"), Protocol::Agreed)?;
         Ok(Self {
             constant: settings
                 .constant()

@@ -73,7 +73,7 @@ impl Kind {
         for (purpose, outcome, count) in figures.ended() {
             add(self.requests, &[(self.purpose, purpose), ("outcome", outcome)], whole(count));
         }
-        for (purpose, seconds) in figures.seconds() {
+        for (purpose, seconds) in figures.seconds().filter(|(_, seconds)| *seconds > 0.0) {
             add(self.seconds, &[(self.purpose, purpose)], seconds);
         }
     }
@@ -83,7 +83,9 @@ impl Kind {
             let labels = vec![(self.of, owned(name)), ("backend", owned(url)), (self.purpose, Cow::Borrowed(purpose))];
             Histogram { metric: self.latency, labels, buckets, sum }
         };
-        figures.latencies().map(of).collect()
+        // A back end is asked for some purposes only.
+        let is_used = |(_, buckets, _): &(_, Vec<(f64, u64)>, f64)| buckets.iter().any(|(_, count)| *count > 0);
+        figures.latencies().filter(is_used).map(of).collect()
     }
 }
 
