@@ -36,7 +36,7 @@ use crate::{clock, entropy, hand_over, key_fetch, port};
 const COMMANDS_MAX: usize = 4_096;
 
 /// Connections that may wait for the control plane, besides those in the socket between.
-const HANDED_OVER_MAX: usize = 256;
+const HANDED_OVER_MAX: usize = 1_024;
 
 /// Threads of the control plane.
 const CONTROL_THREADS: usize = 2;
