@@ -42,7 +42,7 @@ pub struct Histogram {
     /// Label names and values.
     pub labels: Vec<(&'static str, Cow<'static, str>)>,
     /// Upper bounds, ascending, in the unit of the metric's name, and how many values are between each and the one before. The last is
-    /// `f64::MAX`: the rest.
+    /// `f64::INFINITY`: the rest.
     pub buckets: Vec<(f64, u64)>,
     /// All values together.
     pub sum: f64,

@@ -152,9 +152,9 @@ impl Figures {
         self.latencies[purpose as usize][bucket].add(1);
     }
 
-    /// Their latencies, by purpose: upper bounds in seconds, of which the last is `f64::MAX`, and how many are between each and the one before; and all of them together.
+    /// Their latencies, by purpose: upper bounds in seconds, of which the last is `f64::INFINITY`, and how many are between each and the one before; and all of them together.
     pub fn latencies(&self) -> impl Iterator<Item = (&'static str, Vec<(f64, u64)>, f64)> + '_ {
-        let bounds = || BOUNDS_MS.into_iter().map(|bound| f64::from(bound) / 1_000.0).chain([f64::MAX]);
+        let bounds = || BOUNDS_MS.into_iter().map(|bound| f64::from(bound) / 1_000.0).chain([f64::INFINITY]);
         let of =
             move |purpose: Purpose| bounds().zip(self.latencies[purpose as usize].iter().map(Meter::read)).collect();
         self.seconds().zip(Purpose::ALL).map(move |((name, seconds), purpose)| (name, of(purpose), seconds))
@@ -191,6 +191,6 @@ mod tests {
         let (name, buckets, sum) = &all[Purpose::Message as usize];
         let counts: Vec<_> = buckets.iter().map(|(_, count)| *count).collect();
         assert_eq!((*name, counts), ("message", vec![2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]));
-        assert_eq!((buckets[2].0, buckets[13].0, sum.round()), (0.005, f64::MAX, 1_020.0));
+        assert_eq!((buckets[2].0, buckets[13].0, sum.round()), (0.005, f64::INFINITY, 1_020.0));
     }
 }
