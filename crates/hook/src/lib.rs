@@ -23,6 +23,7 @@ mod exchange;
 mod figures;
 mod governor;
 mod line;
+mod pool;
 mod settings;
 mod target;
 

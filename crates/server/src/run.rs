@@ -38,7 +38,7 @@ const COMMANDS_MAX: usize = 4_096;
 /// Connections that may wait for the control plane, besides those in the socket between.
 const HANDED_OVER_MAX: usize = 256;
 
-/// Threads of the control plane.
+/// Threads of the control plane, where it has as many cores.
 const CONTROL_THREADS: usize = 2;
 
 /// Entries of glommio's rings: it serves rare guests.
@@ -222,7 +222,9 @@ fn published() -> (Published, UnboundedReceiver<String>) {
 /// The control plane's.
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let built = builder.worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build();
+    // A second thread on the same core would only take turns with the first.
+    let threads = CONTROL_THREADS.min(cores().len());
+    let built = builder.worker_threads(threads).thread_name("control").enable_all().build();
     built.map_err(StartError::system("start the control plane"))
 }
 
