@@ -36,9 +36,9 @@ use crate::{clock, entropy, hand_over, key_fetch, port};
 const COMMANDS_MAX: usize = 4_096;
 
 /// Connections that may wait for the control plane, besides those in the socket between.
-const HANDED_OVER_MAX: usize = 256;
+const HANDED_OVER_MAX: usize = 1_024;
 
-/// Threads of the control plane, where it has as many cores.
+/// Threads of the control plane.
 const CONTROL_THREADS: usize = 2;
 
 /// Entries of glommio's rings: it serves rare guests.
@@ -222,9 +222,7 @@ fn published() -> (Published, UnboundedReceiver<String>) {
 /// The control plane's.
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    // A second thread on the same core would only take turns with the first.
-    let threads = CONTROL_THREADS.min(cores().len());
-    let built = builder.worker_threads(threads).thread_name("control").enable_all().build();
+    let built = builder.worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build();
     built.map_err(StartError::system("start the control plane"))
 }
 
