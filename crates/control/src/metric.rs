@@ -54,6 +54,7 @@ metrics! {
 
     BANS = Gauge "ringcast_bans" "Users and tokens that are kept out, by `kind`: user, token, user_tokens.";
     LIMITED = Counter "ringcast_rate_limited_total" "Commands over a limit of client.rate_limit, by `layer` and `command`; only those that were.";
+    KEYS_FORGOTTEN = Counter "ringcast_idempotency_keys_forgotten_total" "Idempotency keys that were forgotten within their five minutes: a core keeps the newest 65,536.";
     BUCKETS_FORGOTTEN = Counter "ringcast_rate_buckets_forgotten_total" "Buckets of client.rate_limit that were forgotten before they were full, for want of limits.rate_buckets.";
 
     MESSAGES_IN = Counter "ringcast_messages_received_total" "Publications accepted from clients and from the HTTP API.";

@@ -180,7 +180,7 @@ impl Shard {
         self.send_due_paces(now, world);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
-            self.idempotency.forget(now, hub::KEYS_MAX);
+            let _ = self.idempotency.forget(now, hub::KEYS_MAX);
         }
         self.go_on_draining(now, world);
         self.resume_ready(now, world);
@@ -445,7 +445,7 @@ impl Shard {
     fn full_report(&self) -> Report {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
-        let history = history + self.paces.bytes();
+        let history = history + self.paces.bytes() + self.idempotency.bytes();
         let told = self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
         let sessions = self.sessions.bytes() + told + self.hooks.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();

@@ -21,8 +21,13 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
     let position_age = reading.server.time("channel.history_meta_ttl");
     let options = |values, is_own| Options { values, is_own, format: &format, position_age, history_bytes_max };
     let mut namespaces = Vec::new();
+    let mut patterns = BTreeSet::new();
     for Section { spelled, values } in &reading.patterns {
         let text = values.text("pattern");
+        if !patterns.insert(text.clone()) {
+            let reason = format!("there are two namespaces of '{text}', and the second names nothing");
+            return Err(SettingsError::Malformed { key: format!("{spelled}.pattern"), reason });
+        }
         let pattern = Pattern::parse(&text).map_err(|error| SettingsError::Malformed {
             key: format!("{spelled}.pattern"),
             reason: format!("'{text}': {error}"),

@@ -18,8 +18,8 @@ const NAMESPACE_HEAD: &str = "
 ## Namespaces
 
 Options of each entry of `channel.namespaces` (by `name`), of `channel.without_namespace`, and of each `[[namespace]]` (by `pattern`). In the
-environment `CENTRIFUGO_CHANNEL_NAMESPACES=\"chat news\"` declares two, and `CENTRIFUGO_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE=10` sets an option of the first;
-`CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_HISTORY_SIZE=10` one of channels without a namespace.
+environment `CENTRIFUGO_CHANNEL_NAMESPACES=\"chat news\"` declares two, and `CENTRIFUGO_CHANNEL_NAMESPACES_CHAT_PRESENCE=true` sets an option of the first;
+`CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_PRESENCE=true` one of channels without a namespace.
 ";
 
 const HOOK_HEAD: &str = "

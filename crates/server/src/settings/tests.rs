@@ -174,6 +174,8 @@ fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
 fn a_value_out_of_range_is_refused_with_key_and_range() {
     assert_eq!(refusal("[limits]\nhead_bytes = 1"), "limits.head_bytes = 1 is out of range: from 512 to 16384");
     assert_eq!(refusal("[server]\nshards = 500"), "server.shards = 500 is out of range: from 0 to 128");
+    let twice = refusal("[[namespace]]\npattern = \"a.*\"\n[[namespace]]\npattern = \"a.*\"");
+    assert!(twice.contains("there are two namespaces of 'a.*'"), "{twice}");
     assert_eq!(refusal("[server]\nport = 70000"), "server.port = 70000 is out of range: from 0 to 65535");
     assert_eq!(
         refusal("[client]\nping_interval = \"48h\""),

@@ -120,7 +120,7 @@ fn websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
 fn uni_websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
     let (_, handshake) = must_upgrade(head, config.compression.uni_enabled)?;
     check_origin(head, &config.endpoints.origins)?;
-    let message = head.param(CONNECT).map(|message| message.into_owned().into_bytes());
+    let message = head.form_param(CONNECT).map(|message| message.into_owned().into_bytes());
     match &message {
         Some(message) if connect_request(message).is_err() => Err(not_connect()),
         Some(_) | None => Ok(Request::UniWebSocket { handshake, message, user: user(head, config) }),
@@ -160,7 +160,7 @@ fn check_origin(head: &Head<'_>, origins: &Origins) -> Result<(), Denied> {
 fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) -> Result<Request, Denied> {
     match (head.method(), get) {
         ("POST", _) => body(head, endpoint, Purpose::Downlink(downlink)),
-        ("GET", Get::WithConnect | Get::MaybeWithConnect) => match head.param(CONNECT) {
+        ("GET", Get::WithConnect | Get::MaybeWithConnect) => match head.form_param(CONNECT) {
             Some(message) => Ok(Request::Downlink { downlink, message: message.into_owned().into_bytes() }),
             None if get == Get::MaybeWithConnect => Ok(Request::Downlink { downlink, message: Vec::new() }),
             None => {
@@ -170,9 +170,9 @@ fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) ->
         },
         ("OPTIONS", Get::No) => Ok(options(head, downlink.cors, "POST, OPTIONS")),
         ("OPTIONS", Get::WithConnect | Get::MaybeWithConnect) => Ok(options(head, downlink.cors, "GET, POST, OPTIONS")),
-        (_, Get::No) => Err(Denied::new(405, Refusal::NotFound, "open the stream with POST").with(downlink.cors)),
+        (_, Get::No) => Err(Denied::method("POST, OPTIONS", "open the stream with POST").with(downlink.cors)),
         (_, Get::WithConnect | Get::MaybeWithConnect) => {
-            Err(Denied::new(405, Refusal::NotFound, "open the stream with GET or POST").with(downlink.cors))
+            Err(Denied::method("GET, POST, OPTIONS", "open the stream with GET or POST").with(downlink.cors))
         }
     }
 }
@@ -181,7 +181,7 @@ fn uplink(head: &Head<'_>, endpoint: &Endpoint, cors: Option<Box<Cors>>) -> Resu
     match head.method() {
         "POST" => body(head, endpoint, Purpose::Uplink { encoding: encoding(head), cors }),
         "OPTIONS" => Ok(options(head, cors, "POST, OPTIONS")),
-        _ => Err(Denied::new(405, Refusal::NotFound, "send commands with POST").with(cors)),
+        _ => Err(Denied::method("POST, OPTIONS", "send commands with POST").with(cors)),
     }
 }
 
