@@ -102,7 +102,7 @@ const cases = [
 ];
 
 function ported(text, ports) {
-  return text.replace(/127\.0\.0\.1:(7001|7002|8001|8002|8080|9000)\b/g, (_, port) => `127.0.0.1:${ports[port]}`);
+  return text.replace(/(127\.0\.0\.1:| port )(7001|7002|8001|8002|8080|9000)\b/g, (_, before, port) => before + ports[port]);
 }
 
 for (const { name, file, settings, base } of cases) describe(name, () => {
