@@ -83,40 +83,52 @@ async function reach(clients, word) {
   }
 }
 
-const proxies = {
-  haproxy: async (folder, ports) => {
-    const file = path.join(folder, "haproxy.cfg");
-    await writeFile(file, ported(await read("haproxy.cfg"), ports));
-    return `haproxy -db -f ${file}`;
-  },
-  nginx: async (folder, ports) => {
-    const file = path.join(folder, "nginx.conf");
-    // Whoever runs the test has none of the folders that are nginx's otherwise.
-    const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${path.join(folder, name)};`);
-    await writeFile(file, ported(await read("nginx.conf"), ports).replace("http {", `http {\n${folders.join("\n")}`));
-    return `nginx -p ${folder} -c ${file} -e stderr -g 'daemon off; pid ${folder}/pid;'`;
-  },
+// By the programs' names: how a file of the example is run.
+const commands = {
+  haproxy: (file) => `haproxy -db -f ${file}`,
+  nginx: (file, folder) => `nginx -p ${folder} -c ${file} -e stderr -g 'daemon off; pid ${folder}/pid;'`,
 };
 
+// Whoever runs the test has none of the folders that are nginx's otherwise.
+const homed = (text, folder) => {
+  const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${path.join(folder, name)};`);
+  return text.replace("http {", `http {\n${folders.join("\n")}`);
+};
+
+const cases = [
+  { name: "haproxy", file: "haproxy.cfg", settings: "ringcast.toml", base: "/ws/" },
+  { name: "nginx", file: "nginx.conf", settings: "ringcast.toml", base: "/ws/" },
+  { name: "haproxy, addresses of the original", file: "original/haproxy.cfg", settings: "original/ringcast.toml", base: "/" },
+];
+
 function ported(text, ports) {
-  return text.replace(/127\.0\.0\.1:(8001|8002|8080|9000)\b/g, (_, port) => `127.0.0.1:${ports[port]}`);
+  return text.replace(/(127\.0\.0\.1:| port )(7001|7002|8001|8002|8080|9000)\b/g, (_, before, port) => before + ports[port]);
 }
 
-for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
+for (const { name, file, settings, base } of cases) describe(name, () => {
   let [folder, proxy, port, one, two] = [];
   const crowd = [];
 
   before(async () => {
-    const config = ported(await read("ringcast.toml"), { 9000: back_end.address().port });
     const env = { RINGCAST_DRAIN_SPREAD_MS: "300" };
-    one = await Server.start({ args: [], config, env });
-    two = await Server.start({ args: [], config, env });
+    const text = await read(settings);
+    const start = async (listen) => {
+      const server = await Server.start({ args: [], config: ported(text, { 7001: listen, 9000: back_end.address().port }), env });
+      // Where it takes WebSockets.
+      server.door = base === "/" ? listen : server.port;
+      return server;
+    };
+    one = await start(await freePort());
+    two = await start(await freePort());
     folder = await mkdtemp(path.join(os.tmpdir(), "ringcast-cluster-"));
     port = await freePort();
-    proxy = new Program(await command(folder, { 8001: one.port, 8002: two.port, 8080: port }), { cwd: folder });
+    const ports = { 7001: one.door, 7002: two.door, 8001: one.port, 8002: two.port, 8080: port };
+    const own = path.join(folder, path.basename(file));
+    await writeFile(own, homed(ported(await read(file), ports), folder));
+    proxy = new Program(commands[name.split(",")[0]](own, folder), { cwd: folder });
     await until(async () => {
-      if (!proxy.running) throw new Error(`${kind} ended at once:\n${proxy.log}`);
-      return (await push(port, "/ws/nobody", "x").catch(() => 0)) === 404;
+      if (!proxy.running) throw new Error(`${name} ended at once:\n${proxy.log}`);
+      return (await push(port, `${base}nobody`, "x").catch(() => 0)) === 404;
     }, () => proxy.log);
   });
   after(async () => {
@@ -127,7 +139,7 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
   });
 
   // Whom this server has; asked without the proxy.
-  const holds = async (server, client) => (await push(server.port, client.address, "") !== 404);
+  const holds = async (server, client) => (await push(server.door, client.address, "") !== 404);
   const share = async (server) => {
     const here = [];
     for (const client of crowd) if (await holds(server, client)) here.push(client);
@@ -139,7 +151,7 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
   test("WebSockets and pushes meet, whatever the ClientID and the query", async () => {
     for (let n = 0; n < CROWD; n += 1) {
       const id = [`user${n}`, `a%2Fb${n}`, `%c3%a4-${n}`, `~${n}`, `${n}`][n % 5];
-      crowd.push(new Client(port, `/ws/${id}${n % 3 === 0 ? `?room=${n}&x=/ws/y` : ""}`));
+      crowd.push(new Client(port, `${base}${id}${n % 3 === 0 ? `?room=${n}&x=/ws/y` : ""}`));
     }
     const statuses = await Promise.all(crowd.map((client) => client.connect()));
     assert.deepEqual(statuses, crowd.map(() => 101), proxy.log);
@@ -150,10 +162,10 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
   });
 
   test("what is refused is refused, and other paths are not there", async () => {
-    assert.equal(await push(port, "/ws/nobody", "x"), 404);
+    assert.equal(await push(port, `${base}nobody`, "x"), 404);
     assert.equal(await push(port, crowd[0].address, "x", "guessed"), 401);
-    assert.equal(await new Client(port, "/ws/no").connect(), 404);
-    for (const path of ["/metrics", "/api/info", "/"]) assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 404);
+    assert.equal(await new Client(port, `${base}no`).connect(), 404);
+    for (const path of ["/metrics", "/api/info", "/"]) assert.ok((await fetch(`http://127.0.0.1:${port}${path}`)).status >= 400, path);
   });
 
   test("a server dies: its clients come back to the other one and are reached, the others have noticed nothing", async () => {
@@ -174,7 +186,7 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
     gone.splice(0);
     const probes = [];
     await until(async () => {
-      const probe = new Client(port, `/ws/probe${probes.length}`);
+      const probe = new Client(port, `${base}probe${probes.length}`);
       probes.push(probe);
       return (await probe.connect()) === 101 && (await holds(one, probe));
     }, () => proxy.log);
