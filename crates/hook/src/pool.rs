@@ -36,6 +36,7 @@ struct Conn {
 }
 
 /// Why there is no answer.
+#[expect(clippy::large_enum_variant, reason = "there is one of them at a time, and boxing it would cost every message")]
 enum Failed {
     /// The connection was over before anything of the request was sent: here it is again.
     Unsent(Request<Body>),

@@ -144,9 +144,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let (courier, delivered) = ring::courier().map_err(StartError::system("make a socket pair"))?;
     let courier = Arc::new(courier);
     let bans = Bans::new(settings.bans_file.clone(), settings.bans_max).map(Arc::new).map_err(StartError::Bans)?;
-    let hooks: Vec<_> = settings.hooks.iter().map(|hook| hook.engine.clone()).collect();
-    let engine = Engine::new(&hooks, &settings.proxies.engine, &settings.endpoints.node, clock::unix_seconds);
-    let engine = engine.map_err(StartError::back_ends)?;
+    let engine = engine(&settings)?;
     let settings = Arc::new(settings);
     let (published, wants) = published();
     let verifiers = settings.tokens.verifiers(&published.sets);
@@ -203,6 +201,13 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
 /// Where it listens: at its own address, and where hooks have others.
 fn claim_doors(own: SocketAddr, settings: &Settings) -> Result<Arc<[SocketAddr]>, StartError> {
     [Ok(own)].into_iter().chain(settings.doors().map(port::claim)).collect()
+}
+
+/// What asks back ends.
+fn engine(settings: &Settings) -> Result<Engine, StartError> {
+    let hooks: Vec<_> = settings.hooks.iter().map(|hook| hook.engine.clone()).collect();
+    let engine = Engine::new(&hooks, &settings.proxies.engine, &settings.endpoints.node, clock::unix_seconds);
+    engine.map_err(StartError::back_ends)
 }
 
 /// As many descriptors as the process may ask for: the soft limit is for programs that use `select`.
