@@ -103,6 +103,11 @@ metrics! {
     HOOK_ENDS = Gauge "ringcast_ws2api_ends_waiting" "Ends of connections that no back end has heard of yet, by `prefix`.";
     HOOK_LOST = Counter "ringcast_ws2api_ends_lost_total" "Ends of connections that no back end heard of, by `prefix`: too many waited, or for too long.";
 
+    PROXY_REQUESTS = Counter "ringcast_proxy_requests_total" "Questions to event proxies, by `proxy`, `backend`, `event` and `outcome`.";
+    PROXY_SECONDS = Counter "ringcast_proxy_request_seconds_total" "Time that these took, waiting for their turn included, by `proxy`, `backend` and `event`.";
+    PROXY_IN_FLIGHT = Gauge "ringcast_proxy_requests_in_flight" "Questions under way, by `proxy` and `backend`.";
+    PROXY_WAITING = Gauge "ringcast_proxy_requests_waiting" "Questions that wait for their turn, by `proxy` and `backend`.";
+
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";
     SUBSCRIPTIONS = Gauge "ringcast_subscriptions" "Subscriptions.";

@@ -16,6 +16,7 @@ use crate::event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
 use crate::line::Lines;
+use crate::proxy::{Proxies, ProxySettings};
 use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 use crate::strict::{self, Counters};
 
@@ -68,12 +69,12 @@ impl Hook {
         let (timeout, redirects_max) = match purpose {
             Purpose::Connect => (connect_timeout, redirects_max),
             Purpose::Message => (message_timeout, 0),
-            Purpose::End => (end_timeout, 0),
+            Purpose::End | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => (end_timeout, 0),
         };
         let waits = match purpose {
             Purpose::Connect => self.settings.connect_waits,
             Purpose::Message => self.settings.on_open == OnOpen::Wait,
-            Purpose::End => false,
+            Purpose::End | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => false,
         };
         let question = Question {
             purpose,
@@ -127,16 +128,24 @@ pub struct Condition {
 #[derive(Clone, Debug)]
 pub struct Engine {
     hooks: Arc<[Hook]>,
+    proxies: Arc<Proxies>,
     /// Names this run of the server.
     run: Arc<str>,
+    /// The time of day, in seconds since 1970.
+    now_s: fn() -> i64,
 }
 
 impl Engine {
-    /// An engine for these hooks. `run` names this run of the server among others.
+    /// An engine for these hooks and proxies. `run` names this run of the server among others, `now_s` tells the time of day.
     ///
     /// # Errors
     /// The first thing that is wrong with the settings.
-    pub fn new(settings: &[Settings], run: &str) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: &[Settings],
+        proxies: &[ProxySettings],
+        run: &str,
+        now_s: fn() -> i64,
+    ) -> Result<Self, SettingsError> {
         let hook = |settings: &Settings| {
             let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
             Ok(Hook {
@@ -148,7 +157,12 @@ impl Engine {
                 counters: Counters::default(),
             })
         };
-        Ok(Self { hooks: settings.iter().map(hook).collect::<Result<_, _>>()?, run: run.into() })
+        Ok(Self {
+            hooks: settings.iter().map(hook).collect::<Result<_, _>>()?,
+            proxies: Arc::new(Proxies::new(proxies)?),
+            run: run.into(),
+            now_s,
+        })
     }
 
     /// Serves a shard's events, until the shard has left and everything under way is done but the ends, for which there is
@@ -187,6 +201,11 @@ impl Engine {
             .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
     }
 
+    /// The figures of each event proxy, with its name and its URL.
+    pub fn proxy_figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
+        self.proxies.figures()
+    }
+
     /// How each back end does, with its hook's prefix and its URL.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, Condition)> {
         let all = self.hooks.iter().flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, one)));
@@ -214,6 +233,14 @@ impl Engine {
                         let reason = "the server is gone".to_owned();
                         engine.tell_end(End { of, hook, id, code: 1006, by: "server", reason });
                     }
+                });
+            }
+            Event::Ask(ask) => {
+                let (engine, shards) = (self.clone(), shards.clone());
+                tokio::spawn(async move {
+                    let told = engine.proxies.ask(&ask, engine.now_s).await;
+                    // A shard that has left has no use for it.
+                    let _ = shards.reply(Reply::Told { of: ask.of, told }).await;
                 });
             }
             Event::Message(message) => {

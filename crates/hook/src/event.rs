@@ -3,6 +3,9 @@ use std::borrow::Cow;
 
 use hyper::body::Bytes;
 
+use crate::ask::Ask;
+use crate::told::Told;
+
 /// Names a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Of {
@@ -34,6 +37,8 @@ pub enum Event {
     },
     /// A client says something.
     Message(Message),
+    /// Something is asked about a Centrifugo client.
+    Ask(Box<Ask>),
     /// An accepted connection has ended: its last event.
     End(End),
 }
@@ -100,6 +105,13 @@ pub enum Reply {
         id: String,
         /// Whether it may come in.
         verdict: Verdict,
+    },
+    /// To [`Event::Ask`].
+    Told {
+        /// Which connection.
+        of: Of,
+        /// What the back end says.
+        told: Told,
     },
     /// To [`Event::Message`].
     Outcome {

@@ -14,6 +14,7 @@
 #![warn(clippy::cast_possible_truncation)]
 
 mod accept;
+mod asks;
 mod ban;
 mod bans;
 mod clock;

@@ -298,6 +298,8 @@ pub struct Holdings {
     pub hooks: [usize; 2],
     /// Events that back ends are to be told.
     pub events: usize,
+    /// Clients whose header fields are kept for them.
+    pub kept_fields: usize,
 }
 
 impl Report {

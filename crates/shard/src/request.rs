@@ -23,7 +23,7 @@ use crate::hook::{self, Push, Upgraded};
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::permission;
 use crate::report::Refusal;
-pub(crate) use endpoint::{Cors, Downlink, User, not_connect};
+pub(crate) use endpoint::{Cors, Downlink, Introduction, User, not_connect};
 
 /// What the answer to an upgrade is made of.
 #[derive(Clone, Copy, Debug)]

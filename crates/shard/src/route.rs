@@ -216,7 +216,8 @@ impl Shard {
                 | State::Uplink(_)
                 | State::Introduced(_)
                 | State::Knock(_)
-                | State::Push(_),
+                | State::Push(_)
+                | State::Asked(_),
             )
             | None => {}
         }
@@ -242,7 +243,8 @@ impl Shard {
                         | State::Uplink(_)
                         | State::Introduced(_)
                         | State::Knock(_)
-                        | State::Push(_),
+                        | State::Push(_)
+                        | State::Asked(_),
                     )
                     | None => {}
                 }

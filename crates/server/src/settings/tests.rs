@@ -6,6 +6,7 @@ use crate::settings::key::{Key, Kind, State};
 use crate::settings::keys::{NAMESPACE, SERVER, Table};
 
 mod migration;
+mod proxies;
 mod rates;
 mod sources;
 mod suites;
@@ -161,11 +162,11 @@ fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
     assert_eq!(warned("[admin]\nenabled = false\npassword = \"x\"\n[grpc_api]\nport = 0"), [""; 0]);
     assert_eq!(warned("[health]\nenabled = true\nhandler_prefix = \"/health\""), [""; 0]);
     assert_eq!(warned("[health]\nhandler_prefix = \"/alive\""), [""; 0]);
-    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_proxy_enabled = true");
+    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_stream_proxy_enabled = true");
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("admin is not supported yet: "), "{told:?}");
     assert!(
-        told[1].starts_with("channel.without_namespace.subscribe_proxy_enabled is not supported yet: "),
+        told[1].starts_with("channel.without_namespace.subscribe_stream_proxy_enabled is not supported yet: "),
         "{told:?}"
     );
 }

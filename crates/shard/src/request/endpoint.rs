@@ -10,13 +10,23 @@ use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
 use crate::endpoints::{Endpoint, Origins};
+use crate::proxy;
 use crate::report::Refusal;
 
 /// The parameter that carries what a client says first where it can't send a body.
 const CONNECT: &str = "cf_connect";
 
-/// Who the client is according to a header field of the request, if somebody said so.
-pub(crate) type User = Option<Box<str>>;
+/// Who the client is according to header fields of the request, if anything is said.
+pub(crate) type User = Option<Box<Introduction>>;
+
+/// What header fields say of a client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Introduction {
+    /// The user.
+    pub(crate) user: Option<Box<str>>,
+    /// What back ends are told.
+    pub(crate) fields: proxy::Values,
+}
 
 /// A response without an end, which a request opens.
 #[derive(Debug)]
@@ -56,7 +66,9 @@ impl Cors {
 
 fn user(head: &Head<'_>, config: &ShardConfig) -> User {
     let field = &*config.admission.user_field;
-    text(head, field).filter(|_| !field.is_empty()).map(Box::from)
+    let user = text(head, field).filter(|_| !field.is_empty()).map(Box::from);
+    let fields = proxy::of_head(head, &config.proxies.fields);
+    (user.is_some() || !fields.is_empty()).then(|| Box::new(Introduction { user, fields }))
 }
 
 fn text<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
