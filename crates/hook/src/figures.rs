@@ -100,10 +100,21 @@ pub(crate) enum Purpose {
     Subscribe,
     Publish,
     Rpc,
+    Refresh,
+    SubRefresh,
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [Self::Connect, Self::Message, Self::End, Self::Subscribe, Self::Publish, Self::Rpc];
+    const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Message,
+        Self::End,
+        Self::Subscribe,
+        Self::Publish,
+        Self::Rpc,
+        Self::Refresh,
+        Self::SubRefresh,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -113,6 +124,8 @@ impl Purpose {
             Self::Subscribe => "subscribe",
             Self::Publish => "publish",
             Self::Rpc => "rpc",
+            Self::Refresh => "refresh",
+            Self::SubRefresh => "sub_refresh",
         }
     }
 }
