@@ -6,3 +6,4 @@ mod plain;
 mod refusals;
 mod reload;
 mod server;
+mod ws2api_bench;

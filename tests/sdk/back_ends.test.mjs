@@ -83,6 +83,7 @@ backends = ["${back_end.url}"]
 insecure = true
 connect_timeout = "120s"
 message_timeout = "120s"
+circuit_failures = 0 # what fails here is to be asked again, and not left alone
 ${more}
 `;
 const config = [

@@ -137,7 +137,7 @@ for (const kind of ["python", "php"]) describe(kind, () => {
     const late = new Person(chat, "late");
     Object.assign(late, { cookie: ann.cookie, address: `${ann.address}0` });
     assert.ok([502, 503].includes(await late.connect()));
-    ann.say("is anybody there?"); // nobody took it: that is not passed over in silence
+    ann.say("is anybody there?"); // nobody took it within message_timeout: that is not passed over in silence
     assert.equal(await ann.closed, 1011);
     await bob.leave(); // which nobody can be told yet
     await chat.run();

@@ -15,10 +15,12 @@ import { Server, freePort } from "./server.mjs";
 const CROWD = 200;
 const read = (name) => readFile(example("cluster", name), "utf8");
 
-// Lets everybody in but "no", whose status says why.
+// Lets everybody in but "no", whose status says why; remembers who is gone.
+const gone = [];
 const back_end = http.createServer((request, response) => {
   request.resume();
   const name = request.url.split("?")[0].split("/").at(-1);
+  if (request.method === "DELETE") gone.push(name);
   request.on("end", () => (request.method === "GET" ? (response.statusCode = name === "no" ? 404 : 200, response.end("ok")) : response.end()));
 });
 back_end.listen(0, "127.0.0.1");
@@ -38,10 +40,14 @@ class Client {
     return this.path.split("?")[0];
   }
 
+  get id() {
+    return this.address.split("/").at(-1);
+  }
+
   async connect() {
     this.socket = new WebSocket(`ws://127.0.0.1:${this.proxy}${this.path}`);
     this.socket.on("message", (data) => this.heard.push(data.toString()));
-    this.closed = new Promise((resolve) => this.socket.on("close", resolve));
+    this.closed = new Promise((resolve) => this.socket.on("close", resolve)); // with the code
     return await new Promise((resolve) => {
       this.socket.on("open", () => resolve(101));
       this.socket.on("unexpected-response", (request, response) => (request.destroy(), resolve(response.statusCode)));
@@ -102,8 +108,9 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
 
   before(async () => {
     const config = ported(await read("ringcast.toml"), { 9000: back_end.address().port });
-    one = await Server.start({ args: [], config });
-    two = await Server.start({ args: [], config });
+    const env = { RINGCAST_DRAIN_SPREAD_MS: "300" };
+    one = await Server.start({ args: [], config, env });
+    two = await Server.start({ args: [], config, env });
     folder = await mkdtemp(path.join(os.tmpdir(), "ringcast-cluster-"));
     port = await freePort();
     proxy = new Program(await command(folder, { 8001: one.port, 8002: two.port, 8080: port }), { cwd: folder });
@@ -164,6 +171,7 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
 
   test("it comes back: who stayed at the other one is reached, and so is who comes anew, to where he was before", async () => {
     await one.spawn();
+    gone.splice(0);
     const probes = [];
     await until(async () => {
       const probe = new Client(port, `/ws/probe${probes.length}`);
@@ -174,8 +182,22 @@ for (const [kind, command] of Object.entries(proxies)) describe(kind, () => {
     await reach(crowd, "third");
     for (const client of crowd) client.socket.close();
     await Promise.all(crowd.map(({ closed }) => closed));
+    await until(() => crowd.every(({ id }) => gone.includes(id)));
     await Promise.all(crowd.map((client) => until(async () => (await client.connect()) === 101)));
     await reach(crowd, "fourth");
     assert.ok((await share(one)).length > CROWD / 10);
+  });
+
+  test("it is told to leave: its clients are told to come back and are reached, and the back end is told of each of them", async () => {
+    const theirs = await share(one);
+    gone.splice(0);
+    const ended = once(one.child, "exit");
+    one.child.kill("SIGTERM");
+    const codes = await Promise.all(theirs.map(({ closed }) => closed));
+    assert.deepEqual(new Set(codes), new Set([1012]));
+    await Promise.all(theirs.map((client) => until(async () => (await client.connect()) === 101, () => proxy.log)));
+    assert.deepEqual(await ended, [0, null]);
+    await reach(crowd, "fifth");
+    assert.deepEqual(gone.filter((id) => !id.startsWith("probe")).sort(), theirs.map(({ id }) => id).sort());
   });
 });

@@ -79,6 +79,9 @@ metrics! {
     HOOK_SECONDS = Counter "ringcast_ws2api_request_seconds_total" "Time that these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
     HOOK_IN_FLIGHT = Gauge "ringcast_ws2api_requests_in_flight" "Requests under way, by `prefix` and `backend`.";
     HOOK_WAITING = Gauge "ringcast_ws2api_requests_waiting" "Requests that wait for their turn, by `prefix` and `backend`.";
+    HOOK_LIMIT = Gauge "ringcast_ws2api_requests_limit" "Requests that a back end may have at a time, by `prefix` and `backend`: the governor's limit, or `backend_connections`.";
+    HOOK_CIRCUIT = Gauge "ringcast_ws2api_circuit_open" "1 while a back end is taken to be down, by `prefix` and `backend`.";
+    HOOK_OPENINGS = Counter "ringcast_ws2api_circuit_openings_total" "Times that a back end was found to be down, by `prefix` and `backend`.";
     HOOK_ENDS = Gauge "ringcast_ws2api_ends_waiting" "Ends of connections that no back end has heard of yet, by `prefix`.";
     HOOK_LOST = Counter "ringcast_ws2api_ends_lost_total" "Ends of connections that no back end heard of, by `prefix`: too many waited, or for too long.";
 

@@ -16,7 +16,7 @@ use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
 use crate::line::Lines;
 use crate::proxy::{Proxies, ProxySettings};
-use crate::settings::{OnFailure, OnFlood, Settings, SettingsError};
+use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 
 /// Names the connection in each request: two that have one ClientID are told apart by it.
 const CONNECTION: HeaderName = HeaderName::from_static("ringcast-connection");
@@ -46,6 +46,27 @@ struct Hook {
     ends: Meter,
     /// Ends that no back end has heard of, or will.
     lost: Meter,
+}
+
+/// Whether a back end has heard of an end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    Heard,
+    /// It must be told again.
+    Unheard,
+    /// All back ends are taken to be down.
+    NotAsked,
+}
+
+/// How a back end does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Condition {
+    /// It is taken to be down.
+    pub is_down: bool,
+    /// How often it has been.
+    pub times_down: u64,
+    /// Requests that it may have at a time now.
+    pub requests_max: usize,
 }
 
 /// All hooks of a server. A clone is a handle to the same.
@@ -127,6 +148,15 @@ impl Engine {
     /// The figures of each event proxy, with its name and its URL.
     pub fn proxy_figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
         self.proxies.figures()
+    }
+
+    /// How each back end does, with its hook's prefix and its URL.
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, Condition)> {
+        let all = self.hooks.iter().flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, one)));
+        all.map(|(prefix, one)| {
+            let (is_down, times_down) = (one.circuit.is_open(), one.circuit.openings.read());
+            (prefix, &*one.url, Condition { is_down, times_down, requests_max: one.limit() })
+        })
     }
 
     /// Ends that wait to be told, and those that were lost, by prefix.
@@ -221,11 +251,13 @@ impl Engine {
             timeout: settings.connect_timeout,
             answer_bytes_max: settings.answer_bytes_max,
             redirects_max: settings.redirects_max,
+            waits: settings.connect_waits,
         };
-        let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { Ended::Status };
+        let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { unwanted(answer.status) };
         match question.ask(client, back_ends, judge).await {
             Ok(answer) => verdict(&answer),
             Err(Ended::Flood) => refuse(503, "the back end has too much to do"),
+            Err(Ended::Open) => refuse(503, "the back end is down"),
             Err(_) => refuse(502, "the back end did not answer"),
         }
     }
@@ -249,9 +281,10 @@ impl Engine {
             timeout: settings.message_timeout,
             answer_bytes_max: settings.answer_bytes_max,
             redirects_max: 0,
+            waits: settings.on_open == OnOpen::Wait,
         };
         let judge = |answer: &Answer| match reply(answer) {
-            _ if !answer.status.is_success() => Ended::Status,
+            _ if !answer.status.is_success() => unwanted(answer.status),
             Some(_) => Ended::Ok,
             None => Ended::BadText,
         };
@@ -263,13 +296,7 @@ impl Engine {
             Ok(_) => Ended::Status,
             Err(ended) => ended,
         };
-        match (failed, settings.on_flood, settings.on_failure) {
-            (Ended::Flood, OnFlood::Close, _) => {
-                Outcome::Close { code: 1013, reason: "the back end has too much to do" }
-            }
-            (Ended::Flood, OnFlood::Drop, _) | (_, _, OnFailure::Ignore) => Outcome::Nothing,
-            (_, _, OnFailure::Close) => Outcome::Close { code: 1011, reason: "the back end did not take a message" },
-        }
+        not_taken(failed, settings)
     }
 
     /// Has a back end told of an end, however long it takes, within the bounds.
@@ -287,22 +314,38 @@ impl Engine {
             let Some(hook) = engine.hooks.get(end.hook) else {
                 return;
             };
-            let began = Instant::now();
-            let mut again = AGAIN_FIRST;
-            while !engine.delete(hook, &end).await {
-                if began.elapsed() + again > hook.settings.ends_age {
-                    hook.lost.add(1);
-                    break;
-                }
-                tokio::time::sleep(again.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                again = (again * 2).min(AGAIN_LONGEST);
+            if !engine.insist(hook, &end).await {
+                hook.lost.add(1);
             }
             hook.ends.take(1);
         });
     }
 
-    /// Tells it once; false if it must be told again.
-    async fn delete(&self, hook: &Hook, end: &End) -> bool {
+    /// Tells it until it is heard; false if that takes too long.
+    async fn insist(&self, hook: &Hook, end: &End) -> bool {
+        let until = Instant::now() + hook.settings.ends_age;
+        let mut again = AGAIN_FIRST;
+        loop {
+            match self.delete(hook, end).await {
+                Told::Heard => return true,
+                Told::NotAsked => {
+                    if tokio::time::timeout_at(until, hook.back_ends.until_passable()).await.is_err() {
+                        return false;
+                    }
+                }
+                Told::Unheard => {
+                    if Instant::now() + again > until {
+                        return false;
+                    }
+                    tokio::time::sleep(again.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    again = (again * 2).min(AGAIN_LONGEST);
+                }
+            }
+        }
+    }
+
+    /// Tells it once.
+    async fn delete(&self, hook: &Hook, end: &End) -> Told {
         let fields: HeaderMap = [
             (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
             (CONNECTION, self.name(end.of)),
@@ -320,15 +363,37 @@ impl Engine {
             timeout: hook.settings.end_timeout,
             answer_bytes_max: hook.settings.answer_bytes_max,
             redirects_max: 0,
+            waits: false,
         };
         let heard = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { Ended::Status };
+        let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { unwanted(answer.status) };
         // Whatever else is wrong with its answer: a back end that answers has heard it. Boxed, so that an end that waits is small.
         match Box::pin(question.ask(&hook.client, &hook.back_ends, judge)).await {
-            Ok(answer) => heard(answer.status),
-            Err(ended) => ended == Ended::TooLarge,
+            Ok(answer) if !heard(answer.status) => Told::Unheard,
+            Ok(_) | Err(Ended::TooLarge) => Told::Heard,
+            Err(Ended::Open) => Told::NotAsked,
+            Err(_) => Told::Unheard,
         }
     }
+}
+
+/// What becomes of a message that no back end took.
+fn not_taken(ended: Ended, settings: &Settings) -> Outcome {
+    let later = |reason| Outcome::Close { code: 1013, reason };
+    match (ended, settings.on_flood, settings.on_open) {
+        (Ended::Flood, OnFlood::Close, _) => later("the back end has too much to do"),
+        (Ended::Flood, OnFlood::Drop, _) | (Ended::Open, _, OnOpen::Drop) => Outcome::Nothing,
+        (Ended::Open, _, OnOpen::Close) => later("the back end is down"),
+        (_, _, _) => match settings.on_failure {
+            OnFailure::Ignore => Outcome::Nothing,
+            OnFailure::Close => Outcome::Close { code: 1011, reason: "the back end did not take a message" },
+        },
+    }
+}
+
+/// A status that was not wanted.
+fn unwanted(status: StatusCode) -> Ended {
+    if status == StatusCode::SERVICE_UNAVAILABLE { Ended::Busy } else { Ended::Status }
 }
 
 fn verdict(answer: &Answer) -> Verdict {

@@ -8,8 +8,12 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::back_end::{BackEnd, BackEnds, Place};
+use crate::circuit::Watch;
 use crate::client::Client;
 use crate::figures::{Ended, Purpose};
+
+/// After so long a question that waits is put again to back ends that could not be reached.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub(crate) struct Question<'q> {
     pub(crate) timeout: Duration,
     pub(crate) answer_bytes_max: usize,
     pub(crate) redirects_max: u8,
+    /// Whether it waits for a back end that can be reached.
+    pub(crate) waits: bool,
 }
 
 /// What is answered.
@@ -45,32 +51,88 @@ impl Purpose {
 }
 
 impl Question<'_> {
-    /// Asks a back end, and the others if it can't be reached. An answer of any status is one; `judge` says for the figures how it counts.
+    /// Asks a back end, and the others if it can't be reached or is not worth asking. An answer of any status is one; `judge` says for the
+    /// figures how it counts. If nobody can be asked and the question waits, it is asked again for as long as its time-out lasts.
     pub(crate) async fn ask(
         &self,
         client: &Client,
         back_ends: &BackEnds,
         judge: impl Fn(&Answer) -> Ended,
     ) -> Result<Answer, Ended> {
-        let until = Instant::now() + self.timeout;
-        let mut last = Ended::Unreachable;
-        for back_end in back_ends.for_id(self.id) {
-            let began = Instant::now();
-            let asked = match self.place(back_end, until).await {
-                Ok((_place, until)) => {
-                    let asked = tokio::time::timeout_at(until, self.ask_one(client, back_end)).await;
-                    asked.unwrap_or(Err(Ended::TimedOut))
+        let began = Instant::now();
+        let until = began + self.timeout;
+        loop {
+            let mut last = Ended::Open;
+            let mut first = None;
+            for back_end in back_ends.for_id(self.id) {
+                let asked = self.ask_once(client, back_end, &back_ends.watch, until, &judge).await;
+                first.get_or_insert(back_end);
+                match asked {
+                    Err(Ended::Open) => {}
+                    Err(Ended::Unreachable) => last = Ended::Unreachable,
+                    asked => return asked,
                 }
-                Err(ended) => Err(ended),
-            };
-            let ended = asked.as_ref().map_or_else(|ended| *ended, &judge);
-            back_end.figures.count(self.purpose, ended, began.elapsed());
-            match asked {
-                Err(Ended::Unreachable) => last = Ended::Unreachable,
-                asked => return asked,
             }
+            if self.waits
+                && let Some(first) = first
+            {
+                match self.wait(first, back_ends, last, until).await {
+                    Ok(()) => continue,
+                    Err(Ended::Flood) => last = Ended::Flood,
+                    Err(_) => {}
+                }
+            }
+            if last != Ended::Unreachable
+                && let Some(first) = first
+            {
+                first.figures.count(self.purpose, last, began.elapsed());
+            }
+            return Err(last);
         }
-        Err(last)
+    }
+
+    /// Waits until it is worth another try; fails if that takes too long, or too many wait.
+    async fn wait(&self, first: &BackEnd, back_ends: &BackEnds, last: Ended, until: Instant) -> Result<(), Ended> {
+        let _waits = first.wait(false)?;
+        let again = async {
+            if last == Ended::Unreachable {
+                tokio::time::sleep(AGAIN).await;
+            }
+            back_ends.until_passable().await;
+        };
+        tokio::time::timeout_at(until, again).await.map_err(|_| last)
+    }
+
+    /// Asks this one.
+    async fn ask_once(
+        &self,
+        client: &Client,
+        back_end: &BackEnd,
+        watch: &Watch,
+        until: Instant,
+        judge: impl Fn(&Answer) -> Ended,
+    ) -> Result<Answer, Ended> {
+        let began = Instant::now();
+        if !back_end.circuit.is_passable(began) {
+            return Err(Ended::Open);
+        }
+        let asked = match self.place(back_end, until).await {
+            Ok((place, until)) => {
+                // It may have opened while this one waited.
+                let sent = Instant::now();
+                let pass = back_end.circuit.enter(watch, sent).ok_or(Ended::Open)?;
+                let asked = tokio::time::timeout_at(until, self.ask_one(client, back_end)).await;
+                let asked = asked.unwrap_or(Err(Ended::TimedOut));
+                let ended = asked.as_ref().map_or_else(|ended| *ended, &judge);
+                pass.settle(ended, until - sent >= self.timeout / 2, Instant::now());
+                place.leave(self.purpose, ended, sent);
+                asked
+            }
+            Err(ended) => Err(ended),
+        };
+        let ended = asked.as_ref().map_or_else(|ended| *ended, &judge);
+        back_end.figures.count(self.purpose, ended, began.elapsed());
+        asked
     }
 
     /// A place at the back end, and until when its answer has to be there. An end waits for its place however long it takes.

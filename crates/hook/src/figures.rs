@@ -46,6 +46,8 @@ pub(crate) enum Ended {
     Ok,
     /// With another status than was wanted.
     Status,
+    /// With 503: the back end has too much to do.
+    Busy,
     /// Nobody listens there, or the connection could not be made.
     Unreachable,
     /// The connection broke.
@@ -60,12 +62,15 @@ pub(crate) enum Ended {
     BadText,
     /// It was not made: too many wait.
     Flood,
+    /// It was not made: the back end is taken to be down.
+    Open,
 }
 
 impl Ended {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ok,
         Self::Status,
+        Self::Busy,
         Self::Unreachable,
         Self::Broken,
         Self::TimedOut,
@@ -73,12 +78,14 @@ impl Ended {
         Self::Redirected,
         Self::BadText,
         Self::Flood,
+        Self::Open,
     ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Status => "status",
+            Self::Busy => "busy",
             Self::Unreachable => "unreachable",
             Self::Broken => "broken",
             Self::TimedOut => "timed_out",
@@ -86,6 +93,7 @@ impl Ended {
             Self::Redirected => "redirected",
             Self::BadText => "bad_text",
             Self::Flood => "flood",
+            Self::Open => "open",
         }
     }
 }
@@ -104,8 +112,11 @@ pub(crate) enum Purpose {
     SubRefresh,
 }
 
+/// Purposes there are.
+pub(crate) const PURPOSES: usize = 8;
+
 impl Purpose {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; PURPOSES] = [
         Self::Connect,
         Self::Message,
         Self::End,
@@ -137,8 +148,8 @@ pub struct Figures {
     pub in_flight: Meter,
     /// Requests that wait for their turn.
     pub waiting: Meter,
-    ended: [[Meter; Ended::ALL.len()]; Purpose::ALL.len()],
-    micros: [Meter; Purpose::ALL.len()],
+    ended: [[Meter; Ended::ALL.len()]; PURPOSES],
+    micros: [Meter; PURPOSES],
 }
 
 impl Figures {

@@ -10,16 +10,19 @@
 //! - Of one connection, at most [`Settings::in_flight`] messages are in requests at a time, begun in their order, and its end is told after the last
 //!   of them.
 //! - Whatever waits is counted and bounded: messages by the shards and by [`Settings::waiting_max`], ends by [`Settings::ends_max`].
+//! - A back end that is taken to be down is asked by one request at a time, now and then, until it answers.
 //! - A client's bytes become a path's end, header values or a body, and nothing else: no line of a head, no other path, no other host.
 #![forbid(unsafe_code)]
 
 mod ask;
 mod back_end;
+mod circuit;
 mod client;
 mod engine;
 mod event;
 mod exchange;
 mod figures;
+mod governor;
 mod line;
 mod proxy;
 mod settings;
@@ -27,9 +30,9 @@ mod target;
 mod told;
 
 pub use ask::{About, Ask};
-pub use engine::{Engine, Shards};
+pub use engine::{Condition, Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
 pub use proxy::{ProxySettings, StatusMeans};
-pub use settings::{Choice, OnFailure, OnFlood, Settings, SettingsError};
+pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 pub use told::{Granted, GrantedSub, Said, Told};

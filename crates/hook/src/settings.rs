@@ -23,12 +23,20 @@ pub struct Settings {
     pub in_flight: u16,
     /// Requests that one back end has at a time; over HTTP/1.1 that is its connections.
     pub requests_max: usize,
+    /// Whether fewer than that are made where its latency says that it takes no more.
+    pub governs: bool,
     /// Requests that wait for one back end; ends of connections not counted.
     pub waiting_max: usize,
     /// What becomes of a message beyond.
     pub on_flood: OnFlood,
     /// What becomes of a message that a back end did not take.
     pub on_failure: OnFailure,
+    /// When a back end is taken to be down.
+    pub circuit: CircuitSettings,
+    /// Whether a client that connects meanwhile waits, within its time-out; else it is refused at once.
+    pub connect_waits: bool,
+    /// What becomes of a message meanwhile.
+    pub on_open: OnOpen,
     /// Largest answer in bytes.
     pub answer_bytes_max: usize,
     /// Redirects that are followed, within the back end's own host, when a client wants in.
@@ -53,6 +61,28 @@ pub enum Choice {
 /// What becomes of a message when too many requests wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnFlood {
+    /// The connection is closed with 1013.
+    Close,
+    /// It is dropped, and counted.
+    Drop,
+}
+
+/// When a back end is taken to be down: it could not be reached, broke the connection or did not answer in time, so often in a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CircuitSettings {
+    /// Failures in a row; 0 for never.
+    pub failures: u32,
+    /// How long it is left alone then, or up to half less.
+    pub pause: Duration,
+    /// The longest that this becomes: it doubles with each failure after.
+    pub pause_max: Duration,
+}
+
+/// What becomes of a message while all back ends are taken to be down, or none can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnOpen {
+    /// It waits, within its time-out.
+    Wait,
     /// The connection is closed with 1013.
     Close,
     /// It is dropped, and counted.

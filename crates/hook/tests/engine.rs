@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hook::{
-    Choice, End, Engine, Event, Message, Of, OnFailure, OnFlood, Outcome, Payload, Reply, Settings, Shards, Verdict,
+    Choice, CircuitSettings, End, Engine, Event, Message, Of, OnFailure, OnFlood, OnOpen, Outcome, Payload, Reply,
+    Settings, Shards, Verdict,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 /// What a back end has heard: method and body.
@@ -16,7 +17,15 @@ type Heard = Arc<Mutex<Vec<(String, String)>>>;
 /// A back end that lets everybody in, and answers a message with itself; `answer` is asked first for another answer.
 async fn back_end(answer: fn(&str, usize) -> Option<&'static str>) -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    let url = url(&listener);
+    (url, serve_all(listener, answer))
+}
+
+fn url(listener: &TcpListener) -> String {
+    format!("http://{}/hooks", listener.local_addr().unwrap())
+}
+
+fn serve_all(listener: TcpListener, answer: fn(&str, usize) -> Option<&'static str>) -> Heard {
     let heard = Heard::default();
     let all = Arc::clone(&heard);
     tokio::spawn(async move {
@@ -24,7 +33,14 @@ async fn back_end(answer: fn(&str, usize) -> Option<&'static str>) -> (String, H
             tokio::spawn(serve(stream, Arc::clone(&all), answer));
         }
     });
-    (url, heard)
+    heard
+}
+
+/// The address of a back end that is down, and what brings it up: a socket that does not listen yet keeps the port.
+fn down() -> (String, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (format!("http://{}/hooks", socket.local_addr().unwrap()), socket)
 }
 
 async fn serve(mut stream: TcpStream, heard: Heard, answer: fn(&str, usize) -> Option<&'static str>) {
@@ -71,9 +87,17 @@ fn settings(url: &str) -> Settings {
         end_timeout: Duration::from_secs(60),
         in_flight: 1,
         requests_max: 4,
+        governs: false,
         waiting_max: 100,
         on_flood: OnFlood::Close,
         on_failure: OnFailure::Close,
+        circuit: CircuitSettings {
+            failures: 3,
+            pause: Duration::from_millis(20),
+            pause_max: Duration::from_millis(20),
+        },
+        connect_waits: false,
+        on_open: OnOpen::Close,
         answer_bytes_max: 1_000,
         redirects_max: 0,
         ends_max: 100,
@@ -93,6 +117,8 @@ impl Shards for Queue {
         }
     }
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 const OF: Of = Of { shard: 0, conn: 7, generation: 1 };
 
@@ -214,4 +240,123 @@ async fn a_verdict_is_what_the_back_end_says() {
         };
         assert_eq!(said, status);
     }
+}
+
+fn is_open(engine: &Engine) -> bool {
+    engine.conditions().any(|(_, _, condition)| condition.is_down)
+}
+
+async fn until(what: impl Fn() -> bool) {
+    while !what() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// An engine that serves until the queue is dropped.
+fn serving(settings: Settings) -> (Engine, mpsc::Sender<Event>, mpsc::UnboundedReceiver<Reply>) {
+    let engine = Engine::new(&[settings], &[], "run", || 0).unwrap();
+    let (queue, queued) = mpsc::channel(100);
+    let (replies, replied) = mpsc::unbounded_channel();
+    tokio::spawn(engine.clone().serve(Queue(Some(replies)), queued));
+    (engine, queue, replied)
+}
+
+fn refused(reply: Option<Reply>) -> u16 {
+    match reply {
+        Some(Reply::Verdict { verdict: Verdict::Refuse { status, .. }, .. }) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_back_end_that_is_down_is_left_alone_and_its_ends_come_when_it_is_back() {
+    let (url, socket) = down();
+    let long = CircuitSettings { failures: 3, pause: Duration::from_secs(600), pause_max: Duration::from_secs(600) };
+    let (engine, queue, mut replied) = serving(Settings { circuit: long, ..settings(&url) });
+    for _ in 0..3 {
+        queue.send(connect()).await.unwrap();
+        assert_eq!(refused(replied.recv().await), 502);
+    }
+    assert!(is_open(&engine));
+    queue.send(connect()).await.unwrap();
+    assert_eq!(refused(replied.recv().await), 503);
+    queue.send(message("a")).await.unwrap();
+    let reply = replied.recv().await;
+    assert!(matches!(reply, Some(Reply::Outcome { outcome: Outcome::Close { code: 1013, .. }, .. })), "{reply:?}");
+    let count = |engine: &Engine, outcome| {
+        let all = engine.figures().flat_map(|(_, _, figures)| figures.ended().collect::<Vec<_>>());
+        all.filter(|(_, ended, _)| *ended == outcome).map(|(_, _, count)| count).sum::<u64>()
+    };
+    assert_eq!((count(&engine, "unreachable"), count(&engine, "open")), (3, 2), "it is not asked meanwhile");
+    drop((queue, socket));
+
+    let (url, socket) = down();
+    let (engine, queue, _replied) = serving(settings(&url));
+    for conn in 0..50 {
+        let of = Of { shard: 0, conn, generation: 1 };
+        let end = End { of, hook: 0, id: "a".into(), code: 1000, by: "client", reason: conn.to_string() };
+        queue.send(Event::End(end)).await.unwrap();
+    }
+    until(|| is_open(&engine)).await;
+    let said = serve_all(socket.listen(100).unwrap(), |_, _| None);
+    engine.settled().await;
+    until(|| heard(&said).len() >= 50).await;
+    let mut all = heard(&said);
+    all.sort();
+    all.dedup();
+    assert_eq!((all.len(), heard(&said).len(), engine.ends().next()), (50, 50, Some(("/ws/", 0, 0))), "each once");
+    assert!(!is_open(&engine));
+}
+
+#[tokio::test]
+async fn who_may_wait_is_served_when_the_back_end_is_back() {
+    let (url, socket) = down();
+    let patient = Settings { connect_waits: true, on_open: OnOpen::Wait, ..settings(&url) };
+    let (engine, queue, mut replied) = serving(patient);
+    queue.send(message("one")).await.unwrap();
+    queue.send(connect()).await.unwrap();
+    queue.send(message("two")).await.unwrap();
+    until(|| is_open(&engine)).await;
+    let said = serve_all(socket.listen(100).unwrap(), |_, _| None);
+    let mut texts = Vec::new();
+    for _ in 0..3 {
+        match replied.recv().await {
+            Some(Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. }) => texts.push(text),
+            Some(Reply::Verdict { verdict: Verdict::Accept(None), .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((texts, heard(&said).len()), (vec!["one".into(), "two".into()], 3), "in order, and once");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_or_among_too_many_is_told() {
+    let (url, _socket) = down();
+    let short = Settings { connect_waits: true, connect_timeout: Duration::from_millis(300), ..settings(&url) };
+    let (engine, queue, mut replied) = serving(short.clone());
+    for _ in 0..4 {
+        queue.send(connect()).await.unwrap();
+    }
+    for _ in 0..4 {
+        assert!(matches!(refused(replied.recv().await), 502 | 503));
+    }
+    assert!(engine.figures().all(|(_, _, figures)| figures.waiting.read() == 0));
+    let (_engine, queue, mut replied) = serving(Settings { waiting_max: 0, connect_timeout: DAY, ..short });
+    queue.send(connect()).await.unwrap();
+    assert_eq!(refused(replied.recv().await), 503);
+}
+
+#[tokio::test]
+async fn the_others_are_asked_while_one_is_down() {
+    let (gone, _socket) = down();
+    let (url, said) = back_end(|_, _| None).await;
+    let circuit = CircuitSettings { failures: 1, pause: DAY, pause_max: DAY };
+    let two = Settings { back_ends: vec![gone, url], circuit, ..settings("") };
+    let (replies, engine) = run(two, (0..10).map(|_| message("a")).collect(), true).await;
+    assert_eq!((replies.len(), heard(&said).len()), (10, 10));
+    let unreachable = engine.figures().flat_map(|(_, _, figures)| figures.ended().collect::<Vec<_>>());
+    assert_eq!(
+        unreachable.filter(|(_, ended, _)| *ended == "unreachable").collect::<Vec<_>>(),
+        [("message", "unreachable", 1)]
+    );
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::BenchArgs;
 use crate::report::{Bar, plot, say, table};
-use crate::{IsolateFiles, LoadError, Outcome, Settings};
+use crate::{Faults, IsolateFiles, LoadError, Outcome, Settings};
 
 /// Answers the question of `args` and prints the result. `isolate_files` gives a thread its own file table.
 ///
@@ -72,11 +72,27 @@ fn judge(outcome: &Outcome) -> Result<(), LoadError> {
     for traffic in outcome.traffic.iter().chain(&outcome.undisturbed) {
         compare("published", expect.published, traffic.published);
         compare("received", expect.received, traffic.received);
-        compare("lost", Some(0), traffic.faults.lost);
-        compare("duplicated", Some(0), traffic.faults.duplicated);
-        compare("reordered", Some(0), traffic.faults.reordered);
-        compare("garbled", Some(0), traffic.faults.garbled);
-        compare("misrouted", Some(0), traffic.faults.misrouted);
+        for (what, found) in faults(&traffic.faults) {
+            compare(what, Some(0), found);
+        }
+    }
+    if let Some(back_end) = &outcome.back_end {
+        for (what, found) in faults(&back_end.faults) {
+            compare(&format!("{what} before the back end"), Some(0), found);
+        }
+        compare("clients whose end was not told", Some(0), back_end.ends_missing);
+        compare("clients whose end was told again", Some(0), back_end.ends_extra);
+        compare("requests of nobody", Some(0), back_end.stray);
     }
     if differences.is_empty() { Ok(()) } else { Err(LoadError::Unexpected(differences)) }
+}
+
+fn faults(faults: &Faults) -> [(&'static str, u64); 5] {
+    [
+        ("lost", faults.lost),
+        ("duplicated", faults.duplicated),
+        ("reordered", faults.reordered),
+        ("garbled", faults.garbled),
+        ("misrouted", faults.misrouted),
+    ]
 }

@@ -60,6 +60,8 @@ pub(crate) struct Board {
     pub(crate) window_from: AtomicU64,
     /// Messages intended from here on are not measured any more.
     pub(crate) window_until: AtomicU64,
+    /// Clients that speak begin here, in monotonic nanoseconds; not before it is set.
+    pub(crate) talk_from: AtomicU64,
     /// Churners close and open from here on.
     pub(crate) churning: AtomicBool,
     /// How many subscribers may be open: raised in steps.
@@ -82,6 +84,7 @@ impl Board {
             stop: AtomicBool::new(false),
             window_from: AtomicU64::new(u64::MAX),
             window_until: AtomicU64::new(u64::MAX),
+            talk_from: AtomicU64::new(u64::MAX),
             churning: AtomicBool::new(false),
             wanted: AtomicU64::new(0),
             recent: Mutex::new(histogram()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::{Arrivals, Dialect, Kind, Via};
+use crate::{Answer, Arrivals, Dialect, Kind, Via};
 
 /// `ringcast bench`: loads a server and checks every message.
 #[derive(Args, Clone, Debug)]
@@ -28,6 +28,8 @@ pub enum Question {
     Churn(RunArgs),
     /// Memory and CPU of quiet connections.
     Idle(RunArgs),
+    /// Clients of a web application: connect, speak, hear its answers. The back end is included
+    Ws2api(RunArgs),
     /// Only subscribers; Ctrl-C ends.
     Sub(RunArgs),
     /// Only publishers.
@@ -152,7 +154,7 @@ pub struct Flags {
     #[arg(long, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cpu: Vec<usize>,
-    /// Cores for the publishers (the swarm's)
+    /// Cores for the publishers, or the back end (the swarm's)
     #[arg(long, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub publisher_cpu: Vec<usize>,
@@ -176,6 +178,18 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u32>,
+    /// ws2api: the path that a ClientID follows
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// ws2api: where the back end listens, on 127.0.0.1
+    #[arg(long, value_name = "PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_end_port: Option<u16>,
+    /// ws2api: what the back end says to a message
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
     /// Draws subjects and arrivals
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +211,7 @@ impl Question {
             Self::Idle(run) => (Kind::Idle, run),
             Self::Sub(run) => (Kind::Sub, run),
             Self::Pub(run) => (Kind::Pub, run),
+            Self::Ws2api(run) => (Kind::Ws2api, run),
             Self::Run { file, run } => return (None, Some(file), run),
         };
         (Some(kind), run.scenario.as_ref(), run)

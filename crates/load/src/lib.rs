@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod back_end;
 mod bench;
 mod board;
 mod check;
@@ -34,12 +35,13 @@ mod subscribe;
 mod swarm;
 mod watch;
 
+pub use back_end::Answer;
 pub use bench::bench;
 pub use check::Faults;
 pub use demo::{demo, end_with_parent};
 pub use dialect::{Dialect, SUBJECT_BYTES, Via};
 pub use error::LoadError;
-pub use outcome::{Connect, Cpu, Latency, Memory, Outcome, Point, Traffic};
+pub use outcome::{BackEnd, Connect, Cpu, Latency, Memory, Outcome, Point, Traffic};
 pub use probe::{KernelCost, Machine, SlabCache};
 pub use publish::publish;
 pub use schedule::Arrivals;

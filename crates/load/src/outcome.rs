@@ -23,6 +23,8 @@ pub struct Outcome {
     pub traffic: Option<Traffic>,
     /// The same without churn, in a churn run.
     pub undisturbed: Option<Traffic>,
+    /// What the back end was told, in a run that has one.
+    pub back_end: Option<BackEnd>,
     /// What connections cost.
     pub memory: Option<Memory>,
     /// The server's CPU with connections open and nothing going on, in percent of one core.
@@ -80,6 +82,31 @@ pub struct Traffic {
     /// Second by second.
     pub series: Vec<Point>,
     /// The whole latency histogram: [microseconds, count].
+    pub histogram: Vec<(f64, u64)>,
+}
+
+/// What the back end was told, in all but for its latency, which is the window's.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BackEnd {
+    /// Clients that it let in, each time.
+    pub asked: u64,
+    /// Messages that came, new and unchanged.
+    pub said: u64,
+    /// Ends that it heard of.
+    pub ended: u64,
+    /// Clients of whom it heard fewer ends than it had let them in.
+    pub ends_missing: u64,
+    /// Clients of whom it heard more.
+    pub ends_extra: u64,
+    /// Requests that named no client of this run.
+    pub stray: u64,
+    /// Most connections that the server had to it at a time.
+    pub connections_max: u64,
+    /// What was wrong with the messages on their way to it.
+    pub faults: Faults,
+    /// From the intended send time to the back end.
+    pub latency: Latency,
+    /// The whole of it: [microseconds, count].
     pub histogram: Vec<(f64, u64)>,
 }
 
@@ -153,6 +180,12 @@ impl Latency {
             max_us: histogram.max() as f64 / 1e3,
         }
     }
+}
+
+/// The bars of a histogram of nanoseconds: [microseconds, count].
+pub(crate) fn bars(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+    let bars = histogram.iter_recorded();
+    bars.map(|bar| (bar.value_iterated_to() as f64 / 1e3, bar.count_since_last_iteration())).collect()
 }
 
 /// What connections cost, from before the first to after the last.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::address::Addresses;
 use crate::board::Board;
-use crate::outcome::{Connect, Latency, Memory, Outcome, Traffic, slope};
+use crate::outcome::{Connect, Latency, Memory, Outcome, Traffic, bars, slope};
 use crate::probe::{self, KernelSample, ProcessSample};
 use crate::settings::{Kind, Settings};
 use crate::swarm::{IsolateFiles, Plan, Swarm, Tally};
@@ -13,6 +13,7 @@ use crate::watch::{OnProgress, Stage, Watch};
 use crate::{LoadError, clock};
 
 mod capacity;
+mod talk;
 mod traffic;
 
 pub(crate) use capacity::files_max;
@@ -40,7 +41,7 @@ pub fn run(
             outcome.undisturbed = before.traffic;
             Ok(outcome)
         }
-        Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Pub | Kind::Seed | Kind::Sub => {
+        Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Pub | Kind::Seed | Kind::Sub | Kind::Ws2api => {
             Session::new(settings, isolate_files)?.run(on_progress)
         }
     }
@@ -51,6 +52,7 @@ struct Session<'s> {
     addresses: Addresses,
     plan: Arc<Plan>,
     board: Arc<Board>,
+    isolate_files: IsolateFiles,
     notes: Vec<String>,
     memory_steps: Vec<(u64, u64)>,
     idle_cpu_percent: Option<f64>,
@@ -84,13 +86,20 @@ impl<'s> Session<'s> {
         let addresses = Addresses::new(&settings.targets, &settings.sources, run_seed)?;
         let threads = match settings.kind {
             Kind::Pub => 0,
-            Kind::Churn | Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Seed | Kind::Sub => {
+            Kind::Churn | Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Seed | Kind::Sub | Kind::Ws2api => {
                 capacity::threads(settings.clients, settings.threads)?
             }
         };
         let publishers = match settings.kind {
-            Kind::Connect | Kind::Idle | Kind::Sub => 0,
+            Kind::Connect | Kind::Idle | Kind::Sub | Kind::Ws2api => 0,
             Kind::Churn | Kind::Fanout | Kind::Pub | Kind::Seed => settings.publishers,
+        };
+        // Clients that speak have a desk a flock, and the back end a post of its own.
+        let (posts, desks) = match settings.kind {
+            Kind::Ws2api => (threads as usize + 1, threads as usize),
+            Kind::Churn | Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Pub | Kind::Seed | Kind::Sub => {
+                (threads as usize, usize::from(publishers))
+            }
         };
         let plan = Plan {
             addresses: addresses.clone(),
@@ -106,17 +115,20 @@ impl<'s> Session<'s> {
             is_awake: settings.awake,
             isolate_files,
             is_windowed: settings.kind == Kind::Fanout,
+            prefix: (settings.kind == Kind::Ws2api).then(|| settings.prefix.clone()),
             publishers: settings.publishers,
             seed: run_seed,
             size_bytes: settings.size,
             subjects: settings.subjects(),
+            talk: talk::talk_plan(settings),
             threads,
             token: settings.token.clone(),
         };
         Ok(Self {
             settings,
             addresses,
-            board: Arc::new(Board::new(threads as usize, usize::from(publishers))?),
+            board: Arc::new(Board::new(posts, desks)?),
+            isolate_files,
             plan: Arc::new(plan),
             notes: Vec::new(),
             memory_steps: Vec::new(),
@@ -131,6 +143,7 @@ impl<'s> Session<'s> {
         if self.settings.server_pid.is_some() && before.process.is_none() {
             return Err(LoadError::Argument("--server-pid: no such process".to_owned()));
         }
+        let back_end = self.open_back_end(self.isolate_files)?;
         let swarm = Swarm::start(&self.plan, &board)?;
         let connected = self.connect(&swarm, &mut watch, before);
         let (connect, publishing) = match connected {
@@ -140,17 +153,19 @@ impl<'s> Session<'s> {
         let after = self.look();
         board.end();
         let tally = swarm.join();
+        let heard = back_end.map(|back_end| Self::close_back_end(back_end, &mut watch)).transpose();
         let (mut traffic, published) = publishing?;
-        let mut tally = tally?;
+        let (mut tally, heard) = (tally?, heard?);
         tally.settle(&published);
+        let told = traffic.as_mut().zip(heard).map(|(traffic, heard)| self.settle_talk(traffic, &mut tally, heard));
         if let Some(traffic) = &mut traffic {
             traffic.faults = tally.faults;
             traffic.latency = Latency::of(&tally.latency);
-            let recorded = tally.latency.iter_recorded();
-            traffic.histogram =
-                recorded.map(|bar| (bar.value_iterated_to() as f64 / 1e3, bar.count_since_last_iteration())).collect();
+            traffic.histogram = bars(&tally.latency);
         }
-        Ok(self.outcome(connect, traffic, &tally, before, after))
+        let mut outcome = self.outcome(connect, traffic, &tally, before, after);
+        outcome.back_end = told;
+        Ok(outcome)
     }
 
     fn look(&self) -> Look {
@@ -192,6 +207,7 @@ impl<'s> Session<'s> {
             connect: has_swarm.then_some(connect),
             traffic,
             undisturbed: None,
+            back_end: None,
             memory: has_swarm.then_some(memory),
             idle_cpu_percent: self.idle_cpu_percent,
             notes: self.notes,

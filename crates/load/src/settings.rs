@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrivals, Dialect, LoadError, STAMP_BYTES, Via};
+use crate::{Answer, Arrivals, Dialect, LoadError, STAMP_BYTES, Via};
 
 /// The question that a run answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Kind {
     Seed,
     /// Only subscribers.
     Sub,
+    /// Clients of a web application: what a message costs on its way to the back end and back.
+    Ws2api,
 }
 
 /// Everything a run can be told. Zero means "no bound" for rates.
@@ -93,6 +95,12 @@ pub struct Settings {
     pub churners: u32,
     /// Steps in which subscribers are opened, with a look at the server's memory after each.
     pub steps: u32,
+    /// The path that a client's ClientID follows (`ws2api`).
+    pub prefix: String,
+    /// Where the stub back end listens, on 127.0.0.1 (`ws2api`).
+    pub back_end_port: u16,
+    /// What it says to a message (`ws2api`).
+    pub answer: Answer,
     /// Draws subjects, arrivals and keys.
     pub seed: u64,
     /// The server's process, to be sampled.
@@ -125,6 +133,7 @@ impl Settings {
             Kind::Idle => (10_000, 0.0, 10.0, 0.0, 4),
             Kind::Sub => (1_000, 0.0, 60.0, 0.0, 1),
             Kind::Pub => (1_000, 2_000.0, 10.0, 0.0, 1),
+            Kind::Ws2api => (10_000, 2_000.0, 10.0, 2.0, 4),
         };
         Self {
             name: String::new(),
@@ -157,6 +166,9 @@ impl Settings {
             churn_rate: 100.0,
             churners: clients / 10,
             steps,
+            prefix: "/ws/".to_owned(),
+            back_end_port: 9_000,
+            answer: Answer::Echo,
             seed: 1,
             server_pid: None,
             expect: Expect::default(),
@@ -200,6 +212,13 @@ impl Settings {
         }
         if u32::from(self.publishers) > self.subjects() {
             return refuse(format!("--publishers {}: not more than subjects ({})", self.publishers, self.subjects()));
+        }
+        let is_path = |prefix: &str| prefix.starts_with('/') && prefix.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_path(&self.prefix) {
+            return refuse(format!("--prefix {}: a path begins with '/', in letters that need no escape", self.prefix));
+        }
+        if self.kind == Kind::Ws2api && (self.back_end_port == 0 || self.subjects() != self.clients) {
+            return refuse("ws2api: --back-end-port is 1 to 65535, and each client is a subject of its own".to_owned());
         }
         if self.kind == Kind::Churn && self.churners >= self.clients {
             return refuse(format!("--churners {}: fewer than clients ({})", self.churners, self.clients));
@@ -279,6 +298,7 @@ mod tests {
         assert!(refused(|settings| settings.rate = f64::NAN));
         assert!(!refused(|settings| settings.subjects = Some(0)));
         assert!(refused(|settings| settings.publishers = 0));
+        assert!(refused(|settings| settings.prefix = "ws/".to_owned()));
         assert!(!refused(|_| {}));
     }
 }

@@ -18,12 +18,14 @@ use crate::LoadError;
 use crate::address::Addresses;
 use crate::board::{Board, histogram};
 use crate::check::{Cursor, Faults};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, subject_text};
 
 mod flock;
 mod intake;
 mod lent;
 mod opener;
+
+pub(crate) use flock::TalkPlan;
 
 /// A thread looks at the board at least this often.
 pub(crate) const WAIT_NANOS_MAX: u64 = 20_000_000;
@@ -56,11 +58,15 @@ pub(crate) struct Plan {
     pub(crate) isolate_files: IsolateFiles,
     /// True if a publisher waits for deliveries: the bell is rung.
     pub(crate) is_windowed: bool,
+    /// What the path is that a client's ClientID follows, if it is a back end's.
+    pub(crate) prefix: Option<String>,
     pub(crate) publishers: u16,
     pub(crate) seed: u64,
     pub(crate) size_bytes: usize,
     /// Client `n` subscribes to subject `n % subjects`.
     pub(crate) subjects: u32,
+    /// What clients say; `None`: they only listen.
+    pub(crate) talk: Option<TalkPlan>,
     pub(crate) threads: u32,
     /// Connection token of all subscribers; empty: none.
     pub(crate) token: String,
@@ -112,6 +118,10 @@ pub(crate) struct Tally {
     pub(crate) connect_latency: Histogram<u64>,
     /// For each client in order: the next sequence number, if it is known what the client should have got.
     pub(crate) stands: Vec<Option<u32>>,
+    /// For each client in order: how many messages it has said, if clients speak.
+    pub(crate) said: Vec<u32>,
+    /// How late they left.
+    pub(crate) lag: Histogram<u64>,
     /// User memory of rows and buffers.
     pub(crate) memory_bytes: usize,
 }
@@ -123,6 +133,8 @@ impl Tally {
             latency: histogram(),
             connect_latency: histogram(),
             stands: Vec::new(),
+            said: Vec::new(),
+            lag: histogram(),
             memory_bytes: 0,
         }
     }
@@ -172,9 +184,11 @@ impl Swarm {
             let part = thread.join().map_err(|_| LoadError::Argument("a swarm thread panicked".to_owned()))??;
             whole.faults.add(part.faults);
             whole.stands.extend(part.stands);
+            whole.said.extend(part.said);
             whole.memory_bytes += part.memory_bytes;
             // Histograms of equal bounds always add up.
             let _ = whole.latency.add(&part.latency);
+            let _ = whole.lag.add(&part.lag);
             let _ = whole.connect_latency.add(&part.connect_latency);
         }
         Ok(whole)
@@ -186,6 +200,42 @@ impl Plan {
     fn clients_of(&self, number: u32) -> Range<u32> {
         let at = |n: u32| (u64::from(self.clients) * u64::from(n) / u64::from(self.threads.max(1))) as u32;
         at(number)..at(number + 1)
+    }
+
+    /// The path that a client of subject `number` asks for.
+    fn path(&self, number: u32) -> String {
+        match &self.prefix {
+            Some(prefix) => prefix.clone() + &subject_text(number),
+            None => self.dialect.path(number),
+        }
+    }
+
+    /// A plan that tests change.
+    #[cfg(test)]
+    fn nobody() -> Self {
+        Self {
+            addresses: Addresses::new(&["127.0.0.1:1".to_owned()], &[], 1).expect("an address"),
+            api_key: String::new(),
+            churners: 0,
+            churn_rate: 0.0,
+            clients: 1,
+            connect_rate: 0.0,
+            connecting_max: 1,
+            cpus: Vec::new(),
+            dialect: Dialect::Plain,
+            from_start: true,
+            isolate_files: || Ok(()),
+            is_awake: false,
+            is_windowed: false,
+            prefix: None,
+            publishers: 0,
+            seed: 1,
+            size_bytes: 64,
+            subjects: 1,
+            talk: None,
+            threads: 1,
+            token: String::new(),
+        }
     }
 }
 

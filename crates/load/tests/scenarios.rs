@@ -16,9 +16,9 @@ fn scenarios_are_right() {
         let settings = Settings::gather(None, Some(&path), &load::cli::Flags::default()).unwrap();
         assert_eq!(Some(settings.name.as_str()), path.file_stem().and_then(|stem| stem.to_str()));
         assert_eq!(settings.expect.connected, Some(u64::from(settings.clients)), "{}", settings.name);
-        if matches!(settings.kind, Kind::Seed | Kind::Churn) {
+        if matches!(settings.kind, Kind::Seed | Kind::Churn | Kind::Ws2api) {
             assert_eq!(settings.expect.published, Some(settings.messages()), "{}", settings.name);
         }
     }
-    assert!(count >= 9);
+    assert!(count >= 11);
 }

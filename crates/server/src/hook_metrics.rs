@@ -36,6 +36,14 @@ const PROXY: Kind = Kind {
 pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
     engine.figures().for_each(|(prefix, url, figures)| HOOK.add(samples, (prefix, url), figures));
     engine.proxy_figures().for_each(|(name, url, figures)| PROXY.add(samples, (name, url), figures));
+    for (prefix, url, hook::Condition { is_down, times_down, requests_max }) in engine.conditions() {
+        let mut add = |metric, value| {
+            samples.push(Sample { metric, labels: vec![("prefix", owned(prefix)), ("backend", owned(url))], value });
+        };
+        add(&metric::HOOK_LIMIT, whole(requests_max as u64));
+        add(&metric::HOOK_CIRCUIT, f64::from(u8::from(is_down)));
+        add(&metric::HOOK_OPENINGS, whole(times_down));
+    }
     for (prefix, waiting, lost) in engine.ends() {
         let labels = || vec![("prefix", owned(prefix))];
         samples.push(Sample { metric: &metric::HOOK_ENDS, labels: labels(), value: whole(waiting) });

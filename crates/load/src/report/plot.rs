@@ -7,6 +7,9 @@ use crate::outcome::{Outcome, Traffic};
 
 const SIZE: (u32, u32) = (960, 720);
 
+/// A name, a colour, and a histogram: [microseconds, count].
+type Curve<'a> = (&'a str, RGBColor, &'a [(f64, u64)]);
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws `outcome`; without traffic only its caption.
@@ -35,10 +38,12 @@ fn draw(text: &mut String, outcome: &Outcome) -> Result<(), Box<dyn std::error::
     let root = root.titled(&outcome.command, ("monospace", 11))?;
     if let Some(traffic) = &outcome.traffic {
         let (above, below) = root.split_vertically(340);
-        let mut curves = vec![("latency", BLUE, traffic)];
-        if let Some(calm) = &outcome.undisturbed {
-            curves = vec![("with churn", RED, traffic), ("without churn", BLUE, calm)];
-        }
+        let of = &traffic.histogram[..];
+        let curves = match (&outcome.undisturbed, &outcome.back_end) {
+            (Some(calm), _) => vec![("with churn", RED, of), ("without churn", BLUE, &calm.histogram[..])],
+            (None, Some(told)) => vec![("there and back", RED, of), ("to the back end", BLUE, &told.histogram[..])],
+            (None, None) => vec![("latency", BLUE, of)],
+        };
         percentiles(&above, &curves)?;
         seconds(&below, traffic)?;
     }
@@ -47,8 +52,8 @@ fn draw(text: &mut String, outcome: &Outcome) -> Result<(), Box<dyn std::error::
 }
 
 /// Latency over the percentile, on a scale of nines: 0 is 0 %, 1 is 90 %, 2 is 99 %.
-fn percentiles(area: &Area<'_>, curves: &[(&str, RGBColor, &Traffic)]) -> Result<(), Box<dyn std::error::Error>> {
-    let lines: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| nines(&curve.2.histogram)).collect();
+fn percentiles(area: &Area<'_>, curves: &[Curve<'_>]) -> Result<(), Box<dyn std::error::Error>> {
+    let lines: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| nines(curve.2)).collect();
     let points = || lines.iter().flatten();
     let right = points().map(|point| point.0).fold(1.0, f64::max);
     let low = points().map(|point| point.1).fold(f64::INFINITY, f64::min).clamp(0.001, 1e6);

@@ -2,7 +2,8 @@
 use std::fmt::Write as _;
 
 use super::published::{COLUMNS, KERNEL_BYTES_PER_CONN, USER_BYTES_PER_CONN};
-use crate::outcome::{Cpu, Latency, Outcome, Traffic};
+use crate::Faults;
+use crate::outcome::{BackEnd, Cpu, Latency, Outcome, Traffic};
 use crate::settings::Kind;
 
 /// A whole number with thousands separated.
@@ -34,12 +35,17 @@ pub(crate) fn result(outcome: &Outcome) -> String {
         match outcome.settings.kind {
             Kind::Seed => seed(&mut text, outcome, traffic),
             Kind::Churn => churn(&mut text, outcome, traffic),
-            Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Pub | Kind::Sub => flow(&mut text, outcome, traffic),
+            Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Pub | Kind::Sub | Kind::Ws2api => {
+                flow(&mut text, outcome, traffic);
+            }
         }
     }
     connections(&mut text, outcome);
     if let Some(traffic) = &outcome.traffic {
         verdict(&mut text, traffic);
+    }
+    if let Some(back_end) = &outcome.back_end {
+        told(&mut text, back_end);
     }
     for note in &outcome.notes {
         line(&mut text, "note", note);
@@ -120,7 +126,7 @@ fn flow(text: &mut String, outcome: &Outcome, traffic: &Traffic) {
     let what = match outcome.settings.kind {
         Kind::Fanout => "deliveries a second",
         Kind::Pub => "messages sent a second",
-        Kind::Churn | Kind::Connect | Kind::Idle | Kind::Seed | Kind::Sub => "messages a second",
+        Kind::Churn | Kind::Connect | Kind::Idle | Kind::Seed | Kind::Sub | Kind::Ws2api => "messages a second",
     };
     if outcome.settings.kind == Kind::Fanout {
         line(
@@ -204,20 +210,11 @@ fn connections(text: &mut String, outcome: &Outcome) {
 }
 
 fn verdict(text: &mut String, traffic: &Traffic) {
-    let faults = traffic.faults;
     line(text, "published, received", format!("{}, {}", count(traffic.published), count(traffic.received)));
     if traffic.confirmed > 0 {
         line(text, "confirmed", count(traffic.confirmed));
     }
-    let checked = format!(
-        "{} lost, {} twice, {} out of order, {} changed, {} misrouted",
-        count(faults.lost),
-        count(faults.duplicated),
-        count(faults.reordered),
-        count(faults.garbled),
-        count(faults.misrouted)
-    );
-    line(text, "every message checked", checked);
+    line(text, "every message checked", checked(&traffic.faults));
     if let Some(cpu) = traffic.load_cpu {
         line(text, "CPU of the load", of_a_core(cpu));
     }
@@ -228,6 +225,35 @@ fn verdict(text: &mut String, traffic: &Traffic) {
             "sent late by",
             format!("p50 {}, p99 {}, max {}", micros(lag.p50_us), micros(lag.p99_us), micros(lag.max_us)),
         );
+    }
+}
+
+fn checked(faults: &Faults) -> String {
+    format!(
+        "{} lost, {} twice, {} out of order, {} changed, {} misrouted",
+        count(faults.lost),
+        count(faults.duplicated),
+        count(faults.reordered),
+        count(faults.garbled),
+        count(faults.misrouted)
+    )
+}
+
+/// What the back end was told.
+fn told(text: &mut String, back_end: &BackEnd) {
+    line(text, "until the back end has it", spread(&back_end.latency));
+    line(text, "  every message checked there", checked(&back_end.faults));
+    let ends = format!(
+        "{} let in, {} ended: of {} clients no end, of {} more than one",
+        count(back_end.asked),
+        count(back_end.ended),
+        count(back_end.ends_missing),
+        count(back_end.ends_extra)
+    );
+    line(text, "  connects and ends", ends);
+    line(text, "  connections to it, at most", count(back_end.connections_max));
+    if back_end.stray > 0 {
+        line(text, "  requests of nobody", count(back_end.stray));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::watch::{Stage, Watch};
 use crate::{LoadError, Via, clock};
 
 /// Between starting the publishers and their first message.
-const LEAD: Duration = Duration::from_millis(200);
+pub(super) const LEAD: Duration = Duration::from_millis(200);
 
 /// Without a new message for so long, what is missing is lost.
 const STRAGGLER_PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +40,7 @@ impl Session<'_> {
                 Ok((Some(traffic), Vec::new()))
             }
             Kind::Churn | Kind::Fanout | Kind::Pub | Kind::Seed => self.publish_and_measure(watch),
+            Kind::Ws2api => Ok((Some(self.talk_and_measure(watch)?), Vec::new())),
         }
     }
 
@@ -104,7 +105,12 @@ impl Session<'_> {
     }
 
     /// Measures between two moments.
-    fn measure(&self, watch: &mut Watch<'_>, from_nanos: u64, until_nanos: u64) -> Result<Traffic, LoadError> {
+    pub(super) fn measure(
+        &self,
+        watch: &mut Watch<'_>,
+        from_nanos: u64,
+        until_nanos: u64,
+    ) -> Result<Traffic, LoadError> {
         watch.rest(Stage::Warming, from_nanos)?;
         let first = self.count();
         match watch.rest(Stage::Measuring, until_nanos) {
@@ -150,10 +156,10 @@ impl Session<'_> {
     }
 
     /// Waits until the publishers are done and what they sent has arrived, or nothing arrives any more.
-    fn drain(&self, watch: &mut Watch<'_>) -> Result<(), LoadError> {
+    pub(super) fn drain(&self, watch: &mut Watch<'_>) -> Result<(), LoadError> {
         let deliveries = match self.settings.kind {
             Kind::Pub => 0,
-            Kind::Churn | Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Seed | Kind::Sub => {
+            Kind::Churn | Kind::Connect | Kind::Fanout | Kind::Idle | Kind::Seed | Kind::Sub | Kind::Ws2api => {
                 u64::from(self.settings.clients / self.settings.subjects())
             }
         };

@@ -21,6 +21,11 @@ use crate::dialect::Host;
 use crate::frame::{self, Opcode};
 use crate::handshake::{self, Key};
 
+mod talk;
+
+use talk::Talk;
+pub(crate) use talk::TalkPlan;
+
 /// Events taken from the kernel at once.
 const EVENTS_MAX: usize = 512;
 
@@ -46,6 +51,8 @@ pub(super) struct Flock {
     churn: Pace,
     random: base::Prng,
     intake: Intake,
+    /// What this flock's clients say, if they do.
+    talk: Option<Talk>,
     latency: Histogram<u64>,
     connect_latency: Histogram<u64>,
     merged_nanos: u64,
@@ -79,6 +86,7 @@ impl Flock {
             churn: Pace::new(plan.churn_rate * share, now_nanos),
             random: base::Prng::new(plan.seed ^ u64::from(number), "churn"),
             intake: Intake::new(plan, SCRATCH_BYTES / 2),
+            talk: Talk::new(plan, number),
             latency: histogram(),
             connect_latency: histogram(),
             merged_nanos: now_nanos,
@@ -98,6 +106,7 @@ impl Flock {
             let now_nanos = clock::now().as_nanos();
             self.open(now_nanos)?;
             self.churn(now_nanos);
+            self.talk(now_nanos);
             self.post(now_nanos);
             let timeout = clock::timespec(if self.plan.is_awake { 0 } else { self.wait_nanos(now_nanos) });
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
@@ -132,6 +141,9 @@ impl Flock {
         }
         if self.is_churning() {
             until = until.min(self.churn.next_nanos());
+        }
+        if let Some(next) = self.talk.as_ref().and_then(|talk| talk.next_nanos(now_nanos)) {
+            until = until.min(next);
         }
         until.saturating_sub(now_nanos)
     }
@@ -200,6 +212,9 @@ impl Flock {
             }
             Phase::Handshaking | Phase::Greeting | Phase::Open => {}
         }
+        if flags.contains(EventFlags::OUT) {
+            self.give_pending(row);
+        }
         if flags.intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
             // Edge-triggered: an end that came together with data gives no event of its own, so read on to it.
             self.receive(row, flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR));
@@ -221,7 +236,7 @@ impl Flock {
 
     fn greet_http(&mut self, row: u32) {
         let plan = Arc::clone(&self.plan);
-        let path = plan.dialect.path((self.first + row) % plan.subjects);
+        let path = plan.path((self.first + row) % plan.subjects);
         let key = self.key(row);
         self.intake.answer.clear();
         let host = Host { name: &plan.addresses.host, api_key: &plan.api_key };
@@ -320,19 +335,22 @@ impl Flock {
 
     /// Sends and empties the answer. It is small and the socket idle, so what does not fit at once is given up.
     fn answer(&mut self, row: u32) {
-        if let Some(socket) = &self.rows[row as usize].socket {
+        if let Some(talk) = self.talk.as_mut().filter(|talk| talk.is_pending(row)) {
+            talk.wait(row, &self.intake.answer);
+        } else if let Some(socket) = &self.rows[row as usize].socket {
             // A broken connection shows at the next read.
             let _ = send(socket, &self.intake.answer, SendFlags::NOSIGNAL);
         }
         self.intake.answer.clear();
     }
 
-    fn close(&mut self, row: u32, phase: Phase) {
-        let row = &mut self.rows[row as usize];
+    fn close(&mut self, number: u32, phase: Phase) {
+        let row = &mut self.rows[number as usize];
         row.socket = None;
         row.phase = phase;
         self.lent.release(row.lent);
         row.lent = base::NONE;
+        self.forget_pending(number);
     }
 
     /// An attempt to connect has failed: it is made again, or given up.
@@ -403,12 +421,15 @@ impl Flock {
     }
 
     fn tally(self) -> Tally {
+        let (said, lag) = self.talk.map_or_else(|| (Vec::new(), histogram()), Talk::finish);
         let memory_bytes = self.rows.capacity() * size_of::<Row>() + self.lent.memory_bytes();
         Tally {
             faults: self.intake.checker.faults(),
             latency: self.latency,
             connect_latency: self.connect_latency,
             stands: self.rows.iter().map(|row| row.cursor.is_started().then_some(row.cursor.next)).collect(),
+            said,
+            lag,
             memory_bytes,
         }
     }

@@ -1,5 +1,5 @@
 //! The prefixes whose WebSockets are a back end's: what of them shards are told, and what the engine is.
-use hook::{Choice, OnFailure, OnFlood};
+use hook::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen};
 use shard::{Duplicates, Endpoints, Hook, Overflow};
 
 use super::SettingsError;
@@ -113,9 +113,17 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         end_timeout: values.time("close_timeout"),
         in_flight,
         requests_max: values.number("backend_connections"),
+        governs: values.flag("governor"),
         waiting_max: values.number("backend_queue"),
         on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
         on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },
+        circuit: circuit(values)?,
+        connect_waits: values.text("circuit_connect") == "wait",
+        on_open: match values.text("circuit_message").as_str() {
+            "close" => OnOpen::Close,
+            "drop" => OnOpen::Drop,
+            _ => OnOpen::Wait,
+        },
         answer_bytes_max: values.number("response_size_limit"),
         redirects_max: values.number("redirects"),
         ends_max: values.number("close_queue"),
@@ -125,6 +133,16 @@ fn hook(spelled: &str, values: &Values) -> Result<HookSettings, SettingsError> {
         .check()
         .map_err(|error| SettingsError::Malformed { key: format!("{spelled}.backends"), reason: error.to_string() })?;
     Ok(HookSettings { shard, engine })
+}
+
+/// When a back end is taken to be down.
+fn circuit(values: &Values) -> Result<CircuitSettings, SettingsError> {
+    let (pause, pause_max) = (values.time("circuit_pause"), values.time("circuit_pause_max"));
+    if pause_max < pause {
+        let reason = format!("it is at least 'circuit_pause', {} ms", pause.as_millis());
+        return Err(values.malformed("circuit_pause_max", reason));
+    }
+    Ok(CircuitSettings { failures: values.number("circuit_failures"), pause, pause_max })
 }
 
 /// With a slash at its end, whether or not it was written.

@@ -36,7 +36,7 @@ fn asks(desk: &mut Desk) -> Vec<(HookConn, Box<Ask>)> {
     let events = core::mem::take(&mut desk.world().events);
     let ask = |event| match event {
         HookEvent::Ask { of, ask } => (of, ask),
-        other => panic!("{other:?}"),
+        HookEvent::Connect { .. } | HookEvent::Message { .. } | HookEvent::End { .. } => panic!("{event:?}"),
     };
     events.into_iter().map(ask).collect()
 }
@@ -509,11 +509,17 @@ fn a_session_lasts_as_long_as_the_back_end_says_and_goes_on_meanwhile() {
     assert!(asks(&mut desk).is_empty());
     desk.pass(Duration::from_secs(2));
     let (of, question) = ask(&mut desk);
-    assert_eq!((&*question.proxy, &question.about, question.user.as_deref()), ("refresh", &About::Refresh, Some("ann")));
+    assert_eq!(
+        (&*question.proxy, &question.about, question.user.as_deref()),
+        ("refresh", &About::Refresh, Some("ann"))
+    );
     // It is asked once, and the client is served meanwhile.
     desk.pass(Duration::from_secs(100));
     assert!(asks(&mut desk).is_empty());
-    assert!(say(&mut desk, conn, "{\"id\":2,\"subscribe\":{\"channel\":\"open\"}}")[0].starts_with("{\"id\":2,\"subscribe\""));
+    assert!(
+        say(&mut desk, conn, "{\"id\":2,\"subscribe\":{\"channel\":\"open\"}}")[0]
+            .starts_with("{\"id\":2,\"subscribe\"")
+    );
     tell_of(&mut desk, of, question.number, lasting(Some(30)));
     desk.pass(Duration::from_secs(29));
     assert!(asks(&mut desk).is_empty());
@@ -534,7 +540,11 @@ fn a_session_lasts_as_long_as_the_back_end_says_and_goes_on_meanwhile() {
 
 #[test]
 fn a_session_ends_with_any_other_answer_and_is_not_refreshed_by_its_client() {
-    let over = Granted { is_there: true, token: Token { left: Some(Duration::ZERO), ..Token::default() }, ..Granted::default() };
+    let over = Granted {
+        is_there: true,
+        token: Token { left: Some(Duration::ZERO), ..Token::default() },
+        ..Granted::default()
+    };
     for told in [granted(Granted::default()), error(1_000), granted(over), lasting(None)] {
         let mut desk = Desk::new(&refreshing());
         let conn = for_a_while(&mut desk, 1);

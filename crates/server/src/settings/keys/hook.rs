@@ -42,6 +42,10 @@ pub(super) const KEYS: &[Key] = &[
         (1, 65_535),
         "requests that one back end has at a time; over HTTP/1.1 that is its connections",
     ),
+    Key::flag(
+        "governor",
+        "whether fewer than `backend_connections` are made where the latency of a back end says that it takes no more at once",
+    ),
     Key::number("backend_queue", "10000", (0, 1_000_000), "requests that wait for one back end (503)"),
     Key::new(
         "backend_queue_policy",
@@ -54,6 +58,31 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Choice(&["close", "ignore"]),
         "close",
         "what becomes of a message that a back end did not take: the connection is closed (1011), or it is counted and nothing more",
+    ),
+    Key::number(
+        "circuit_failures",
+        "5",
+        (0, 1_000_000),
+        "failures in a row after which a back end is taken to be down: it can't be reached, breaks the connection or does not answer in time; 0 for never",
+    ),
+    Key::new(
+        "circuit_pause",
+        Kind::Time { or_zero: false, max: DAY },
+        "500ms",
+        "how long it is left alone then, before one request tries it; doubled with each that fails",
+    ),
+    Key::new("circuit_pause_max", Kind::Time { or_zero: false, max: DAY }, "15s", "the longest that this becomes"),
+    Key::new(
+        "circuit_connect",
+        Kind::Choice(&["refuse", "wait"]),
+        "refuse",
+        "a client that connects while all back ends are down: it is refused (503), or waits within `connect_timeout`",
+    ),
+    Key::new(
+        "circuit_message",
+        Kind::Choice(&["wait", "close", "drop"]),
+        "wait",
+        "a message meanwhile: it waits within `message_timeout`, the connection is closed (1013), or it is dropped and counted",
     ),
     Key::new(
         "duplicate_id",

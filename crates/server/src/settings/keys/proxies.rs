@@ -35,7 +35,7 @@ macro_rules! proxy {
     };
 }
 
-pub(super) const KEYS: &[Key] = &[
+pub(super) const CLIENT: &[Key] = &[
     Key::flag(
         "client.proxy.connect.enabled",
         "clients without a token are let in by a backend, which says who they are",
@@ -44,6 +44,9 @@ pub(super) const KEYS: &[Key] = &[
         "client.proxy.refresh.enabled",
         "sessions whose time is over are refreshed by a backend, and not by their clients, who are not told of it",
     ),
+];
+
+pub(super) const CALLS: &[Key] = &[
     Key::flag("rpc.without_namespace.proxy_enabled", "calls of methods without a namespace are answered by a backend"),
     Key::new("rpc.without_namespace.proxy_name", Kind::Text, "default", "by which: `rpc.proxy`, or one of `proxies`"),
     Key::new("rpc.namespace_boundary", Kind::Text, ":", "ends a namespace's name in a method's"),
