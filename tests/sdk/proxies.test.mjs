@@ -10,6 +10,8 @@ import { Server } from "./server.mjs";
 
 // What was asked, by path; and how a path is answered.
 const asked = [];
+// A time that is over in a second or two.
+const soonS = () => Math.floor(Date.now() / 1000) + 2;
 const answers = {
   "/connect": ({ body, headers }) => {
     const user = /session=(\w+)/.exec(headers.cookie ?? "")?.[1];
@@ -24,13 +26,17 @@ const answers = {
         return undefined;
       case "hang":
         return new Promise(() => {});
+      case "brief":
+        return { result: { user, expire_at: soonS(), data: { hello: user } } };
       case "over":
         return { result: { user, expire_at: 1 } };
     }
     return { result: { user, info: { name: "Ann" }, data: { hello: user }, channels: ["given"], subs: { told: { data: { a: 1 } } } } };
   },
+  "/refresh": ({ body }) => (questions("/refresh", (one) => one.client === body.client).length < 2 ? { result: { expire_at: soonS() } } : { result: { expired: true } }),
+  "/sub_refresh": ({ body }) => (questions("/sub_refresh", (one) => one.client === body.client).length < 2 ? { result: { expire_at: soonS() } } : {}),
   "/subscribe": ({ body }) =>
-    body.channel.endsWith("closed") ? { error: { code: 403, message: "closed" } } : { result: { data: { of: body.user } } },
+    body.channel.startsWith("brief:") ? { result: { expire_at: soonS() } } : body.channel.endsWith("closed") ? { error: { code: 403, message: "closed" } } : { result: { data: { of: body.user } } },
   "/publish": ({ body }) =>
     body.data.bad ? { error: { code: 100, message: "bad" } } : { result: { data: { ...body.data, seen: true }, tags: { k: "v" } } },
   "/rpc": ({ body }) => {
@@ -60,6 +66,15 @@ http_headers = ["Cookie"]
 endpoint = "${url}/subscribe"
 timeout = "20s"
 
+[client.proxy.refresh]
+enabled = true
+endpoint = "${url}/refresh"
+timeout = "20s"
+
+[channel.proxy.sub_refresh]
+endpoint = "${url}/sub_refresh"
+timeout = "20s"
+
 [channel.proxy.publish]
 endpoint = "${url}/publish"
 timeout = "20s"
@@ -79,6 +94,11 @@ subscribe_proxy_enabled = true
 publish_proxy_enabled = true
 presence = true
 allow_presence_for_subscriber = true
+
+[[channel.namespaces]]
+name = "brief"
+subscribe_proxy_enabled = true
+sub_refresh_proxy_enabled = true
 
 [drain]
 spread_ms = 100
@@ -190,6 +210,32 @@ test("a back end answers calls, in their order", soon, async () => {
   const gone = once(one, "disconnected");
   one.rpc("leave", {}).catch(() => {});
   assert.equal((await gone).code, 4502);
+});
+
+test("a session and a subscription last as long as the back end says", soon, async () => {
+  const one = client("gus", { data: { wish: "brief" } });
+  const first = await once(one, "connected");
+  const sub = one.newSubscription("brief:a");
+  const subscribed = once(sub, "subscribed");
+  sub.subscribe();
+  await subscribed;
+  const again = await new Promise((resolve) => one.on("connecting", resolve));
+  assert.equal(again.code, 3005);
+  const asks = questions("/refresh", (body) => body.client === first.client);
+  assert.equal(asks.length, 2);
+  assert.deepEqual(asks[0].body, { client: first.client, transport: "websocket", protocol: "json", encoding: "json", user: "gus" });
+  one.disconnect();
+
+  const other = client("hal");
+  const { client: id } = await once(other, "connected");
+  const brief = other.newSubscription("brief:b");
+  const begun = once(brief, "subscribed");
+  brief.subscribe();
+  await begun;
+  const ended = await new Promise((resolve) => brief.on("subscribing", resolve));
+  assert.equal(ended.code, 2501);
+  const subAsks = questions("/sub_refresh", (body) => body.client === id);
+  assert.deepEqual([subAsks.length, subAsks[0].body.channel, subAsks[0].body.user], [2, "brief:b", "hal"]);
 });
 
 test("who leaves while the back end thinks is forgotten, and others are served", soon, async () => {

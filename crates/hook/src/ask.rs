@@ -17,6 +17,8 @@ pub struct Ask {
     pub of: Of,
     /// The proxy's name.
     pub proxy: Arc<str>,
+    /// Tells the question from others about the connection: the reply has it too.
+    pub number: u32,
     /// The client's id.
     pub client: String,
     /// Over what it is connected, in Centrifugo's words.
@@ -52,6 +54,13 @@ pub enum About {
     },
     /// Whether it may subscribe.
     Subscribe {
+        /// To what.
+        channel: String,
+    },
+    /// Whether it may stay connected, its time being over.
+    Refresh,
+    /// Whether it may stay subscribed, its time there being over.
+    SubRefresh {
         /// To what.
         channel: String,
     },
@@ -94,6 +103,8 @@ impl About {
             Self::Subscribe { .. } => Purpose::Subscribe,
             Self::Publish { .. } => Purpose::Publish,
             Self::Rpc { .. } => Purpose::Rpc,
+            Self::Refresh => Purpose::Refresh,
+            Self::SubRefresh { .. } => Purpose::SubRefresh,
         }
     }
 }
@@ -120,7 +131,10 @@ impl Ask {
                 (body.name, body.version, body.channels) = (name, version, channels);
             }
             About::Rpc { method } => body.method = Some(method),
-            About::Subscribe { channel } | About::Publish { channel } => body.channel = channel,
+            About::Refresh => {}
+            About::Subscribe { channel } | About::Publish { channel } | About::SubRefresh { channel } => {
+                body.channel = channel;
+            }
         }
         if is_binary {
             body.b64data = Some(STANDARD.encode(&self.data)).filter(|data| !data.is_empty());
@@ -142,6 +156,7 @@ mod tests {
         Ask {
             of,
             proxy: "p".into(),
+            number: 0,
             client: "c".into(),
             transport: "websocket",
             protocol: "json",

@@ -190,7 +190,7 @@ impl Engine {
                 tokio::spawn(async move {
                     let told = engine.proxies.ask(&ask, engine.now_s).await;
                     // A shard that has left has no use for it.
-                    let _ = shards.reply(Reply::Told { of: ask.of, told }).await;
+                    let _ = shards.reply(Reply::Told { of: ask.of, number: ask.number, told }).await;
                 });
             }
             Event::Message(message) => {

@@ -110,6 +110,8 @@ pub enum Reply {
     Told {
         /// Which connection.
         of: Of,
+        /// [`Ask::number`].
+        number: u32,
         /// What the back end says.
         told: Told,
     },

@@ -42,8 +42,10 @@ impl Purpose {
     const fn method(self) -> Method {
         match self {
             Self::Connect => Method::GET,
-            Self::Message | Self::Subscribe | Self::Publish | Self::Rpc => Method::POST,
             Self::End => Method::DELETE,
+            Self::Message | Self::Subscribe | Self::Publish | Self::Rpc | Self::Refresh | Self::SubRefresh => {
+                Method::POST
+            }
         }
     }
 }

@@ -108,13 +108,24 @@ pub(crate) enum Purpose {
     Subscribe,
     Publish,
     Rpc,
+    Refresh,
+    SubRefresh,
 }
 
 /// Purposes there are.
-pub(crate) const PURPOSES: usize = 6;
+pub(crate) const PURPOSES: usize = 8;
 
 impl Purpose {
-    const ALL: [Self; PURPOSES] = [Self::Connect, Self::Message, Self::End, Self::Subscribe, Self::Publish, Self::Rpc];
+    const ALL: [Self; PURPOSES] = [
+        Self::Connect,
+        Self::Message,
+        Self::End,
+        Self::Subscribe,
+        Self::Publish,
+        Self::Rpc,
+        Self::Refresh,
+        Self::SubRefresh,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -124,6 +135,8 @@ impl Purpose {
             Self::Subscribe => "subscribe",
             Self::Publish => "publish",
             Self::Rpc => "rpc",
+            Self::Refresh => "refresh",
+            Self::SubRefresh => "sub_refresh",
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Said {
 pub struct Granted {
     /// Whether it granted anything: a `connect` without a result lets nobody in.
     pub is_there: bool,
+    /// The time of what was asked about is over.
+    pub expired: bool,
     /// The user.
     pub user: String,
     /// For how long; zero: it is over already.
@@ -121,6 +123,8 @@ struct DisconnectBody {
 struct Result<'a> {
     #[serde(deserialize_with = "even_null")]
     user: String,
+    #[serde(deserialize_with = "even_null")]
+    expired: bool,
     #[serde(deserialize_with = "even_null")]
     expire_at: i64,
     #[serde(borrow)]
@@ -224,6 +228,7 @@ impl Told {
         }
         Some(Self::Result(Box::new(Granted {
             is_there,
+            expired: result.expired,
             left: left(result.expire_at, now_s),
             info: info(result.info, result.b64info.as_deref())?,
             data: said(result.data, result.b64data.as_deref())?,
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_null_is_not_there() {
-        let nulls = r#"{"error":null,"disconnect":null,"result":{"user":null,"expire_at":null,"info":null,"b64info":null,"data":null,
+        let nulls = r#"{"error":null,"disconnect":null,"result":{"user":null,"expired":null,"expire_at":null,"info":null,"b64info":null,"data":null,
                      "b64data":null,"channels":null,"subs":null,"tags":null,"skip_history":null,"delta":null,"idempotency_key":null,
                      "version":null,"version_epoch":null,"override":null}}"#;
         assert_eq!(granted(nulls, 0), Granted { is_there: true, ..Granted::default() });

@@ -76,6 +76,7 @@ fn question() -> Ask {
     Ask {
         of: OF,
         proxy: "p".into(),
+        number: 3,
         client: "c".into(),
         transport: "websocket",
         protocol: "json",
@@ -93,8 +94,8 @@ async fn ask(settings: ProxySettings, question: Ask) -> (Told, &'static str) {
     let (replies, mut replied) = mpsc::unbounded_channel();
     let served = tokio::spawn(engine.clone().serve(Queue(replies), queued));
     queue.send(Event::Ask(Box::new(question))).await.unwrap();
-    let Some(Reply::Told { of, told }) = replied.recv().await else { panic!("no reply") };
-    assert_eq!(of, OF);
+    let Some(Reply::Told { of, number, told }) = replied.recv().await else { panic!("no reply") };
+    assert_eq!((of, number), (OF, 3));
     drop(queue);
     served.await.unwrap();
     let figures = engine.proxy_figures().next().unwrap().2;

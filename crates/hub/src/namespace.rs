@@ -31,6 +31,8 @@ pub struct Namespace {
     pub subscribe_proxy: Option<Arc<str>>,
     /// The proxy that is asked who may publish, and what.
     pub publish_proxy: Option<Arc<str>>,
+    /// The proxy that is asked who may stay subscribed whose time is over; clients do not refresh subscriptions then.
+    pub sub_refresh_proxy: Option<Arc<str>>,
     /// Whether a channel whose name ends in a list of users is for them, without a token.
     pub user_limited: bool,
     /// Which names clients may use.
@@ -83,6 +85,7 @@ impl Namespace {
             publish: Access::default(),
             subscribe_proxy: None,
             publish_proxy: None,
+            sub_refresh_proxy: None,
             user_limited: false,
             names: Names::Any,
             format: DataFormat::default(),

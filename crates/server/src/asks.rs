@@ -5,7 +5,7 @@ use shard::{About, Ask, Granted, Said, Token, TokenSub, Told};
 
 /// A shard's question.
 pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
-    let Ask { proxy, client, transport, protocol, user, about, data, fields } = ask;
+    let Ask { proxy, number, client, transport, protocol, user, about, data, fields } = ask;
     let about = match about {
         About::Connect { name, version, channels } => hook::About::Connect {
             name: name.into(),
@@ -14,10 +14,12 @@ pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
         },
         About::Subscribe { channel } => hook::About::Subscribe { channel: channel.into() },
         About::Publish { channel } => hook::About::Publish { channel: channel.into() },
+        About::Refresh => hook::About::Refresh,
+        About::SubRefresh { channel } => hook::About::SubRefresh { channel: channel.into() },
         About::Rpc { method } => hook::About::Rpc { method: method.into() },
     };
     let (user, data) = (user.map(Into::into), data.into());
-    hook::Ask { of, proxy, client, transport, protocol, user, about, data, fields }
+    hook::Ask { of, proxy, number, client, transport, protocol, user, about, data, fields }
 }
 
 /// The engine's answer.
@@ -31,7 +33,7 @@ pub(crate) fn granted(told: hook::Told) -> Told {
             Told::Refused(Said::Disconnect { code, reason: reason.into() })
         }
         hook::Told::Result(granted) => {
-            let hook::Granted { is_there, user, left, info, data, changes, channels, tags, .. } = *granted;
+            let hook::Granted { is_there, expired, user, left, info, data, changes, channels, tags, .. } = *granted;
             let hook::Granted { skip_history, delta, idempotency_key, version, version_epoch, .. } = *granted;
             let subs = channels.into_iter().map(|sub| TokenSub {
                 channel: sub.channel.into(),
@@ -55,7 +57,7 @@ pub(crate) fn granted(told: hook::Told) -> Told {
                 skip_history,
                 delta,
             };
-            Told::Granted(Box::new(Granted { is_there, token, data: data.map(Into::into), extra }))
+            Told::Granted(Box::new(Granted { is_there, expired, token, data: data.map(Into::into), extra }))
         }
     }
 }

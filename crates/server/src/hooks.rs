@@ -114,10 +114,10 @@ fn command(reply: Reply) -> (ShardId, Command, Reply) {
             let command = Command::Hook(Box::new(HookReply::Verdict { of: conn, address, verdict: told }));
             (shard, command, Reply::Verdict { of: it, hook, id, verdict })
         }
-        Reply::Told { of: it, told: said } => {
+        Reply::Told { of: it, number, told: said } => {
             let (shard, conn) = of(it);
-            let command = Command::Hook(Box::new(HookReply::Told { of: conn, told: granted(said) }));
-            (shard, command, Reply::Told { of: it, told: hook::Told::Failed })
+            let command = Command::Hook(Box::new(HookReply::Told { of: conn, number, told: granted(said) }));
+            (shard, command, Reply::Told { of: it, number, told: hook::Told::Failed })
         }
         Reply::Outcome { of: it, outcome } => {
             let (shard, conn) = of(it);

@@ -308,7 +308,8 @@ impl Shard {
             return;
         }
         let epoch = epoch::text(recovery.top.epoch);
-        let left = self.identities.left(conn, row, now);
+        // Who does not refresh it is not told when it would end.
+        let left = self.identities.left(conn, row, now).filter(|_| self.refresher_of(row).is_none());
         let (result, recovered) = subscribed(features, recover, recovery, &epoch, pushes);
         let has_base = result.recovered && missed.last().is_some_and(|last| last.position == recovery.top);
         let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));

@@ -52,6 +52,8 @@ impl Shard {
         self.kept_fields.connected(conn, &self.config.proxies.fields);
         let data = token.as_mut().map(|token| core::mem::take(&mut token.data)).unwrap_or_default();
         let left = token.and_then(|token| self.identify(conn, token, now, world));
+        // Who does not refresh its session is not told when it would end.
+        let left = left.filter(|_| !self.refreshes_sessions());
         if !wanted.is_empty() {
             self.connect_with(conn, id, (left, data), wanted, now, world);
             return self.next_by_phase(conn);

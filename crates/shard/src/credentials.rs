@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use base::{ConnId, Instant, NONE};
-use hub::{Facts, Publisher};
+use hub::Publisher;
 use protocol::centrifugo::{Disconnect, ErrorCode, RefreshResult, SubRefresh, Subscribe, UnsubscribeCode};
 
 use crate::border::Effects;
@@ -136,7 +136,9 @@ impl Shard {
 
     /// Has the session end once `left` and the time to refresh are over; `None`: never.
     pub(crate) fn set_end(&mut self, conn: ConnId, left: Option<Duration>, now: Instant) {
-        let end = left.map(|left| now + left + self.config.tokens.connection_grace);
+        // What a back end refreshes needs no time for its client to do so.
+        let grace = if self.refreshes_sessions() { Duration::ZERO } else { self.config.tokens.connection_grace };
+        let end = left.map(|left| now + left + grace);
         // Ends are kept in seconds; no session ends too early.
         let due_s = end.map_or(NONE, |at| second(at + Duration::from_nanos(999_999_999)));
         let old = self.sessions.set_due(self.conns.rows[conn.0].session, due_s);
@@ -162,7 +164,9 @@ impl Shard {
 
     /// Takes note of what a subscription token allows.
     pub(crate) fn grant(&mut self, conn: ConnId, subject: u32, token: Token, now: Instant) {
-        let (id, grace) = (self.token_id(&token.id), self.config.tokens.subscription_grace);
+        let is_refreshed = self.refresher_of(subject).is_some();
+        let grace = if is_refreshed { Duration::ZERO } else { self.config.tokens.subscription_grace };
+        let id = self.token_id(&token.id);
         self.identities.grant((conn, subject), token, id, grace, now);
     }
 
@@ -191,6 +195,7 @@ impl Shard {
             self.identities.forget(conn, due(gone.due_s));
             self.caps.forget(conn);
             self.token_ids.set(conn, None);
+            self.renewals.forget(conn, NONE);
         }
     }
 
@@ -203,7 +208,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        if token.is_empty() {
+        if token.is_empty() || self.refreshes_sessions() {
             return Next::Disconnect(Disconnect::BadRequest);
         }
         match self.config.tokens.verify(TokenKind::Connection, token) {
@@ -235,6 +240,9 @@ impl Shard {
             return self.reply_error(conn, id, ErrorCode::PermissionDenied);
         };
         let subject = self.hub.subscription(subscription).subject;
+        if self.refresher_of(subject).is_some() {
+            return Next::Disconnect(Disconnect::BadRequest);
+        }
         if refresh.token.is_empty() {
             return self.reply_error(conn, id, ErrorCode::BadRequest);
         }
@@ -274,17 +282,16 @@ impl Shard {
             let row = &self.conns.rows[conn.0];
             match row.phase {
                 Phase::Vacant | Phase::Closing => {}
-                _ if subject == NONE => self.disconnect(conn, Disconnect::ConnectionExpired, now),
+                _ if subject == NONE => {
+                    if !self.asks_to_refresh(conn, now) {
+                        self.disconnect(conn, Disconnect::ConnectionExpired, now);
+                    }
+                }
                 // The owner's answer may be about this very subscription.
                 Phase::Asked => self.identities.defer(conn, subject, now + BUSY_DELAY),
                 Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
-                    if let Some(subscription) = self.hub.subscription_to(row.subscriptions, subject) {
-                        // What the server began, the client can't begin anew.
-                        if self.hub.facts(subscription).has(Facts::SERVER_SIDE) {
-                            self.disconnect(conn, Disconnect::SubscriptionExpired, now);
-                        } else {
-                            self.unsubscribe_and_tell(conn, subscription, UnsubscribeCode::Expired, world);
-                        }
+                    if !self.asks_to_refresh_sub(conn, subject, now) {
+                        self.end_subscription(conn, subject, now, world);
                     }
                 }
             }

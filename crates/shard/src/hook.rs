@@ -208,6 +208,8 @@ pub enum HookReply {
     Told {
         /// Which connection.
         of: HookConn,
+        /// [`Ask::number`].
+        number: u32,
         /// What the back end says.
         told: Told,
     },

@@ -105,6 +105,24 @@ impl Identities {
         }
     }
 
+    /// A subscription's end is put off until `left` is over, or for ever; an info that is empty stays as it was.
+    pub(crate) fn renew(
+        &mut self,
+        conn: ConnId,
+        subject: u32,
+        (left, info): (Option<Duration>, Box<[u8]>),
+        now: Instant,
+    ) {
+        let grants = self.by_conn.get_mut(&conn).map(|identity| identity.grants.iter_mut());
+        if let Some(grant) = grants.and_then(|mut grants| grants.find(|grant| grant.subject == subject)) {
+            if !info.is_empty() {
+                grant.info = info;
+            }
+            grant.expires = left.map(|left| now + left);
+            rearm(&mut self.dues, conn, subject, core::mem::replace(&mut grant.due, grant.expires), grant.expires);
+        }
+    }
+
     /// Forgets what allowed a subscription.
     pub(crate) fn forget_grant(&mut self, conn: ConnId, subject: u32) {
         if let Some(identity) = self.by_conn.get_mut(&conn)

@@ -5,7 +5,7 @@
 //! order; the client is not read meanwhile, as while an owner is asked.
 //!
 //! Invariants:
-//! - A connection has at most one such question under way, and each question one answer.
+//! - Of a connection at most one command has its question under way, and each question has one answer.
 //! - An answer is of use to the command that asked and to no other one: what that command does not want any more is thrown away.
 //! - Whatever the command's own checks say, they say it again when the answer is there: meanwhile anything may have changed.
 use alloc::boxed::Box;
@@ -20,11 +20,13 @@ use crate::token::Token;
 mod asking;
 mod calls;
 mod fields;
+mod renewal;
 
 pub(crate) use asking::Asked;
 pub use calls::{Calls, Methods};
 pub use fields::Field;
 pub(crate) use fields::{KeptFields, Values, of_head};
+pub(crate) use renewal::Renewals;
 
 /// Names a proxy to the engine.
 pub type ProxyName = Arc<str>;
@@ -34,6 +36,8 @@ pub type ProxyName = Arc<str>;
 pub struct Proxies {
     /// About connects without a token.
     pub connect: Option<ProxyName>,
+    /// About sessions whose end has come.
+    pub refresh: Option<ProxyName>,
     /// About calls.
     pub calls: Calls,
     /// Header fields of a client's request that one of them is told.
@@ -45,6 +49,8 @@ pub struct Proxies {
 pub struct Ask {
     /// Whom to ask.
     pub proxy: ProxyName,
+    /// Tells the question from others about the same client; 0: about the command that waits. The answer has it too.
+    pub number: u32,
     /// The client's id.
     pub client: String,
     /// Over what it is connected, in Centrifugo's words.
@@ -83,6 +89,13 @@ pub enum About {
         /// Where.
         channel: Box<str>,
     },
+    /// Whether it may stay connected, its time being over.
+    Refresh,
+    /// Whether it may stay subscribed, its time there being over.
+    SubRefresh {
+        /// To what.
+        channel: Box<str>,
+    },
     /// To call something.
     Rpc {
         /// What.
@@ -106,6 +119,8 @@ pub enum Told {
 pub struct Granted {
     /// False if it granted nothing in particular: a `connect` lets nobody in then.
     pub is_there: bool,
+    /// The time of the session or subscription that was asked about is over.
+    pub expired: bool,
     /// Who the client is, what it is subscribed to, for how long: as a token says it.
     pub token: Token,
     /// What the client is told, what is published instead, or what a call returns; `None`: nothing is said.

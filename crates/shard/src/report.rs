@@ -300,6 +300,8 @@ pub struct Holdings {
     pub events: usize,
     /// Clients whose header fields are kept for them.
     pub kept_fields: usize,
+    /// Ends that back ends are asked to put off.
+    pub renewals: usize,
 }
 
 impl Report {

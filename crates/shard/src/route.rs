@@ -342,6 +342,7 @@ impl Shard {
             self.announce_end(row, client, world);
         }
         self.identities.forget_grant(conn, row);
+        self.renewals.forget(conn, row);
         if self.hub.first(row) == NONE && self.hub.is_joined(row) {
             self.hub.set_joined(row, false);
             let subject = self.hub.name(row).clone();

@@ -386,7 +386,7 @@ impl Shard {
             .zip(&epochs)
             .map(|(Answered { row, pending, recovery, .. }, epoch)| {
                 let (result, recovered) = pending.told(recovery, epoch, encoding);
-                let left = self.identities.left(conn, *row, now);
+                let left = self.identities.left(conn, *row, now).filter(|_| self.refresher_of(*row).is_none());
                 let (expires, ttl_s) = (left.is_some(), left.map_or(0, ttl_s));
                 (SubscribeResult { expires, ttl_s, ..result }, recovered)
             })

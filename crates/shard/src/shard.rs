@@ -25,7 +25,7 @@ use crate::identity::Identities;
 use crate::join_leave::Hearers;
 use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
-use crate::proxy::{KeptFields, Told};
+use crate::proxy::{KeptFields, Renewals, Told};
 use crate::publisher::Counts;
 use crate::rates::Rates;
 use crate::report::{Holdings, Report, Transport};
@@ -58,6 +58,8 @@ pub struct Shard {
     pub(crate) hooks: Hooks,
     /// Header fields of clients' requests that back ends are told.
     pub(crate) kept_fields: KeptFields,
+    /// Ends about which back ends are asked.
+    pub(crate) renewals: Renewals,
     /// What a back end has said of the command that is being handled.
     pub(crate) told: Option<Told>,
     /// Names sessions to those who send commands for them.
@@ -129,6 +131,7 @@ impl Shard {
             uplinks: Uplinks::default(),
             hooks: Hooks::default(),
             kept_fields: KeptFields::default(),
+            renewals: Renewals::default(),
             told: None,
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
@@ -296,6 +299,7 @@ impl Shard {
             hooks: [self.hooks.rows.len(), self.hooks.directory.len()],
             events: self.hooks.events.len(),
             kept_fields: self.kept_fields.len(),
+            renewals: self.renewals.len(),
         }
     }
 

@@ -135,7 +135,7 @@ impl BackEnd {
             HookEvent::Ask { of, .. } => {
                 assert!(self.asked.insert(key(of)), "{of:?} is asked about twice at a time");
                 // What it grants is what there would be without it: it comes later.
-                self.reply(key(of), HookReply::Told { of, told: Told::Granted(Box::default()) }, now);
+                self.reply(key(of), HookReply::Told { of, number: 0, told: Told::Granted(Box::default()) }, now);
             }
             HookEvent::End { of, ending, .. } => {
                 let known = self.known.entry(key(of)).or_default();

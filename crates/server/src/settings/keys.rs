@@ -29,6 +29,7 @@ pub(crate) static SERVER: Table = Table {
         client::SUBSCRIPTION_TOKEN,
         proxies::CLIENT,
         proxies::CONNECT,
+        proxies::REFRESH,
         transports::WEBSOCKET,
         transports::SSE,
         transports::HTTP_STREAM,
@@ -42,6 +43,7 @@ pub(crate) static SERVER: Table = Table {
         proxies::RPC,
         proxies::SUBSCRIBE,
         proxies::PUBLISH,
+        proxies::SUB_REFRESH,
         rest::KEYS,
     ],
 };

@@ -113,6 +113,7 @@ impl Options<'_> {
             wildcards: flag("allow_wildcards"),
             subscribe_proxy: self.proxy("subscribe", "channel.proxy.subscribe", proxies)?,
             publish_proxy: self.proxy("publish", "channel.proxy.publish", proxies)?,
+            sub_refresh_proxy: self.proxy("sub_refresh", "channel.proxy.sub_refresh", proxies)?,
             conflate: Duration::from_millis(values.number("conflate_ms")),
             outbox: policy(&values.text("outbox")),
         })

@@ -23,6 +23,8 @@ pub struct ProxySettings {
 
 /// What is asked about a connect, in the words of its section.
 const CONNECT: &str = "client.proxy.connect";
+/// What is asked about a session whose time is over.
+const REFRESH: &str = "client.proxy.refresh";
 /// The section of a proxy that answers calls.
 const RPC: &str = "rpc.proxy";
 
@@ -90,6 +92,7 @@ impl<'r> Wanted<'r> {
     pub(super) fn build(mut self) -> Result<ProxySettings, SettingsError> {
         let server = &self.reading.server;
         let connect = if server.flag("client.proxy.connect.enabled") { Some(self.default(CONNECT)?) } else { None };
+        let refresh = if server.flag("client.proxy.refresh.enabled") { Some(self.default(REFRESH)?) } else { None };
         let calls = self.calls()?;
         let mut fields = BTreeMap::<_, bool>::new();
         for (name, proxy) in &self.engine {
@@ -98,7 +101,7 @@ impl<'r> Wanted<'r> {
             }
         }
         let fields = fields.into_iter().map(|(name, is_kept)| Field { name, is_kept }).collect();
-        let shard = Arc::new(Proxies { connect, calls, fields });
+        let shard = Arc::new(Proxies { connect, refresh, calls, fields });
         Ok(ProxySettings { shard, engine: self.engine.into_values().collect() })
     }
 

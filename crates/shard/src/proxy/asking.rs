@@ -7,6 +7,7 @@ use protocol::Encoding;
 use protocol::centrifugo::{Connect, ErrorCode, Publish, Subscribe};
 
 use super::{About, Ask, Granted, ProxyName, Said, Told};
+use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::{Phase, State};
 use crate::credentials::Refused;
@@ -64,10 +65,21 @@ impl Shard {
             return None;
         }
         let introduced = self.take_introduction(conn);
+        let ask = self.question(conn, proxy, about, data);
+        let of = HookConn { conn, generation: self.conns.rows[conn.0].generation };
+        self.conns.lend(conn).state = State::Asked(Box::new(Asked { introduced, told: None }));
+        self.conns.rows[conn.0].phase = Phase::Asked;
+        self.hooks.events.push_back(HookEvent::Ask { of, ask: Box::new(ask) });
+        None
+    }
+
+    /// A question about a client.
+    pub(super) fn question(&self, conn: ConnId, proxy: &ProxyName, about: About, data: &[u8]) -> Ask {
         let row = &self.conns.rows[conn.0];
         let dialect = row.transport.dialect().unwrap_or(Dialect::Json);
-        let ask = Ask {
+        Ask {
             proxy: ProxyName::clone(proxy),
+            number: 0,
             client: self.client(conn),
             transport: dialect.transport_name(),
             protocol: match dialect.encoding() {
@@ -78,16 +90,21 @@ impl Shard {
             about,
             data: data.into(),
             fields: self.kept_fields.named(conn, &self.config.proxies.fields),
-        };
-        let of = HookConn { conn, generation: row.generation };
-        self.conns.lend(conn).state = State::Asked(Box::new(Asked { introduced, told: None }));
-        self.conns.rows[conn.0].phase = Phase::Asked;
-        self.hooks.events.push_back(HookEvent::Ask { of, ask: Box::new(ask) });
-        None
+        }
     }
 
-    /// The back end has answered: the command comes again.
-    pub(crate) fn back_end_told(&mut self, of: HookConn, told: Told, now: Instant) {
+    /// The back end has answered: the command comes again, or an end is put off.
+    pub(crate) fn back_end_told(
+        &mut self,
+        of: HookConn,
+        (number, told): (u32, Told),
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        if number != 0 {
+            self.back_end_renewed(of, (number, told), now, world);
+            return;
+        }
         let HookConn { conn, generation } = of;
         // It may have left, or be about to.
         if self.conns.find(conn, generation).is_none_or(|row| row.phase != Phase::Asked) {

@@ -111,8 +111,11 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("subscribe_proxy_name", Kind::Text, "default", "or one of `proxies`"),
     Key::flag("publish_proxy_enabled", "`channel.proxy.publish` is asked who may publish, and what"),
     Key::new("publish_proxy_name", Kind::Text, "default", "or one of `proxies`"),
-    Key::missing("sub_refresh_proxy_enabled", NO_PROXY),
-    Key::missing("sub_refresh_proxy_name", NO_PROXY),
+    Key::flag(
+        "sub_refresh_proxy_enabled",
+        "`channel.proxy.sub_refresh` is asked who stays subscribed whose time is over; clients don't refresh",
+    ),
+    Key::new("sub_refresh_proxy_name", Kind::Text, "default", "or one of `proxies`"),
     Key::missing("subscribe_stream_proxy_enabled", NO_PROXY),
     Key::missing("subscribe_stream_proxy_bidirectional", NO_PROXY),
     Key::missing("subscribe_stream_proxy_name", NO_PROXY),

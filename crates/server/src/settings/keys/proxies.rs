@@ -35,10 +35,16 @@ macro_rules! proxy {
     };
 }
 
-pub(super) const CLIENT: &[Key] = &[Key::flag(
-    "client.proxy.connect.enabled",
-    "clients without a token are let in by a backend, which says who they are",
-)];
+pub(super) const CLIENT: &[Key] = &[
+    Key::flag(
+        "client.proxy.connect.enabled",
+        "clients without a token are let in by a backend, which says who they are",
+    ),
+    Key::flag(
+        "client.proxy.refresh.enabled",
+        "sessions whose time is over are refreshed by a backend, and not by their clients, who are not told of it",
+    ),
+];
 
 pub(super) const CALLS: &[Key] = &[
     Key::flag("rpc.without_namespace.proxy_enabled", "calls of methods without a namespace are answered by a backend"),
@@ -49,6 +55,8 @@ pub(super) const CALLS: &[Key] = &[
 ];
 
 pub(super) const CONNECT: &[Key] = proxy!("client.proxy.connect.");
+pub(super) const REFRESH: &[Key] = proxy!("client.proxy.refresh.");
+pub(super) const SUB_REFRESH: &[Key] = proxy!("channel.proxy.sub_refresh.");
 pub(super) const SUBSCRIBE: &[Key] = proxy!("channel.proxy.subscribe.");
 pub(super) const PUBLISH: &[Key] = proxy!("channel.proxy.publish.");
 pub(super) const RPC: &[Key] = proxy!("rpc.proxy.");

@@ -51,7 +51,6 @@ pub(super) const KEYS: &[Key] = &[
     Key::missing("user_block", NO_BANS),
     Key::missing("token_revoke", NO_BANS),
     Key::missing("user_tokens_invalidate", NO_BANS),
-    Key::missing("channel.proxy.sub_refresh", NO_PROXY),
     Key::missing("channel.proxy.subscribe_stream", NO_PROXY),
     Key::missing("channel.proxy.cache_empty", NO_PROXY),
     Key::missing("channel.proxy.state", NO_PROXY),
