@@ -26,7 +26,7 @@ pub(crate) enum Client {
     /// To back ends without TLS.
     Plain(Pool),
     /// To back ends of which some have it.
-    Tls(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Tls(Box<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
 }
 
 impl Client {
@@ -43,7 +43,8 @@ impl Client {
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(idle_max);
         let roots = HttpsConnectorBuilder::new().with_native_roots();
         let roots = roots.map_err(|error| SettingsError::Certificates(error.to_string()))?;
-        Ok(Self::Tls(builder.build(roots.https_or_http().enable_all_versions().wrap_connector(connector))))
+        let connector = roots.https_or_http().enable_all_versions().wrap_connector(connector);
+        Ok(Self::Tls(Box::new(builder.build(connector))))
     }
 
     /// Sends a request; resolves with the whole answer, of at most `bytes_max`.
