@@ -33,7 +33,7 @@ pub(crate) enum Client {
     /// To back ends without TLS, over HTTP/2.
     Shared(legacy::Client<HttpConnector, Full<Bytes>>),
     /// To back ends of which some have it.
-    Tls(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Tls(Box<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
 }
 
 impl Client {
@@ -61,7 +61,7 @@ impl Client {
             Protocol::Http1 => roots.enable_http1().wrap_connector(connector),
             Protocol::H2 => roots.enable_http2().wrap_connector(connector),
         };
-        Ok(Self::Tls(builder.build(connector)))
+        Ok(Self::Tls(Box::new(builder.build(connector))))
     }
 
     /// Sends a request; resolves with the whole answer, of at most `bytes_max`.

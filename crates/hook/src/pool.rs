@@ -39,7 +39,7 @@ struct Conn {
 #[expect(clippy::large_enum_variant, reason = "there is one of them at a time, and boxing it would cost every message")]
 enum Failed {
     /// The connection was over before anything of the request was sent: here it is again.
-    Unsent(Request<Body>),
+    Unsent(Box<Request<Body>>),
     Ended(Ended),
 }
 
@@ -96,7 +96,7 @@ impl Pool {
                     return Ok(answer);
                 }
                 // The back end has closed it meanwhile, as it may: nothing was sent, so it is asked on another one.
-                Err(Failed::Unsent(same)) if is_kept => request = same,
+                Err(Failed::Unsent(same)) if is_kept => request = *same,
                 Err(Failed::Unsent(_)) => return Err(Ended::Broken),
                 Err(Failed::Ended(ended)) => return Err(ended),
             }
@@ -170,8 +170,10 @@ impl Conn {
         let Self { sender, driver } = self;
         let mut asked = pin!(async {
             let sent = sender.try_send_request(request).await;
-            let response =
-                sent.map_err(|mut error| error.take_message().map_or(Failed::Ended(Ended::Broken), Failed::Unsent))?;
+            let response = sent.map_err(|mut error| match error.take_message() {
+                Some(request) => Failed::Unsent(Box::new(request)),
+                None => Failed::Ended(Ended::Broken),
+            })?;
             read(response, bytes_max).await.map_err(Failed::Ended)
         });
         poll_fn(|context| {
