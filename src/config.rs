@@ -66,7 +66,9 @@ fn migrate(file: &Path, out: Option<&Path>) -> Result<String, (u8, String)> {
     if lost == 0 {
         return Ok(text);
     }
-    println!("{text}");
+    if !text.is_empty() {
+        println!("{text}");
+    }
     Err((1, format!("{lost} of {} keys have no effect here", migration.keys.len())))
 }
 

@@ -57,8 +57,8 @@ struct ServeArgs {
     /// Address to listen on [default: all; with --dev 127.0.0.1]
     #[arg(long)]
     address: Option<IpAddr>,
-    /// Shards [default: one per core]
-    #[arg(long)]
+    /// Shards, at most 128 [default: one per core]
+    #[arg(long, value_parser = shards)]
     shards: Option<NonZeroU16>,
     /// Settings as TOML, YAML or JSON; the environment (RINGCAST_…, CENTRIFUGO_…) wins over it, flags over both
     #[arg(long, short = 'c', value_name = "FILE", env = "RINGCAST_CONFIG")]
@@ -66,7 +66,7 @@ struct ServeArgs {
     /// Publish and subscribe without keys, and /echo: for development only
     #[arg(long)]
     dev: bool,
-    /// Publications kept of each subject
+    /// Publications kept of each subject, with --dev
     #[arg(long, value_name = "COUNT", requires = "dev")]
     history: Option<u32>,
     /// End when the process that started this one ends.
@@ -106,6 +106,12 @@ fn arguments() -> Result<(Vec<OsString>, Options), SettingsError> {
         return server::settings::take_options(arguments);
     }
     Ok((arguments, Vec::new()))
+}
+
+fn shards(text: &str) -> Result<NonZeroU16, String> {
+    let most = server::SHARDS_MAX;
+    let number = text.parse().ok().filter(|number: &NonZeroU16| number.get() <= most);
+    number.ok_or_else(|| format!("from 1 to {most}"))
 }
 
 fn serve(args: &ServeArgs, options: Options) -> ExitCode {
@@ -150,7 +156,9 @@ fn outcome(result: Result<(), load::LoadError>) -> ExitCode {
 fn said(answer: Result<String, (u8, String)>) -> ExitCode {
     match answer {
         Ok(text) => {
-            let _ = writeln!(std::io::stdout(), "{text}");
+            if !text.is_empty() {
+                let _ = writeln!(std::io::stdout(), "{text}");
+            }
             ExitCode::SUCCESS
         }
         Err((code, reason)) => refuse(reason, code),

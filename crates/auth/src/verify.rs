@@ -182,6 +182,10 @@ impl Verifier {
         }
         let text = Parts::of(token).ok_or(invalid(Fault::Malformed))?;
         let head: Head = read(text.head).ok_or(invalid(Fault::Malformed))?;
+        // What must be understood is not (RFC 7515, section 4.1.11).
+        if head.crit.is_some() {
+            return Err(invalid(Fault::Malformed));
+        }
         // `none` is no algorithm, in whatever letters.
         if head.alg.eq_ignore_ascii_case("none") {
             return Err(invalid(Fault::Malformed));
@@ -238,6 +242,7 @@ impl Verifier {
 struct Head {
     alg: String,
     kid: Option<String>,
+    crit: Option<serde_json::Value>,
 }
 
 /// A token's parts (RFC 7515, section 7.1).
@@ -257,8 +262,10 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// A part's JSON object. An array would do for the names of its members in order, and is none.
 fn read<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    let text = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
+    text.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&text).ok())?
 }
 
 /// What the claims say, if they are good now. No leeway, as in the reference.

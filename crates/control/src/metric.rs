@@ -54,6 +54,7 @@ metrics! {
 
     BANS = Gauge "ringcast_bans" "Users and tokens that are kept out, by `kind`: user, token, user_tokens.";
     LIMITED = Counter "ringcast_rate_limited_total" "Commands over a limit of client.rate_limit, by `layer` and `command`; only those that were.";
+    KEYS_FORGOTTEN = Counter "ringcast_idempotency_keys_forgotten_total" "Idempotency keys that were forgotten within their five minutes: a core keeps the newest 65,536.";
     BUCKETS_FORGOTTEN = Counter "ringcast_rate_buckets_forgotten_total" "Buckets of client.rate_limit that were forgotten before they were full, for want of limits.rate_buckets.";
 
     MESSAGES_IN = Counter "ringcast_messages_received_total" "Publications accepted from clients and from the HTTP API.";
@@ -84,6 +85,11 @@ metrics! {
     HOOK_OPENINGS = Counter "ringcast_ws2api_circuit_openings_total" "Times that a back end was found to be down, by `prefix` and `backend`.";
     HOOK_ENDS = Gauge "ringcast_ws2api_ends_waiting" "Ends of connections that no back end has heard of yet, by `prefix`.";
     HOOK_LOST = Counter "ringcast_ws2api_ends_lost_total" "Ends of connections that no back end heard of, by `prefix`: too many waited, or for too long.";
+
+    PROXY_REQUESTS = Counter "ringcast_proxy_requests_total" "Questions to event proxies, by `proxy`, `backend`, `event` and `outcome`.";
+    PROXY_SECONDS = Counter "ringcast_proxy_request_seconds_total" "Time that these took, waiting for their turn included, by `proxy`, `backend` and `event`.";
+    PROXY_IN_FLIGHT = Gauge "ringcast_proxy_requests_in_flight" "Questions under way, by `proxy` and `backend`.";
+    PROXY_WAITING = Gauge "ringcast_proxy_requests_waiting" "Questions that wait for their turn, by `proxy` and `backend`.";
 
     SUBSCRIBED = Gauge "ringcast_subjects_subscribed" "Subjects with subscribers, each counted at the shard that owns it.";
     SUBJECTS = Gauge "ringcast_subjects" "Subjects known to the shard.";

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::middleware::{map_response, map_response_with_state};
 use axum::response::Response;
 use axum::routing::get;
@@ -82,6 +84,15 @@ impl<P: DataPlane> App<P> {
     }
 }
 
+/// Closes a connection behind its answer where half of the room is taken: who lies idle shall not shut others out, a probe of
+/// `/healthz` least of all.
+async fn make_room<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, mut answer: Response) -> Response {
+    if app.room.available_permits() * 2 < app.settings.connections_max {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
 /// Counts an answer of ours.
 async fn count<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, answer: Response) -> Response {
     let status = usize::from(answer.status().as_u16());
@@ -106,6 +117,7 @@ pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(harden))
+        .layer(map_response_with_state(Arc::clone(app), make_room::<P>))
         .layer(map_response_with_state(Arc::clone(app), count::<P>));
     // What is passed on stays as the data plane has answered it.
     ours.merge(proxy::routes(&app.settings.data_paths)).with_state(Arc::clone(app))

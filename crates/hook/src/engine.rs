@@ -15,6 +15,7 @@ use crate::event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
 use crate::line::Lines;
+use crate::proxy::{Proxies, ProxySettings};
 use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 
 /// Names the connection in each request: two that have one ClientID are told apart by it.
@@ -72,16 +73,24 @@ pub struct Condition {
 #[derive(Clone, Debug)]
 pub struct Engine {
     hooks: Arc<[Hook]>,
+    proxies: Arc<Proxies>,
     /// Names this run of the server.
     run: Arc<str>,
+    /// The time of day, in seconds since 1970.
+    now_s: fn() -> i64,
 }
 
 impl Engine {
-    /// An engine for these hooks. `run` names this run of the server among others.
+    /// An engine for these hooks and proxies. `run` names this run of the server among others, `now_s` tells the time of day.
     ///
     /// # Errors
     /// The first thing that is wrong with the settings.
-    pub fn new(settings: &[Settings], run: &str) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: &[Settings],
+        proxies: &[ProxySettings],
+        run: &str,
+        now_s: fn() -> i64,
+    ) -> Result<Self, SettingsError> {
         let hook = |settings: &Settings| {
             let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
             Ok(Hook {
@@ -92,7 +101,12 @@ impl Engine {
                 lost: Meter::default(),
             })
         };
-        Ok(Self { hooks: settings.iter().map(hook).collect::<Result<_, _>>()?, run: run.into() })
+        Ok(Self {
+            hooks: settings.iter().map(hook).collect::<Result<_, _>>()?,
+            proxies: Arc::new(Proxies::new(proxies)?),
+            run: run.into(),
+            now_s,
+        })
     }
 
     /// Serves a shard's events, until the shard has left and everything under way is done but the ends, for which there is
@@ -131,6 +145,11 @@ impl Engine {
             .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
     }
 
+    /// The figures of each event proxy, with its name and its URL.
+    pub fn proxy_figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
+        self.proxies.figures()
+    }
+
     /// How each back end does, with its hook's prefix and its URL.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, Condition)> {
         let all = self.hooks.iter().flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, one)));
@@ -158,6 +177,14 @@ impl Engine {
                         let reason = "the server is gone".to_owned();
                         engine.tell_end(End { of, hook, id, code: 1006, by: "server", reason });
                     }
+                });
+            }
+            Event::Ask(ask) => {
+                let (engine, shards) = (self.clone(), shards.clone());
+                tokio::spawn(async move {
+                    let told = engine.proxies.ask(&ask, engine.now_s).await;
+                    // A shard that has left has no use for it.
+                    let _ = shards.reply(Reply::Told { of: ask.of, told }).await;
                 });
             }
             Event::Message(message) => {

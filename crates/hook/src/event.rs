@@ -1,6 +1,9 @@
 //! What comes in from shards, and what goes back to them.
 use hyper::body::Bytes;
 
+use crate::ask::Ask;
+use crate::told::Told;
+
 /// Names a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Of {
@@ -30,6 +33,8 @@ pub enum Event {
     },
     /// A client says something.
     Message(Message),
+    /// Something is asked about a Centrifugo client.
+    Ask(Box<Ask>),
     /// An accepted connection has ended: its last event.
     End(End),
 }
@@ -96,6 +101,13 @@ pub enum Reply {
         id: String,
         /// Whether it may come in.
         verdict: Verdict,
+    },
+    /// To [`Event::Ask`].
+    Told {
+        /// Which connection.
+        of: Of,
+        /// What the back end says.
+        told: Told,
     },
     /// To [`Event::Message`].
     Outcome {

@@ -42,7 +42,7 @@ impl Purpose {
     const fn method(self) -> Method {
         match self {
             Self::Connect => Method::GET,
-            Self::Message => Method::POST,
+            Self::Message | Self::Subscribe | Self::Publish | Self::Rpc => Method::POST,
             Self::End => Method::DELETE,
         }
     }

@@ -105,19 +105,25 @@ pub(crate) enum Purpose {
     Connect,
     Message,
     End,
+    Subscribe,
+    Publish,
+    Rpc,
 }
 
 /// Purposes there are.
-pub(crate) const PURPOSES: usize = 3;
+pub(crate) const PURPOSES: usize = 6;
 
 impl Purpose {
-    const ALL: [Self; PURPOSES] = [Self::Connect, Self::Message, Self::End];
+    const ALL: [Self; PURPOSES] = [Self::Connect, Self::Message, Self::End, Self::Subscribe, Self::Publish, Self::Rpc];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Message => "message",
             Self::End => "end",
+            Self::Subscribe => "subscribe",
+            Self::Publish => "publish",
+            Self::Rpc => "rpc",
         }
     }
 }

@@ -14,6 +14,7 @@
 //! - A client's bytes become a path's end, header values or a body, and nothing else: no line of a head, no other path, no other host.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod back_end;
 mod circuit;
 mod client;
@@ -23,10 +24,15 @@ mod exchange;
 mod figures;
 mod governor;
 mod line;
+mod proxy;
 mod settings;
 mod target;
+mod told;
 
+pub use ask::{About, Ask};
 pub use engine::{Condition, Engine, Shards};
 pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
+pub use proxy::{ProxySettings, StatusMeans};
 pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+pub use told::{Granted, GrantedSub, Said, Told};

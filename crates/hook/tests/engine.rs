@@ -136,7 +136,7 @@ fn end() -> Event {
 
 /// Has an engine serve these events to the end; what it replied.
 async fn run(settings: Settings, events: Vec<Event>, shards: bool) -> (Vec<Reply>, Engine) {
-    let engine = Engine::new(&[settings], "run").unwrap();
+    let engine = Engine::new(&[settings], &[], "run", || 0).unwrap();
     let (queue, queued) = mpsc::channel(100);
     let (replies, mut replied) = mpsc::unbounded_channel();
     for event in events {
@@ -178,7 +178,7 @@ async fn a_life_is_told_in_order_and_its_end_behind_the_last_message() {
 #[tokio::test]
 async fn who_was_let_in_for_a_shard_that_has_left_is_told_to_have_ended() {
     let (url, said) = back_end(|_, _| None).await;
-    let engine = Engine::new(&[settings(&url)], "run").unwrap();
+    let engine = Engine::new(&[settings(&url)], &[], "run", || 0).unwrap();
     let (queue, queued) = mpsc::channel(1);
     let served = tokio::spawn(engine.clone().serve(Queue(None), queued));
     queue.send(connect()).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_verdict_is_what_the_back_end_says() {
     const AWAY: &str = "HTTP/1.1 302 Found\r\nLocation: /hooks/b\r\nContent-Length: 0\r\n\r\n";
     for (answer, status) in [((|_, _| Some(NO)) as fn(&str, usize) -> _, 403), (|_, _| Some(AWAY), 502)] {
         let (url, _) = back_end(answer).await;
-        let engine = Engine::new(&[settings(&url)], "run").unwrap();
+        let engine = Engine::new(&[settings(&url)], &[], "run", || 0).unwrap();
         let (queue, queued) = mpsc::channel(1);
         let (replies, mut replied) = mpsc::unbounded_channel();
         tokio::spawn(engine.serve(Queue(Some(replies)), queued));
@@ -254,7 +254,7 @@ async fn until(what: impl Fn() -> bool) {
 
 /// An engine that serves until the queue is dropped.
 fn serving(settings: Settings) -> (Engine, mpsc::Sender<Event>, mpsc::UnboundedReceiver<Reply>) {
-    let engine = Engine::new(&[settings], "run").unwrap();
+    let engine = Engine::new(&[settings], &[], "run", || 0).unwrap();
     let (queue, queued) = mpsc::channel(100);
     let (replies, replied) = mpsc::unbounded_channel();
     tokio::spawn(engine.clone().serve(Queue(Some(replies)), queued));

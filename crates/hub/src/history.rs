@@ -68,9 +68,9 @@ impl History {
         self.entries.len()
     }
 
-    /// Bytes held, payloads included.
+    /// Bytes held: payloads, entries, room for entries, and the row itself.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        size_of::<Self>() + self.bytes + (self.entries.capacity() - self.entries.len()) * size_of::<Entry>()
     }
 
     pub(crate) fn push(&mut self, publication: Publication, at: Instant) {
@@ -97,10 +97,13 @@ impl History {
         }
     }
 
-    /// Drops the oldest until so many bytes are held at most, entries included.
+    /// Drops the oldest until so many bytes are held at most, if that can be.
     pub(crate) fn shrink(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max && !self.entries.is_empty() {
+        while self.bytes() > bytes_max && !self.entries.is_empty() {
             self.drop_oldest();
+            if self.entries.len() * 2 < self.entries.capacity() {
+                self.entries.shrink_to_fit();
+            }
         }
     }
 

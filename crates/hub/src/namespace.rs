@@ -27,6 +27,10 @@ pub struct Namespace {
     pub subscribe: Access,
     /// Which clients may publish without an API key.
     pub publish: Access,
+    /// The proxy that is asked who may subscribe without a token, whatever else is said here.
+    pub subscribe_proxy: Option<Arc<str>>,
+    /// The proxy that is asked who may publish, and what.
+    pub publish_proxy: Option<Arc<str>>,
     /// Whether a channel whose name ends in a list of users is for them, without a token.
     pub user_limited: bool,
     /// Which names clients may use.
@@ -77,6 +81,8 @@ impl Namespace {
             pattern,
             subscribe: Access::default(),
             publish: Access::default(),
+            subscribe_proxy: None,
+            publish_proxy: None,
             user_limited: false,
             names: Names::Any,
             format: DataFormat::default(),

@@ -331,7 +331,9 @@ impl Hub {
     #[must_use]
     pub fn memory(&self) -> [usize; 3] {
         let index = self.index.allocation_size();
-        let histories = self.histories.bytes() + self.history_bytes + self.positions.bytes();
+        // Rows that are in use are counted with their histories.
+        let spare = self.histories.bytes() - self.histories.len() * size_of::<History>();
+        let histories = spare + self.history_bytes + self.positions.bytes();
         [self.subjects.bytes() + index + self.patterns.bytes(), self.subscriptions.bytes(), histories]
     }
 }

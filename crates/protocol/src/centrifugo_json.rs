@@ -14,6 +14,6 @@ pub use push::{
 };
 pub use reply::{
     reply_connect, reply_error, reply_history, reply_presence, reply_presence_stats, reply_publish, reply_refresh,
-    reply_sub_refresh, reply_subscribe, reply_unsubscribe,
+    reply_rpc, reply_sub_refresh, reply_subscribe, reply_told_error, reply_unsubscribe,
 };
 pub use uplink::uplink;

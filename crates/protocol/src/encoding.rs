@@ -58,6 +58,10 @@ writers! {
     fn reply_sub_refresh(id: u32, result: &RefreshResult);
     /// Appends an error in reply to any command.
     fn reply_error(id: u32, code: ErrorCode);
+    /// Appends an error that somebody else made.
+    fn reply_told_error(id: u32, code: u32, message: &str, temporary: bool);
+    /// Appends the reply to `rpc`: JSON text, for the JSON encoding.
+    fn reply_rpc(id: u32, data: &[u8]);
     /// Appends a publication of `channel`.
     fn push_publication(channel: &str, publication: &Publication<'_>);
     /// Appends that `client` has subscribed to `channel`.

@@ -2,37 +2,75 @@
 use std::borrow::Cow;
 
 use control::metric::{self, Metric, Sample};
-use hook::Engine;
+use hook::{Engine, Figures};
+
+/// Of whom figures are: the names of what tells them apart, and the metrics that they are.
+struct Kind {
+    of: &'static str,
+    purpose: &'static str,
+    requests: &'static Metric,
+    seconds: &'static Metric,
+    in_flight: &'static Metric,
+    waiting: &'static Metric,
+}
+
+const HOOK: Kind = Kind {
+    of: "prefix",
+    purpose: "purpose",
+    requests: &metric::HOOK_REQUESTS,
+    seconds: &metric::HOOK_SECONDS,
+    in_flight: &metric::HOOK_IN_FLIGHT,
+    waiting: &metric::HOOK_WAITING,
+};
+
+const PROXY: Kind = Kind {
+    of: "proxy",
+    purpose: "event",
+    requests: &metric::PROXY_REQUESTS,
+    seconds: &metric::PROXY_SECONDS,
+    in_flight: &metric::PROXY_IN_FLIGHT,
+    waiting: &metric::PROXY_WAITING,
+};
 
 /// Adds the engine's samples.
 pub(crate) fn add(samples: &mut Vec<Sample>, engine: &Engine) {
-    let owned = |text: &str| Cow::Owned(text.to_owned());
-    let mut add = |metric: &'static Metric, labels, value| samples.push(Sample { metric, labels, value });
-    for (prefix, url, figures) in engine.figures() {
-        let of = || vec![("prefix", owned(prefix)), ("backend", owned(url))];
-        add(&metric::HOOK_IN_FLIGHT, of(), whole(figures.in_flight.read()));
-        add(&metric::HOOK_WAITING, of(), whole(figures.waiting.read()));
-        for (purpose, outcome, count) in figures.ended() {
-            let mut labels = of();
-            labels.extend([("purpose", Cow::Borrowed(purpose)), ("outcome", Cow::Borrowed(outcome))]);
-            add(&metric::HOOK_REQUESTS, labels, whole(count));
-        }
-        for (purpose, seconds) in figures.seconds() {
-            let mut labels = of();
-            labels.push(("purpose", Cow::Borrowed(purpose)));
-            add(&metric::HOOK_SECONDS, labels, seconds);
-        }
-    }
+    engine.figures().for_each(|(prefix, url, figures)| HOOK.add(samples, (prefix, url), figures));
+    engine.proxy_figures().for_each(|(name, url, figures)| PROXY.add(samples, (name, url), figures));
     for (prefix, url, hook::Condition { is_down, times_down, requests_max }) in engine.conditions() {
-        let of = || vec![("prefix", owned(prefix)), ("backend", owned(url))];
-        add(&metric::HOOK_LIMIT, of(), whole(requests_max as u64));
-        add(&metric::HOOK_CIRCUIT, of(), f64::from(u8::from(is_down)));
-        add(&metric::HOOK_OPENINGS, of(), whole(times_down));
+        let mut add = |metric, value| {
+            samples.push(Sample { metric, labels: vec![("prefix", owned(prefix)), ("backend", owned(url))], value });
+        };
+        add(&metric::HOOK_LIMIT, whole(requests_max as u64));
+        add(&metric::HOOK_CIRCUIT, f64::from(u8::from(is_down)));
+        add(&metric::HOOK_OPENINGS, whole(times_down));
     }
     for (prefix, waiting, lost) in engine.ends() {
-        add(&metric::HOOK_ENDS, vec![("prefix", owned(prefix))], whole(waiting));
-        add(&metric::HOOK_LOST, vec![("prefix", owned(prefix))], whole(lost));
+        let labels = || vec![("prefix", owned(prefix))];
+        samples.push(Sample { metric: &metric::HOOK_ENDS, labels: labels(), value: whole(waiting) });
+        samples.push(Sample { metric: &metric::HOOK_LOST, labels: labels(), value: whole(lost) });
     }
+}
+
+impl Kind {
+    fn add(&self, samples: &mut Vec<Sample>, (name, url): (&str, &str), figures: &Figures) {
+        let mut add = |metric, more: &[(&'static str, &'static str)], value| {
+            let mut labels = vec![(self.of, owned(name)), ("backend", owned(url))];
+            labels.extend(more.iter().map(|(label, text)| (*label, Cow::Borrowed(*text))));
+            samples.push(Sample { metric, labels, value });
+        };
+        add(self.in_flight, &[], whole(figures.in_flight.read()));
+        add(self.waiting, &[], whole(figures.waiting.read()));
+        for (purpose, outcome, count) in figures.ended() {
+            add(self.requests, &[(self.purpose, purpose), ("outcome", outcome)], whole(count));
+        }
+        for (purpose, seconds) in figures.seconds() {
+            add(self.seconds, &[(self.purpose, purpose)], seconds);
+        }
+    }
+}
+
+fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, as metrics are")]

@@ -8,6 +8,7 @@ use shard::{Command, HookConn, HookEvent, HookReply, Outcome, Verdict, address_p
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
+use crate::asks::{asked, granted};
 use crate::desk::{Desk, Refused, TRY_EVERY};
 
 /// Events of one shard that may wait for the engine; beyond them they wait in the shard, and clients are not read.
@@ -62,6 +63,7 @@ fn told(shard: ShardId, event: HookEvent) -> Event {
             };
             Event::Message(Message { of: of(conn), hook, id: id.into(), payload })
         }
+        HookEvent::Ask { of: conn, ask } => Event::Ask(Box::new(asked(of(conn), *ask))),
         HookEvent::End { of: conn, address, ending } => {
             let (hook, id) = address_parts(&address);
             let by = ending.by.name();
@@ -111,6 +113,11 @@ fn command(reply: Reply) -> (ShardId, Command, Reply) {
             let address = format!("{hook}/{id}").into();
             let command = Command::Hook(Box::new(HookReply::Verdict { of: conn, address, verdict: told }));
             (shard, command, Reply::Verdict { of: it, hook, id, verdict })
+        }
+        Reply::Told { of: it, told: said } => {
+            let (shard, conn) = of(it);
+            let command = Command::Hook(Box::new(HookReply::Told { of: conn, told: granted(said) }));
+            (shard, command, Reply::Told { of: it, told: hook::Told::Failed })
         }
         Reply::Outcome { of: it, outcome } => {
             let (shard, conn) = of(it);

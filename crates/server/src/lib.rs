@@ -14,6 +14,7 @@
 #![warn(clippy::cast_possible_truncation)]
 
 mod accept;
+mod asks;
 mod ban;
 mod bans;
 mod clock;
@@ -50,4 +51,7 @@ pub use host::{Guest, Guests};
 pub use key_fetch::verifiers_now;
 pub use run::{GuestList, Running, run, run_with};
 pub use settings::Settings;
+
+/// Most shards of a server.
+pub const SHARDS_MAX: u16 = base::ShardId::COUNT_MAX;
 pub use tally::Tally;

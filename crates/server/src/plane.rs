@@ -250,6 +250,7 @@ fn of_report(samples: &mut Vec<Sample>, shard: ShardId, report: &Report, tally: 
         (&metric::OUTDATED, report.outdated),
         (&metric::DEFLATED, report.deflated),
         (&metric::BUCKETS_FORGOTTEN, report.buckets_forgotten),
+        (&metric::KEYS_FORGOTTEN, report.keys_forgotten),
         (&metric::UNTOLD, report.untold),
         (&metric::HOOK_MESSAGES, report.hook_messages),
         (&metric::HOOK_ANSWERS, report.hook_answers),

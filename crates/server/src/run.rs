@@ -36,7 +36,7 @@ use crate::{clock, entropy, hand_over, key_fetch, port};
 const COMMANDS_MAX: usize = 4_096;
 
 /// Connections that may wait for the control plane, besides those in the socket between.
-const HANDED_OVER_MAX: usize = 256;
+const HANDED_OVER_MAX: usize = 1_024;
 
 /// Threads of the control plane.
 const CONTROL_THREADS: usize = 2;
@@ -143,7 +143,8 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let courier = Arc::new(courier);
     let bans = Bans::new(settings.bans_file.clone(), settings.bans_max).map(Arc::new).map_err(StartError::Bans)?;
     let hooks: Vec<_> = settings.hooks.iter().map(|hook| hook.engine.clone()).collect();
-    let engine = Engine::new(&hooks, &settings.endpoints.node).map_err(StartError::back_ends)?;
+    let engine = Engine::new(&hooks, &settings.proxies.engine, &settings.endpoints.node, clock::unix_seconds);
+    let engine = engine.map_err(StartError::back_ends)?;
     let settings = Arc::new(settings);
     let (published, wants) = published();
     let verifiers = settings.tokens.verifiers(&published.sets);
@@ -155,7 +156,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     // Before the shards' threads: what wakes the runtime is a descriptor, and an answer wakes it from a shard's thread, whose
     // file table is a copy of what is open by then.
     let runtime = runtime()?;
-    let (senders, queues) = hooks::queues(shards, !settings.hooks.is_empty());
+    let (senders, queues) = hooks::queues(shards, settings.has_back_ends());
     let parts = rings.into_iter().zip(meshes(shards)).zip(receivers).zip(senders);
     for (id, (((ring, mesh), commands), events)) in (0..shards).map(ShardId).zip(parts) {
         let seed = entropy::seed().map_err(StartError::system("read entropy"))?;
@@ -255,6 +256,7 @@ pub(crate) fn shard_config(
         heartbeat: settings.heartbeat,
         outbox: settings.outbox,
         compression: settings.compression,
+        proxies: Arc::clone(&settings.proxies.shard),
         hooks: settings.hooks.iter().map(|hook| hook.shard.clone()).collect(),
     }
 }

@@ -23,6 +23,7 @@ mod keys;
 mod migrate;
 mod namespaces;
 mod page;
+mod proxies;
 mod rates;
 mod reading;
 mod tokens;
@@ -37,6 +38,7 @@ pub use generate::generate;
 pub use hooks::HookSettings;
 pub use migrate::{Fate, Migration, migrate};
 pub use page::page;
+pub use proxies::ProxySettings;
 pub use tokens::{TokenSettings, Verifiers};
 pub use warning::{SettingsError, Warning};
 
@@ -99,6 +101,8 @@ pub struct Settings {
     pub compression: Compression,
     /// Prefixes whose WebSockets are a back end's.
     pub hooks: Vec<HookSettings>,
+    /// Who is asked about Centrifugo clients.
+    pub proxies: ProxySettings,
     /// What was said and has no effect.
     pub warnings: Vec<Warning>,
     /// Where all this was read from.
@@ -186,6 +190,7 @@ impl Settings {
             ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
             ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),
             ("ws2api", self.hooks != new.hooks),
+            ("a proxy", self.proxies != new.proxies),
             // Shards go by the new ones at once, but a connection that the control plane holds may ask it for such a path.
             ("a transport's path, over connections that are open,", !self.endpoints.paths().eq(new.endpoints.paths())),
             ("limits.head_timeout_ms of the HTTP API", self.limits.head_timeout != new.limits.head_timeout),
@@ -195,6 +200,11 @@ impl Settings {
 
     fn counts_users(&self) -> bool {
         self.admission.roster.is_some()
+    }
+
+    /// Whether anybody is asked or told by HTTP.
+    pub(crate) fn has_back_ends(&self) -> bool {
+        !self.hooks.is_empty() || !self.proxies.engine.is_empty()
     }
 
     fn apply(&mut self, flags: Flags) {

@@ -1,5 +1,6 @@
 //! A Centrifugo session: commands in, replies and pushes out. The rules are those of `client.go` and `handler.go` as the
 //! protocol page tells them; section numbers are that page's.
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -72,6 +73,8 @@ pub(crate) enum Next {
     Nothing,
     /// Wait for an owner.
     Wait,
+    /// Wait for a back end, and handle the same command again.
+    Again,
     /// Close the connection.
     Disconnect(Disconnect),
 }
@@ -120,6 +123,7 @@ impl Shard {
             match next {
                 Next::Command => {}
                 Next::Nothing => return 0,
+                Next::Again => return rest.len(),
                 Next::Wait => {
                     self.stall_if_backlogged(conn);
                     return commands.rest().len();
@@ -137,7 +141,8 @@ impl Shard {
     fn on_command(&mut self, conn: ConnId, command: Command<'_>, now: Instant, world: &mut impl Effects) -> Next {
         let Command { id, request } = command;
         let connected = self.conns.rows[conn.0].session != NONE;
-        if connected && !self.may_say(conn, &request, now) {
+        // A command that comes again with an answer has been counted.
+        if !self.begin_command(conn) && connected && !self.may_say(conn, &request, now) {
             return self.reply_error(conn, id, ErrorCode::TooManyRequests);
         }
         match request {
@@ -150,7 +155,7 @@ impl Shard {
             Request::History(history) => self.on_history(conn, id, &history, now, world),
             Request::Presence(presence) => self.on_presence(conn, id, &presence.channel, now, world),
             Request::PresenceStats(stats) => self.on_presence_stats(conn, id, &stats.channel, now, world),
-            Request::Rpc(_) => self.reply_error(conn, id, ErrorCode::NotAvailable),
+            Request::Rpc(rpc) => self.on_rpc(conn, id, &rpc.method, &rpc.data, now),
             Request::Refresh(refresh) => self.on_refresh(conn, id, &refresh.token, now, world),
             Request::SubRefresh(refresh) => self.on_sub_refresh(conn, id, &refresh, now),
             Request::Send(_) => Next::Disconnect(Disconnect::NotAvailable),
@@ -183,9 +188,16 @@ impl Shard {
         if let Err(code) = self.may_subscribe(conn, subscribe) {
             return self.reply_error(conn, id, code);
         }
-        let token = match self.admit(conn, subscribe) {
+        let admitted = match self.asked_to_subscribe(conn, subscribe) {
+            None => self.admit(conn, subscribe),
+            Some(proxy) => match self.told_to_subscribe(conn, &proxy, subscribe) {
+                Some(admitted) => admitted,
+                None => return Next::Again,
+            },
+        };
+        let token = match admitted {
             Ok(token) => token,
-            Err(refused) => return self.refused(conn, id, refused),
+            Err(refused) => return self.refused(conn, id, refused, now),
         };
         let filter = match self.filter(subscribe) {
             Ok(filter) => filter,
@@ -244,6 +256,9 @@ impl Shard {
             0 => {}
             4 => return Err(ErrorCode::NotAvailable),
             _ => return Err(ErrorCode::PermissionDenied),
+        }
+        if self.asked_to_subscribe(conn, subscribe).is_some() {
+            return Ok(());
         }
         // A token is looked at next.
         let admits = || !subscribe.token.is_empty() || self.is_open(conn, channel);
@@ -334,26 +349,38 @@ impl Shard {
         if let Err(code) = self.may_publish(conn, publish) {
             return self.reply_error(conn, id, code);
         }
+        let mut extra = Extra::default();
+        let mut data = Cow::Borrowed(&*publish.data);
+        if let Some(proxy) = self.asked_to_publish(conn, channel) {
+            match self.told_to_publish(conn, &proxy, publish) {
+                None => return Next::Again,
+                Some(Err(refused)) => return self.refused(conn, id, refused, now),
+                Some(Ok(granted)) => {
+                    extra = granted.extra;
+                    data = granted.data.map_or(data, |data| Cow::Owned(data.into_vec()));
+                }
+            }
+        }
         // Bytes of a client that does not speak JSON are not taken for text unless they are JSON: to clients that do, only that
         // can be said (section 2.0).
         let kind = match self.encoding(conn) {
-            Encoding::Json => Kind::Text,
-            Encoding::Protobuf if is_json(&publish.data) => Kind::Text,
-            Encoding::Protobuf => Kind::Binary,
+            Encoding::Json if matches!(data, Cow::Borrowed(_)) => Kind::Text,
+            Encoding::Json | Encoding::Protobuf if is_json(&data) => Kind::Text,
+            Encoding::Json | Encoding::Protobuf => Kind::Binary,
         };
         let waiter = self.wait(conn, Waiting::Publish { id });
         let publisher = self.publisher(conn, self.hub.find(channel));
-        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..Extra::default() }));
-        let draft = Draft { payload: (&*publish.data).into(), kind, extra };
+        let extra = Some(Arc::new(Extra { publisher: Some(publisher), ..extra }));
+        let draft = Draft { payload: (&*data).into(), kind, extra };
         self.publish(channel, draft, Receipt::Position(waiter), now, world);
         self.next_by_phase(conn)
     }
 
     fn may_publish(&self, conn: ConnId, publish: &Publish<'_>) -> Result<(), ErrorCode> {
         let namespace = self.known_namespace(&publish.channel)?;
-        let format = namespace.map_or_else(Default::default, |namespace| namespace.format);
-        if publish.data.len() > self.config.limits.payload_bytes || !permission::to_carry(format, &publish.data) {
-            return Err(ErrorCode::BadRequest);
+        self.may_carry(&publish.channel, &publish.data)?;
+        if self.asked_to_publish(conn, &publish.channel).is_some() {
+            return Ok(());
         }
         let (is_anonymous, is_subscribed) = (self.user(conn).is_empty(), self.is_subscribed(conn, &publish.channel));
         let admits = |namespace| permission::to_publish(&self.config.admission, namespace, is_anonymous, is_subscribed);
@@ -361,6 +388,13 @@ impl Shard {
             return Err(ErrorCode::PermissionDenied);
         }
         Ok(())
+    }
+
+    /// Whether these bytes may be published to the channel, by whomever.
+    pub(crate) fn may_carry(&self, channel: &str, data: &[u8]) -> Result<(), ErrorCode> {
+        let format = self.known_namespace(channel)?.map_or_else(Default::default, |namespace| namespace.format);
+        let is_fine = data.len() <= self.config.limits.payload_bytes && permission::to_carry(format, data);
+        if is_fine { Ok(()) } else { Err(ErrorCode::BadRequest) }
     }
 
     /// The owner has accepted a client's publication.
@@ -397,8 +431,9 @@ impl Shard {
         if self.conns.rows[conn.0].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 
-    pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused) -> Next {
+    pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused, now: Instant) -> Next {
         match refused {
+            Refused::Told(said) => self.say_instead(conn, id, &said, now),
             Refused::Error(code) => self.reply_error(conn, id, code),
             Refused::Disconnect(why) => Next::Disconnect(why),
         }

@@ -296,6 +296,7 @@ impl Shard {
             debug_assert!(!matches!(lent.state, State::Command(_)) || row.session != NONE);
         }
         self.end_session(conn);
+        self.kept_fields.forget(conn);
         self.end_uplinks(conn);
     }
 

@@ -13,6 +13,7 @@ use crate::ban::Blocks;
 use crate::endpoints::Endpoints;
 use crate::gate::Gate;
 use crate::hook::Hook;
+use crate::proxy::Proxies;
 use crate::rates::Rates;
 use crate::roster::{Roster, TimeOfDay};
 use crate::token::Tokens;
@@ -53,6 +54,8 @@ pub struct ShardConfig {
     pub compression: Compression,
     /// Prefixes whose WebSockets are a back end's; fixed while the shard runs.
     pub hooks: Arc<[Hook]>,
+    /// Who is asked about Centrifugo clients; fixed while the shard runs.
+    pub proxies: Arc<Proxies>,
 }
 
 /// What is permitted to clients whatever their namespaces say, and how the names of channels are read.

@@ -8,9 +8,10 @@ use wire::frame::Partial;
 
 use crate::hook::{Knock, Pushing};
 use crate::listen::Listener;
+use crate::proxy::Asked;
 use crate::publisher::Publisher;
 use crate::report::Transport;
-use crate::request::Body;
+use crate::request::{Body, Introduction};
 use crate::send::Outbox;
 use crate::uplink::AnswerTo;
 
@@ -209,11 +210,13 @@ pub(crate) enum State {
     /// Waiting until the commands of its `POST /emulation` have been handled.
     Uplink(AnswerTo),
     /// A Centrifugo client that has not connected, and who it is according to whoever is in front of the server.
-    Introduced(Box<str>),
+    Introduced(Box<Introduction>),
     /// Waiting to be let in by a back end.
     Knock(Box<Knock>),
     /// Waiting until its message is in somebody's outbox.
     Push(Box<Pushing>),
+    /// A back end is asked about a Centrifugo client, or has answered.
+    Asked(Box<Asked>),
     /// A Centrifugo command waits for its subject's owner.
     Command(crate::centrifugo::Waiting),
 }

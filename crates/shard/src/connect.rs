@@ -10,8 +10,7 @@ use protocol::centrifugo::{Connect, ConnectResult, Disconnect, ErrorCode, Server
 use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::credentials::{Refused, ttl_s};
-use crate::request::User;
-use crate::server_side::Wanted;
+use crate::server_side::{Wanted, sayable};
 use crate::shard::Shard;
 use crate::token::Token;
 
@@ -27,32 +26,38 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
-        let introduced = self.take_introduction(conn);
-        let admitted = self.admission_of(connect, introduced).and_then(|admitted| {
+        let Some(granted) = self.told_to_connect(conn, connect) else {
+            return Next::Again;
+        };
+        let introduced = self.take_introduction(conn).and_then(|introduced| introduced.user);
+        let admitted = granted.and_then(|granted| self.admission_of(connect, introduced, granted));
+        let admitted = admitted.and_then(|admitted| {
             if !self.may_connect(&admitted.1, now) {
                 return Err(Refused::Error(ErrorCode::TooManyRequests));
             }
             self.enter_roster(&admitted.1)?;
             Ok(admitted)
         });
-        let (token, user, wanted) = match admitted {
+        let (mut token, user, wanted) = match admitted {
             Ok(admitted) => admitted,
-            Err(Refused::Error(code)) if self.conns.rows[conn.0].transport.is_uni() => {
-                return self.refuse_uni(conn, code, now);
+            Err(refused) if self.conns.rows[conn.0].transport.is_uni() => {
+                return self.refuse_uni(conn, refused, now);
             }
             Err(refused) => {
-                let next = self.refused(conn, id, refused);
+                let next = self.refused(conn, id, refused, now);
                 return if next == Next::Command { Next::Nothing } else { next };
             }
         };
         self.conns.rows[conn.0].session = self.sessions.begin(conn, &user);
+        self.kept_fields.connected(conn, &self.config.proxies.fields);
+        let data = token.as_mut().map(|token| core::mem::take(&mut token.data)).unwrap_or_default();
         let left = token.and_then(|token| self.identify(conn, token, now, world));
         if !wanted.is_empty() {
-            self.connect_with(conn, id, left, wanted, now, world);
+            self.connect_with(conn, id, (left, data), wanted, now, world);
             return self.next_by_phase(conn);
         }
         let mut written = self.take_scratch();
-        self.write_connect(conn, id, left, &[], self.encoding(conn), &mut written);
+        self.write_connect(conn, id, (left, &data), &[], self.encoding(conn), &mut written);
         if let Some(dialect) = self.conns.rows[conn.0].transport.dialect() {
             self.queue_own(conn, dialect.frame(&written));
         }
@@ -62,13 +67,23 @@ impl Shard {
     }
 
     /// Who wants to connect, and to what: the token and the user, and the subscriptions that the server makes.
-    pub(crate) fn admission_of(&self, connect: &Connect<'_>, introduced: User) -> Result<Admitted, Refused> {
-        let mut token = self.authenticate(introduced, &connect.token)?;
+    /// Who it is has been `granted` by a back end, or else is said by its token, or by whoever `introduced` it.
+    pub(crate) fn admission_of(
+        &self,
+        connect: &Connect<'_>,
+        introduced: Option<Box<str>>,
+        granted: Option<Token>,
+    ) -> Result<Admitted, Refused> {
+        let is_granted = granted.is_some();
+        let mut token = match granted {
+            Some(granted) => Some(granted),
+            None => self.authenticate(introduced, &connect.token)?,
+        };
         let user = token.as_ref().map_or_else(Box::default, |token| token.user.clone());
         if self.is_blocked(&user) {
             return Err(Refused::Disconnect(Disconnect::ForceDisconnect));
         }
-        let wanted = self.server_side_of(connect, token.as_mut(), &user)?;
+        let wanted = self.server_side_of(connect, (token.as_mut(), is_granted), &user)?;
         Ok((token, user, wanted))
     }
 
@@ -77,7 +92,7 @@ impl Shard {
         &self,
         conn: ConnId,
         id: u32,
-        left: Option<Duration>,
+        (left, data): (Option<Duration>, &[u8]),
         subs: &[ServerSub<'_>],
         encoding: Encoding,
         written: &mut Vec<u8>,
@@ -91,11 +106,11 @@ impl Shard {
             version: concat!("ringcast ", env!("CARGO_PKG_VERSION")),
             expires: left.is_some(),
             ttl_s: left.map_or(0, ttl_s),
+            data: sayable(data, encoding),
             ping_s,
             pong,
             time_ms: self.told_time_ms(),
             subs,
-            ..ConnectResult::default()
         };
         encoding.reply_connect(written, id, &result);
     }

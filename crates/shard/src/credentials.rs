@@ -1,5 +1,6 @@
 //! What tokens let a Centrifugo client do, and what happens when they expire. The rules are those of the protocol page,
 //! sections 4.1 to 4.3.
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
@@ -11,17 +12,20 @@ use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::conn::{Phase, State};
 use crate::heartbeat::second;
+use crate::proxy::Said;
 use crate::request::User;
 use crate::shard::Shard;
 use crate::token::{Token, TokenError, TokenKind};
 
 /// What a refused token is answered with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
     /// An error in the reply.
     Error(ErrorCode),
     /// The end of the connection.
     Disconnect(Disconnect),
+    /// What a back end says.
+    Told(Box<Said>),
 }
 
 /// A subscription that expires while its owner is asked for something is looked at again after so long.
@@ -49,13 +53,9 @@ pub(crate) fn refreshed(left: Option<Duration>) -> RefreshResult {
     RefreshResult { expires: left.is_some(), ttl_s: left.map_or(0, ttl_s) }
 }
 
-fn is_over(token: &Token) -> bool {
-    token.left.is_some_and(|left| left.is_zero())
-}
-
 impl Shard {
     /// Who wants to connect; `None`: anybody.
-    pub(crate) fn authenticate(&self, introduced: User, token: &str) -> Result<Option<Token>, Refused> {
+    pub(crate) fn authenticate(&self, introduced: Option<Box<str>>, token: &str) -> Result<Option<Token>, Refused> {
         if token.is_empty() {
             let open = self.config.anonymous || self.config.dev || self.config.admission.insecure;
             return match introduced {
@@ -73,7 +73,7 @@ impl Shard {
                 Err(Refused::Disconnect(Disconnect::PermissionDenied))
             }
             Ok(token) if admission.insecure => Ok(Some(Token { left: None, ..token })),
-            Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
+            Ok(token) if token.is_over() => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
             Err(TokenError::Later) => Err(Refused::Error(ErrorCode::Internal)),
@@ -83,22 +83,25 @@ impl Shard {
 
     /// Keeps who a client is until it connects.
     pub(crate) fn introduce(&mut self, conn: ConnId, user: User) {
-        if let Some(user) = user
+        if let Some(mut introduction) = user
             && self.conns.rows[conn.0].phase == Phase::Open
         {
-            self.conns.lend(conn).state = State::Introduced(user);
+            self.kept_fields.keep(conn, core::mem::take(&mut introduction.fields));
+            if introduction.user.is_some() {
+                self.conns.lend(conn).state = State::Introduced(introduction);
+            }
         }
     }
 
     /// Who a client is by whoever is in front of the server; that is kept no longer.
     pub(crate) fn take_introduction(&mut self, conn: ConnId) -> User {
         let state = &mut self.conns.lent(conn)?.state;
-        let State::Introduced(user) = state else {
+        let State::Introduced(introduction) = state else {
             return None;
         };
-        let user = core::mem::take(user);
+        let introduction = core::mem::take(introduction);
         *state = State::None;
-        Some(user)
+        Some(introduction)
     }
 
     /// Without a key no token is valid; in development that matters to nobody.
@@ -149,7 +152,7 @@ impl Shard {
             Ok(token) if !self.is_for(&token, conn, &subscribe.channel) => {
                 Err(Refused::Disconnect(Disconnect::InvalidToken))
             }
-            Ok(token) if is_over(&token) => Err(Refused::Error(ErrorCode::Expired)),
+            Ok(token) if token.is_over() => Err(Refused::Error(ErrorCode::Expired)),
             Ok(token) => Ok(Some(token)),
             Err(TokenError::Expired) => Err(Refused::Error(ErrorCode::TokenExpired)),
             Err(TokenError::Later) => Err(Refused::Error(ErrorCode::Internal)),
@@ -209,7 +212,7 @@ impl Shard {
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if *token.user != *self.user(conn) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if self.is_blocked(&token.user) => Next::Disconnect(Disconnect::ForceDisconnect),
-            Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
+            Ok(token) if token.is_over() => self.reply_error(conn, id, ErrorCode::Expired),
             // Other subscriptions: it is to connect anew, and gets them.
             Ok(token) if !self.has_same_subs(conn, &token) => Next::Disconnect(Disconnect::InsufficientState),
             Ok(token) => {
@@ -240,7 +243,7 @@ impl Shard {
             Err(TokenError::Later) => self.reply_error(conn, id, ErrorCode::Internal),
             Err(TokenError::Invalid) => Next::Disconnect(Disconnect::InvalidToken),
             Ok(token) if !self.is_for(&token, conn, channel) => Next::Disconnect(Disconnect::InvalidToken),
-            Ok(token) if is_over(&token) => self.reply_error(conn, id, ErrorCode::Expired),
+            Ok(token) if token.is_over() => self.reply_error(conn, id, ErrorCode::Expired),
             Ok(token) => {
                 let left = token.left;
                 self.grant(conn, subject, token, now);

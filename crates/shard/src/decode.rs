@@ -76,10 +76,14 @@ impl Shard {
         if !commands.is_empty()
             && let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
         {
-            let left = self.on_commands(conn, dialect.encoding(), commands.rest(), now, world);
-            if left > 0 {
-                commands.keep_last(left);
-                self.conns.lend(conn).commands = commands;
+            if dialect.is_uni() {
+                self.connect_uni(conn, commands.rest(), now, world);
+            } else {
+                let left = self.on_commands(conn, dialect.encoding(), commands.rest(), now, world);
+                if left > 0 {
+                    commands.keep_last(left);
+                    self.conns.lend(conn).commands = commands;
+                }
             }
         }
         if self.uplinks.has(conn) && self.can_read(conn) {

@@ -46,7 +46,11 @@ impl Shard {
             Err(error) => Err(request::bad_head(&error)),
         };
         match read {
-            Err(denied) => self.deny(conn, &denied, now, world),
+            Err(denied) => {
+                // An answer to HEAD has no content: RFC 9110, section 9.3.2.
+                let denied = Denied { is_bare: bytes.starts_with(b"HEAD "), ..denied };
+                self.deny(conn, &denied, now, world);
+            }
             Ok((Request::Elsewhere, _)) => {
                 // What was answered before goes out first: the socket leaves, the outbox doesn't.
                 self.flush(conn, world);
@@ -189,16 +193,18 @@ impl Shard {
         self.report.refuse(denied.refusal);
         let fields: &[(&str, &str)] = match denied.status {
             401 => &[("WWW-Authenticate", "apikey")],
-            405 => &[("Allow", "GET, POST, PUT, OPTIONS")],
             // Who sends Upgrade lists it in Connection too: RFC 9110, section 7.8. A second line of a list field adds to it.
             426 => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")],
             503 => &[("Retry-After", "2")],
             _ => &[],
         };
         let mut fields = fields.to_vec();
+        fields.extend(denied.allow.map(|methods| ("Allow", methods)));
         fields.extend(denied.cors.iter().flat_map(|cors| cors.fields()));
         let mut body = Vec::new();
-        plain::write_error(&mut body, &denied.reason);
+        if !denied.is_bare {
+            plain::write_error(&mut body, &denied.reason);
+        }
         self.respond(conn, &Response { status: denied.status, fields: &fields, body: &body }, false, now, world);
     }
 

@@ -18,6 +18,8 @@ use base::{ConnId, SubjectName};
 use compact_str::format_compact;
 use hub::Kind;
 
+use crate::proxy::{Ask, Told};
+
 mod directory;
 mod ending;
 mod hop;
@@ -126,6 +128,13 @@ pub enum HookEvent {
         /// What it says.
         payload: Box<[u8]>,
     },
+    /// Something is asked about a Centrifugo client. Answered by [`HookReply::Told`].
+    Ask {
+        /// Which connection.
+        of: HookConn,
+        /// What.
+        ask: Box<Ask>,
+    },
     /// An accepted connection has ended. The last event of the connection, and not answered.
     End {
         /// Which connection.
@@ -185,6 +194,13 @@ pub enum HookReply {
         address: SubjectName,
         /// Whether it may come in.
         verdict: Verdict,
+    },
+    /// To [`HookEvent::Ask`].
+    Told {
+        /// Which connection.
+        of: HookConn,
+        /// What the back end says.
+        told: Told,
     },
     /// To [`HookEvent::Message`].
     Answer {

@@ -252,12 +252,10 @@ impl Shard {
                 let at = now + *timeout;
                 self.conns.rows[conn.0].flags.set(Flags::HELD, false);
                 self.conns.rows[conn.0].phase = Phase::Poll;
-                let ready = listener.is_ready();
                 self.conns.lend(conn).state = State::Listening(listener);
                 self.arm(conn, at);
-                if ready {
-                    self.flush_soon(conn);
-                }
+                // It may be answered at once; and answers to earlier requests may have been held up.
+                self.flush_soon(conn);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What clients may do: the options of their namespace, and what the server permits whatever those say (the protocol page, sections
 //! 4.3, 4.6 and 4.7).
+use alloc::sync::Arc;
+
 use base::ConnId;
 use hub::{DataFormat, Namespace, Operation, Override, Ruling, is_pattern};
 use protocol::centrifugo::Subscribe;
@@ -36,8 +38,20 @@ pub(crate) fn to_subscribe(admission: &Admission, namespace: &Namespace, channel
     }
     let is_limited = namespace.user_limited && naming.is_limited(channel);
     is_limited && naming.lists(channel, user)
-        || !is_limited && namespace.subscribe.admits(user.is_empty(), false)
-        || admission.insecure
+        || !is_limited && namespace.subscribe_proxy.is_none() && namespace.subscribe.admits(user.is_empty(), false)
+        || admission.insecure && (namespace.subscribe_proxy.is_none() || is_limited)
+}
+
+/// The proxy that decides who may subscribe without a token, if one does: rule 4.
+pub(crate) fn asked_to_subscribe<'n>(
+    admission: &Admission,
+    namespace: &'n Namespace,
+    channel: &str,
+) -> Option<&'n Arc<str>> {
+    let naming = &admission.naming;
+    let is_limited = namespace.user_limited && naming.is_limited(channel);
+    let is_others = is_limited || naming.is_private(channel) || is_pattern(channel);
+    namespace.subscribe_proxy.as_ref().filter(|_| !is_others)
 }
 
 /// Whether a client may publish without a key.

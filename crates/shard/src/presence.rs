@@ -168,7 +168,7 @@ impl Shard {
         world: &mut impl Effects,
     ) -> Next {
         if let Err(refused) = self.may_see_presence(conn, channel) {
-            return self.refused(conn, id, refused);
+            return self.refused(conn, id, refused, now);
         }
         let call = RollCall { id, unanswered: self.config.shards, roll: Some(Vec::new()) };
         let waiter = self.wait(conn, Waiting::Presence(Box::new(call)));
@@ -190,7 +190,7 @@ impl Shard {
         world: &mut impl Effects,
     ) -> Next {
         if let Err(refused) = self.may_see_presence(conn, channel) {
-            return self.refused(conn, id, refused);
+            return self.refused(conn, id, refused, now);
         }
         let waiter = self.wait(conn, Waiting::PresenceStats { id });
         let owner = self.owner(channel);

@@ -3,17 +3,18 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
-use protocol::centrifugo::{Connect, ErrorCode};
+use protocol::centrifugo::Connect;
 
 use crate::border::Effects;
 use crate::centrifugo::Next;
 use crate::credentials::Refused;
 use crate::dialect::Dialect;
 use crate::handshake::Response;
+use crate::proxy::Said;
 use crate::report::Refusal;
 use crate::request::{Cors, User};
 use crate::shard::Shard;
-use crate::uni::disconnect_of;
+use crate::uni::{disconnect_of, disconnect_of_code};
 
 /// Instead of an error of the protocol, a disconnect.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,20 +66,30 @@ impl RefusalCodes {
 
 impl Refused {
     /// Its number.
-    fn code(self) -> u32 {
+    fn code(&self) -> u32 {
         match self {
             Self::Error(code) => code.code(),
             Self::Disconnect(why) => why.code().into(),
+            Self::Told(said) => said.code(),
         }
     }
 }
 
 impl Shard {
     /// A unidirectional client may not connect: there is no reply that an error could be in.
-    pub(crate) fn refuse_uni(&mut self, conn: ConnId, code: ErrorCode, now: Instant) -> Next {
-        let told = self.config.endpoints.refusal_codes.disconnects.iter().find(|told| told.of == code.code()).cloned();
+    pub(crate) fn refuse_uni(&mut self, conn: ConnId, refused: Refused, now: Instant) -> Next {
+        let disconnect = match &refused {
+            Refused::Disconnect(why) => return Next::Disconnect(*why),
+            Refused::Told(said) if matches!(**said, Said::Disconnect { .. }) => {
+                return self.refused(conn, 0, refused, now);
+            }
+            Refused::Error(code) => disconnect_of(*code),
+            Refused::Told(said) => disconnect_of_code(said.code()),
+        };
+        let code = refused.code();
+        let told = self.config.endpoints.refusal_codes.disconnects.iter().find(|told| told.of == code).cloned();
         let Some(CodeToDisconnect { code, reason, .. }) = told else {
-            return Next::Disconnect(disconnect_of(code));
+            return Next::Disconnect(disconnect);
         };
         self.report.refuse(Refusal::BadCommand);
         self.dismiss(conn, code, &reason, now);
@@ -99,7 +110,12 @@ impl Shard {
         if self.config.endpoints.refusal_codes.of_dialect(dialect).is_none() {
             return false;
         }
-        let admitted = self.admission_of(connect, user.clone());
+        if self.asks_to_connect(connect) {
+            // Nobody knows yet whether it may: it is told within the stream.
+            return false;
+        }
+        let user = user.as_ref().and_then(|introduced| introduced.user.clone());
+        let admitted = self.admission_of(connect, user, None);
         let Err(refused) = admitted.and_then(|(_, user, _)| self.has_room_in_roster(&user)) else {
             return false;
         };

@@ -235,6 +235,8 @@ pub struct Report {
     pub limited: [[u64; Metered::ALL.len()]; Whose::ALL.len()],
     /// Buckets that were forgotten before they were full, since there was no room for more.
     pub buckets_forgotten: u64,
+    /// Idempotency keys that were forgotten before their time, since there are [`hub::KEYS_MAX`].
+    pub keys_forgotten: u64,
     /// Subjects known to the shard now.
     pub subjects: u64,
     /// Subjects that the shard owns and that somebody is subscribed to now, on whatever shard.
@@ -296,6 +298,8 @@ pub struct Holdings {
     pub hooks: [usize; 2],
     /// Events that back ends are to be told.
     pub events: usize,
+    /// Clients whose header fields are kept for them.
+    pub kept_fields: usize,
 }
 
 impl Report {

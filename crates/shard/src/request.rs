@@ -23,7 +23,7 @@ use crate::hook::{self, Push, Upgraded};
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
 use crate::permission;
 use crate::report::Refusal;
-pub(crate) use endpoint::{Cors, Downlink, User, not_connect};
+pub(crate) use endpoint::{Cors, Downlink, Introduction, User, not_connect};
 
 /// What the answer to an upgrade is made of.
 #[derive(Clone, Copy, Debug)]
@@ -157,13 +157,22 @@ pub(crate) struct Denied {
     pub(crate) status: u16,
     pub(crate) reason: Cow<'static, str>,
     pub(crate) refusal: Refusal,
+    /// The methods that the path has, where it has not this one.
+    pub(crate) allow: Option<&'static str>,
+    /// The answer has no content.
+    pub(crate) is_bare: bool,
     /// What a browser is told about the page that asked, so that the page sees the status.
     pub(crate) cors: Option<Box<Cors>>,
 }
 
 impl Denied {
     pub(crate) fn new(status: u16, refusal: Refusal, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), refusal, cors: None }
+        Self { status, reason: reason.into(), refusal, allow: None, is_bare: false, cors: None }
+    }
+
+    /// The path has only these methods.
+    pub(crate) fn method(allow: &'static str, reason: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::new(405, Refusal::NotFound, reason) }
     }
 
     pub(crate) fn with(self, cors: Option<Box<Cors>>) -> Self {
@@ -229,7 +238,7 @@ fn must_upgrade<'h>(head: &'h Head<'h>, deflates: bool) -> Result<(Upgrade<'h>, 
 fn listen(head: &Head<'_>, list: &str, config: &ShardConfig) -> Result<Request, Denied> {
     let upgrade = upgrade_of(head, config.compression.enabled)?;
     if head.method() != "GET" {
-        return Err(Denied::new(405, Refusal::NotFound, "listen with GET"));
+        return Err(Denied::method("GET, OPTIONS", "listen with GET"));
     }
     let since = head.param("since");
     let last = head.field("last-event-id").and_then(|id| core::str::from_utf8(id).ok());
@@ -314,7 +323,7 @@ fn poll_timeout(head: &Head<'_>, config: &ShardConfig) -> Result<Duration, Denie
 
 fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request, Denied> {
     if !matches!(head.method(), "POST" | "PUT") {
-        return Err(Denied::new(405, Refusal::NotFound, "publish with POST or PUT"));
+        return Err(Denied::method("POST, PUT, OPTIONS", "publish with POST or PUT"));
     }
     let subject = subject(name)?;
     let open = |namespace: &Namespace| permission::to_publish(&config.admission, namespace, true, false);

@@ -66,7 +66,7 @@ impl Shard {
         let position = publication.position;
         let delivery = Delivery { publication, base };
         if let Some(key) = &key {
-            self.idempotency.insert(&self.config.key, subject, key, position, now);
+            self.report.keys_forgotten += self.idempotency.insert(&self.config.key, subject, key, position, now);
         }
         if let Some(delivery) = self.paced(row, delivery, now) {
             self.send_out(row, delivery, now, world);
@@ -216,7 +216,8 @@ impl Shard {
                 | State::Uplink(_)
                 | State::Introduced(_)
                 | State::Knock(_)
-                | State::Push(_),
+                | State::Push(_)
+                | State::Asked(_),
             )
             | None => {}
         }
@@ -242,7 +243,8 @@ impl Shard {
                         | State::Uplink(_)
                         | State::Introduced(_)
                         | State::Knock(_)
-                        | State::Push(_),
+                        | State::Push(_)
+                        | State::Asked(_),
                     )
                     | None => {}
                 }

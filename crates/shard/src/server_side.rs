@@ -101,6 +101,8 @@ pub(crate) struct Connecting {
     id: u32,
     /// How long the session's token lasts.
     left: Option<core::time::Duration>,
+    /// What the client is told.
+    data: Box<[u8]>,
     /// The outbox's last row when it began: the reply goes behind it.
     anchor: u32,
     unanswered: usize,
@@ -122,11 +124,11 @@ type Enlisted = (u32, Option<Position>, bool, Waiter);
 impl Shard {
     // ---- what a connect begins with ----
 
-    /// The subscriptions of a `connect`: the rules of section 4.1, steps 6 to 8.
+    /// The subscriptions of a `connect`: the rules of section 4.1, steps 6 to 8. A back end that has `granted` the connect has named them all.
     pub(crate) fn server_side_of(
         &self,
         connect: &Connect<'_>,
-        mut token: Option<&mut Token>,
+        (mut token, is_granted): (Option<&mut Token>, bool),
         user: &str,
     ) -> Result<Vec<Wanted>, Refused> {
         let mut wanted: Vec<Wanted> = Vec::new();
@@ -134,7 +136,7 @@ impl Shard {
             for TokenSub { channel, info, data, changes } in core::mem::take(&mut token.subs) {
                 self.may_be_server_side(&channel).map_err(Refused::Error)?;
                 let mut facts = Facts::default();
-                facts.set(Facts::BY_TOKEN, true);
+                facts.set(Facts::BY_TOKEN, !is_granted);
                 wanted.push(Wanted { channel, info, data, changes, facts, ..Wanted::default() });
             }
         }
@@ -152,6 +154,9 @@ impl Shard {
             let since = sub.recover.then(|| Position { epoch: epoch_of(&sub.epoch), offset: sub.offset });
             if let Some(known) = wanted.iter_mut().find(|known| *known.channel == *sub.channel) {
                 known.since = since;
+                continue;
+            }
+            if is_granted {
                 continue;
             }
             match self.known_namespace(&sub.channel) {
@@ -225,14 +230,14 @@ impl Shard {
         &mut self,
         conn: ConnId,
         id: u32,
-        left: Option<core::time::Duration>,
+        (left, data): (Option<core::time::Duration>, Box<[u8]>),
         wanted: Vec<Wanted>,
         now: Instant,
         world: &mut impl Effects,
     ) {
         let anchor = self.conns.rows[conn.0].outbox.last();
         let unanswered = wanted.len();
-        let connecting = Connecting { id, left, anchor, unanswered, subs: Vec::with_capacity(unanswered) };
+        let connecting = Connecting { id, left, data, anchor, unanswered, subs: Vec::with_capacity(unanswered) };
         self.wait(conn, Waiting::Connect(Box::new(connecting)));
         self.conns.rows[conn.0].flags.set(Flags::HELD, true);
         // All of them first: what each recovers is its share of the outbox.
@@ -373,7 +378,7 @@ impl Shard {
         let State::Command(Waiting::Connect(connecting)) = self.conns.take_state(conn) else {
             return;
         };
-        let Connecting { id, left, anchor, subs, .. } = *connecting;
+        let Connecting { id, left, data, anchor, subs, .. } = *connecting;
         let encoding = self.encoding(conn);
         let epochs: Vec<_> = subs.iter().map(|sub| epoch::text(sub.recovery.top.epoch)).collect();
         let told: Vec<(SubscribeResult<'_>, Vec<Push<'_>>)> = subs
@@ -397,7 +402,7 @@ impl Shard {
                     recovered,
                 })
                 .collect();
-            self.write_connect(conn, id, left, &subs, encoding, &mut written);
+            self.write_connect(conn, id, (left, &data), &subs, encoding, &mut written);
         }
         self.answer_held(conn, anchor, &written);
         self.scratch = written;

@@ -25,6 +25,7 @@ use crate::identity::Identities;
 use crate::join_leave::Hearers;
 use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
+use crate::proxy::{KeptFields, Told};
 use crate::publisher::Counts;
 use crate::rates::Rates;
 use crate::report::{Holdings, Report, Transport};
@@ -55,6 +56,10 @@ pub struct Shard {
     pub(crate) outboxes: Outboxes,
     pub(crate) uplinks: Uplinks,
     pub(crate) hooks: Hooks,
+    /// Header fields of clients' requests that back ends are told.
+    pub(crate) kept_fields: KeptFields,
+    /// What a back end has said of the command that is being handled.
+    pub(crate) told: Option<Told>,
     /// Names sessions to those who send commands for them.
     pub(crate) session_key: SealKey,
     pub(crate) run: Run,
@@ -123,6 +128,8 @@ impl Shard {
             outboxes: Outboxes::default(),
             uplinks: Uplinks::default(),
             hooks: Hooks::default(),
+            kept_fields: KeptFields::default(),
+            told: None,
             session_key: SealKey::new(&config.key, "session"),
             run: Run::default(),
             paces: Paces::default(),
@@ -180,7 +187,7 @@ impl Shard {
         self.send_due_paces(now, world);
         self.hub.expire_histories(now, EXPIRED_PER_TURN_MAX);
         if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
-            self.idempotency.forget(now, hub::KEYS_MAX);
+            let _ = self.idempotency.forget(now, hub::KEYS_MAX);
         }
         self.go_on_draining(now, world);
         self.resume_ready(now, world);
@@ -288,6 +295,7 @@ impl Shard {
             uplinks: self.uplinks.len(),
             hooks: [self.hooks.rows.len(), self.hooks.directory.len()],
             events: self.hooks.events.len(),
+            kept_fields: self.kept_fields.len(),
         }
     }
 
@@ -399,8 +407,8 @@ impl Shard {
         if config.compression.level != self.config.compression.level {
             self.deflates.set_level(config.compression.level);
         }
-        let hooks = Arc::clone(&self.config.hooks);
-        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, hooks, ..config };
+        let (hooks, proxies) = (Arc::clone(&self.config.hooks), Arc::clone(&self.config.proxies));
+        self.config = ShardConfig { shard, shards, seed, key, dev, admission, endpoints, hooks, proxies, ..config };
     }
 
     // ---- shared by the rooms of the shard ----
@@ -445,9 +453,9 @@ impl Shard {
     fn full_report(&self) -> Report {
         let count = |number: usize| number as u64;
         let [subjects, subscriptions, history] = self.hub.memory();
-        let history = history + self.paces.bytes();
+        let history = history + self.paces.bytes() + self.idempotency.bytes();
         let told = self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
-        let sessions = self.sessions.bytes() + told + self.hooks.bytes();
+        let sessions = self.sessions.bytes() + told + self.hooks.bytes() + self.kept_fields.bytes();
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {

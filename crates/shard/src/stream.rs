@@ -72,7 +72,7 @@ impl Shard {
         }
         self.introduce(conn, user);
         match request {
-            Some(request) => self.connect_uni(conn, request, now, world),
+            Some(_) => self.connect_uni(conn, message, now, world),
             None => self.on_whole_message(conn, dialect.encoding(), message, now, world),
         }
         self.conns.reclaim(conn);

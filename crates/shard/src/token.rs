@@ -54,6 +54,13 @@ pub struct Token {
     pub deny: Operations,
 }
 
+impl Token {
+    /// What it allows has ended already.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left.is_some_and(|left| left.is_zero())
+    }
+}
+
 /// A channel that a connection token names.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct TokenSub {

@@ -59,6 +59,7 @@ fn config() -> ShardConfig {
         outbox: Outbox::default(),
         compression: Compression::default(),
         hooks: std::sync::Arc::from([]),
+        proxies: std::sync::Arc::default(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The back end of hooks, and the engine before it: says yes and no, answers late, in any order but a connection's own, and holds what it is
 //! told against the rules: one end for each yes, after everything else.
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base::{Instant, Prng, ShardId};
 use hub::Kind;
-use shard::{Command, HookConn, HookEvent, HookReply, Outcome, Ticket, Verdict};
+use shard::{Command, HookConn, HookEvent, HookReply, Outcome, Ticket, Told, Verdict};
 
 use crate::cluster::Cluster;
 
@@ -29,6 +29,8 @@ pub(crate) struct BackEnd {
     known: BTreeMap<(ShardId, u32, u32), Known>,
     /// What is on its way back, a queue a connection, so that each connection's answers stay in order.
     replies: BTreeMap<(ShardId, u32, u32), VecDeque<(Instant, HookReply)>>,
+    /// Connections about which something is asked.
+    asked: BTreeSet<(ShardId, u32, u32)>,
     random: Prng,
     /// Messages of a connection that may be unanswered.
     messages_max: u16,
@@ -39,7 +41,14 @@ pub(crate) struct BackEnd {
 impl BackEnd {
     pub(crate) fn new(seed: u64, messages_max: u16) -> Self {
         let random = Prng::new(seed, "back end");
-        Self { known: BTreeMap::new(), replies: BTreeMap::new(), random, messages_max, accepted: 0 }
+        Self {
+            known: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            random,
+            messages_max,
+            accepted: 0,
+        }
     }
 
     /// Takes what shards have to say, and sends the answers whose time has come. Says how much that was.
@@ -60,6 +69,9 @@ impl BackEnd {
                 let Some((_, reply)) = queue.pop_front() else { break };
                 if matches!(reply, HookReply::Answer { .. }) {
                     self.known.entry(*key).or_default().unanswered -= 1;
+                }
+                if matches!(reply, HookReply::Told { .. }) {
+                    self.asked.remove(key);
                 }
                 cluster.command(key.0, Ticket(0), Command::Hook(Box::new(reply)));
                 done += 1;
@@ -119,6 +131,11 @@ impl BackEnd {
                     _ => Outcome::Reply { kind: Kind::Text, payload: text.into_bytes().into() },
                 };
                 self.reply(key(of), HookReply::Answer { of, outcome }, now);
+            }
+            HookEvent::Ask { of, .. } => {
+                assert!(self.asked.insert(key(of)), "{of:?} is asked about twice at a time");
+                // What it grants is what there would be without it: it comes later.
+                self.reply(key(of), HookReply::Told { of, told: Told::Granted(Box::default()) }, now);
             }
             HookEvent::End { of, ending, .. } => {
                 let known = self.known.entry(key(of)).or_default();

@@ -4,8 +4,8 @@ use core::time::Duration;
 use base::{Prng, ShardId, SubjectKey};
 use hub::{Access, HistoryBounds, Namespace, OutboxPolicy, Pattern};
 use shard::{
-    Admission, Compression, Duplicates, Endpoints, Heartbeat, Hook, Limits, Origins, Outbox, Overflow, ShardConfig,
-    Tokens,
+    Admission, Compression, Duplicates, Endpoints, Heartbeat, Hook, Limits, Origins, Outbox, Overflow, Proxies,
+    ShardConfig, Tokens,
 };
 
 /// The choices of one run. Everything random that is decided once is decided here.
@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) join_leave: bool,
     /// WebSockets whose life is a back end's.
     pub(crate) hook: Hook,
+    /// A back end is asked who connects, who subscribes and what is published.
+    pub(crate) asks: bool,
 }
 
 /// A subject of the run.
@@ -116,12 +118,16 @@ impl Plan {
             auto_cache: random.one_in(2),
             position_age: Duration::from_secs([0, 5, 400][usize::try_from(random.below(3)).unwrap_or(0)]),
             hook: hook(&mut Prng::new(seed, "hook")),
+            asks: Prng::new(seed, "proxies").one_in(3),
         }
     }
 
     /// What shard `shard` is told.
     pub(crate) fn config(&self, shard: ShardId) -> ShardConfig {
+        let proxy = self.asks.then(|| shard::ProxyName::from("proxy"));
         let everything = Namespace {
+            subscribe_proxy: proxy.clone(),
+            publish_proxy: proxy.clone(),
             subscribe: Access::ALL,
             publish: Access::ALL,
             presence: true,
@@ -159,6 +165,7 @@ impl Plan {
             outbox: self.outbox,
             compression: Compression::default(),
             hooks: [self.hook.clone()].into(),
+            proxies: Proxies { connect: proxy, ..Proxies::default() }.into(),
         }
     }
 

@@ -127,6 +127,18 @@ impl<'a> Head<'a> {
         self.params().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// The same as forms write it, where a `+` is a space (WHATWG URL, section 5.1).
+    #[must_use]
+    pub fn form_param(&self, name: &str) -> Option<Cow<'a, str>> {
+        let pairs = self.query()?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let (_, value) = pairs.into_iter().find(|(key, _)| percent::decode_text(key) == name)?;
+        Some(if value.contains('+') {
+            Cow::Owned(percent::decode_text(&value.replace('+', " ")).into_owned())
+        } else {
+            percent::decode_text(value)
+        })
+    }
+
     /// The parameters of the query in order, decoded as [`Head::param`] does.
     pub fn params(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
         self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {

@@ -91,6 +91,14 @@ fn parameters() {
 }
 
 #[test]
+fn a_plus_is_a_space_in_forms() {
+    let head = head(b"GET /?a=1+2%2B3&b=%2&c HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (name, value) in [("a", Some("1 2+3")), ("b", Some("%2")), ("c", Some("")), ("d", None)] {
+        assert_eq!(head.form_param(name).as_deref(), value, "{name}");
+    }
+}
+
+#[test]
 fn percent_escapes() {
     assert_eq!(percent_decode("plain+").unwrap(), Cow::Borrowed(b"plain+"));
     assert_eq!(percent_decode("%00%fF%e2%82%ac%").map(Cow::into_owned), Err(PercentError));

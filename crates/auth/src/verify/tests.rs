@@ -367,3 +367,17 @@ fn an_info_may_be_in_base64() {
     assert_eq!(info(&json!({"info": 1, "b64info": "eyJhIjoxfQ=="})), "{\"a\":1}");
     assert_eq!(info(&json!({"b64info": "////"})), "", "it is no JSON");
 }
+
+#[test]
+fn claims_are_an_object_and_what_must_be_understood_is_not() {
+    for claims in [json!([]), json!(["ann"]), json!("ann"), json!(null)] {
+        assert_eq!(fault(&verifier(), &token(&claims)), Fault::Malformed, "{claims}");
+    }
+    // Signed by hand: the library writes no such header.
+    let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = json!({"alg": "HS256", "crit": ["exp"]});
+    let message = format!("{}.{}", encode(&head), encode(&json!({"sub": "ann"})));
+    let key = EncodingKey::from_secret(b"secret");
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    assert_eq!(fault(&verifier(), &format!("{message}.{signature}")), Fault::Malformed);
+}

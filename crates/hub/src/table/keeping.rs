@@ -51,6 +51,7 @@ impl Hub {
         let mut at = self.subjects[row].history;
         if at == NONE {
             at = self.histories.insert(History::of(row));
+            self.history_bytes += self.histories[at].bytes();
             self.subjects[row].history = at;
             self.forget_position(row);
         } else {

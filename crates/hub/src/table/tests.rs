@@ -101,7 +101,7 @@ fn one_history_is_no_more_than_all_may_be() {
     }
     assert!((2..20).contains(&hub.history_publications()), "{}", hub.history_publications());
     hub.publish(row, draft(&"x".repeat(5_000)), at(0));
-    assert_eq!((hub.history_bytes, hub.history_publications()), (0, 0));
+    assert_eq!((hub.history_bytes, hub.history_publications()), (size_of::<History>(), 0));
     hub.publish(row, draft("small"), at(0));
     let since = Position { epoch: hub.top(row).epoch, offset: 101 };
     let found = hub.recover(row, Some(since), most(9), at(0));
@@ -226,4 +226,18 @@ fn positions_outlive_their_history_within_the_bound_of_histories() {
     assert_eq!((all.subjects(), all.next_history_expiry()), (0, None));
     let few = kept(2_000);
     assert!(few.subjects() <= 10 && few.find("subject 49").is_some() && few.find("subject 1").is_none());
+}
+
+#[test]
+fn what_small_histories_take_is_what_is_counted() {
+    let mut hub = hub(Some(bounds(100)), 1 << 20);
+    for number in 0..30_000 {
+        let row = hub.enter(&format!("subject.{number}"));
+        hub.publish(row, draft("0123456789"), at(1));
+        let [_, _, histories] = hub.memory();
+        // Rows come in chunks.
+        assert!(hub.history_bytes <= 1 << 20 && histories <= (1 << 20) + (256 << 10), "{number}: {histories}");
+    }
+    let counted: usize = hub.histories.iter().filter(|history| history.len() > 0).map(History::bytes).sum();
+    assert_eq!(counted, hub.history_bytes);
 }

@@ -62,8 +62,10 @@ pub(super) fn fit(wanted: u32) -> Size {
 }
 
 fn fit_host(wanted: u32, host: Host) -> Size {
-    // Connections spread over the shards by chance: leave a twentieth for the fuller ones.
-    let by_files = host.files_max.saturating_sub(FILES_RESERVED).saturating_mul(host.cores) / 20 * 19;
+    // Connections spread over the shards by chance. A shard is fuller than the mean by five times the root of it once in some million runs.
+    let of_shard = host.files_max.saturating_sub(FILES_RESERVED);
+    let spread = if host.cores > 1 { of_shard.isqrt() * 5 } else { 0 };
+    let by_files = of_shard.saturating_sub(spread).saturating_mul(host.cores);
     let limits = [
         (u64::from(wanted), Limit::Asked),
         (by_files, Limit::Files(host.files_max)),
@@ -97,7 +99,7 @@ mod tests {
     fn the_smallest_limit_decides_and_is_named() {
         assert_eq!(fit_host(20_000, ROOMY).to_string(), "20,000 subscribers");
         let size = fit_host(20_000, Host { files_max: 1_024, ..ROOMY });
-        assert_eq!((size.clients, size.decided_by), (1_558, Limit::Files(1_024)));
+        assert_eq!((size.clients, size.decided_by), (1_368, Limit::Files(1_024)));
         assert!(size.to_string().contains("ulimit -n is 1,024"));
         let size = fit_host(20_000, Host { memory_bytes: 180_000_000, ..ROOMY });
         assert_eq!((size.clients, size.decided_by), (10_000, Limit::Memory(180_000_000)));

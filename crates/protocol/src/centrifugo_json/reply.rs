@@ -138,11 +138,25 @@ fn write_refreshed(out: &mut Vec<u8>, id: u32, kind: &'static str, result: &Refr
 
 /// Appends an error in reply to any command.
 pub fn reply_error(out: &mut Vec<u8>, id: u32, code: ErrorCode) {
+    reply_told_error(out, id, code.code(), code.message(), code.is_temporary());
+}
+
+/// Appends the reply to `rpc`: JSON text.
+pub fn reply_rpc(out: &mut Vec<u8>, id: u32, data: &[u8]) {
+    let mut reply = open(out, id);
+    let mut rpc = reply.object("rpc");
+    rpc.raw_unless_empty("data", data);
+    rpc.close();
+    reply.close();
+}
+
+/// Appends an error that somebody else made.
+pub fn reply_told_error(out: &mut Vec<u8>, id: u32, code: u32, message: &str, temporary: bool) {
     let mut reply = open(out, id);
     let mut error = reply.object("error");
-    error.number("code", code.code().into());
-    error.text("message", code.message());
-    error.flag_if_set("temporary", code.is_temporary());
+    error.number("code", code.into());
+    error.text("message", message);
+    error.flag_if_set("temporary", temporary);
     error.close();
     reply.close();
 }

@@ -112,10 +112,20 @@ pub fn reply_sub_refresh(out: &mut Vec<u8>, id: u32, result: &RefreshResult) {
 
 /// Appends an error in reply to any command.
 pub fn reply_error(out: &mut Vec<u8>, id: u32, code: ErrorCode) {
+    reply_told_error(out, id, code.code(), code.message(), code.is_temporary());
+}
+
+/// Appends the reply to `rpc`.
+pub fn reply_rpc(out: &mut Vec<u8>, id: u32, data: &[u8]) {
+    reply(out, id, 13, |rpc| rpc.bytes(1, data));
+}
+
+/// Appends an error that somebody else made.
+pub fn reply_told_error(out: &mut Vec<u8>, id: u32, code: u32, message: &str, temporary: bool) {
     reply(out, id, 2, |error| {
-        error.number(1, code.code().into());
-        error.text(2, code.message());
-        error.flag(3, code.is_temporary());
+        error.number(1, code.into());
+        error.text(2, message);
+        error.flag(3, temporary);
     });
 }
 

@@ -37,7 +37,15 @@ struct OfUser {
 pub(super) fn read(path: &Path) -> Result<List, String> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(List::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            return match folder.filter(|folder| !folder.is_dir()) {
+                Some(folder) => {
+                    Err(format!("'{}' can't be kept: there is no folder '{}'", path.display(), folder.display()))
+                }
+                None => Ok(List::default()),
+            };
+        }
         Err(error) => return Err(format!("'{}' can't be read: {error}", path.display())),
     };
     let content: Content =

@@ -103,7 +103,11 @@ fn what_is_saved_is_there_again_and_a_broken_file_is_told() {
     std::fs::write(&path, "[1]").unwrap();
     assert!(Bans::new(Some(path.clone()), 1).unwrap_err().contains("no list of bans"));
     std::fs::remove_file(&path).unwrap();
-    let nowhere = Bans::new(Some(path.join("nowhere")), 10).unwrap();
-    nowhere.put(block("ann", None), NOW).unwrap();
-    assert!(runtime.block_on(nowhere.save()).unwrap_err().contains("can't be written"));
+    assert!(Bans::new(Some(path.join("nowhere")), 10).unwrap_err().contains("there is no folder"));
+    let folder = path.with_extension("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let gone = Bans::new(Some(folder.join("bans.json")), 10).unwrap();
+    std::fs::remove_dir(&folder).unwrap();
+    gone.put(block("ann", None), NOW).unwrap();
+    assert!(runtime.block_on(gone.save()).unwrap_err().contains("can't be written"));
 }

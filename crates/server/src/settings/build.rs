@@ -13,6 +13,7 @@ use crate::roster::{SystemTime, UserCount};
 use super::hooks;
 use super::keys::server::SOCKET_BYTES_MIN;
 use super::namespaces;
+use super::proxies;
 use super::rates;
 use super::reading::Reading;
 use super::tokens;
@@ -26,7 +27,8 @@ const INFLATED_TIMES: usize = 10;
 /// Puts the settings together.
 pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsError> {
     let naming = Arc::new(naming(&reading.server));
-    let namespaces = namespaces::build(&reading, &naming, dev)?;
+    let mut proxies = proxies::Wanted::new(&reading)?;
+    let namespaces = namespaces::build(&reading, &naming, &mut proxies, dev)?;
     let values = &reading.server;
     let endpoints = transports::build(values, dev)?;
     let paths = transports::paths(values, &endpoints)?;
@@ -53,6 +55,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
         hooks: hooks::build(&reading.hooks, &endpoints)?,
+        proxies: proxies.build()?,
         endpoints,
         admission: Admission {
             insecure: values.flag("client.insecure"),

@@ -2,8 +2,8 @@
 use figment::value::Value as Written;
 
 use super::SettingsError;
-use super::keys::{HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, WITHOUT_NAMESPACE, variable};
-use super::reading::{Reading, Target};
+use super::keys::{HOOKS, METHODS, NAMESPACE, NAMESPACES, PATTERNS, PROXIES, SERVER, WITHOUT_NAMESPACE, variable};
+use super::reading::{Reading, Section, Target};
 use super::warning::{Warning, nearest_of};
 
 /// Variables that begin with this are settings: `RINGCAST_HTTP_SERVER_PORT` is `http_server.port`.
@@ -14,6 +14,12 @@ const CENTRIFUGO_PREFIX: &str = "CENTRIFUGO_";
 
 /// What the command line's own arguments read: none of it is a setting.
 const ARGUMENTS: [&str; 3] = ["CONFIG", "KEY", "URL"];
+
+/// Lists of entries. The lists come first: the options of the entries in them are variables of their own.
+const LISTS: [&str; 5] = [NAMESPACES, PATTERNS, HOOKS, PROXIES, METHODS];
+
+/// Makes an entry of a list, by its place, one whose an option is.
+type Entry = fn(usize) -> Target;
 
 /// One variable.
 pub(crate) type Variable = (String, String);
@@ -38,8 +44,7 @@ pub(crate) fn read(reading: &mut Reading, variables: &[Variable]) -> Result<(), 
             (!ARGUMENTS.contains(&bare.as_str()) && !is_service_link(&bare, value)).then_some((bare, name, value))
         });
         let ours: Vec<_> = ours.collect();
-        // The lists first: the options of the namespaces in them are variables of their own.
-        let list = |bare: &str| [NAMESPACES, PATTERNS, HOOKS].into_iter().find(|list| bare == variable(list));
+        let list = |bare: &str| LISTS.into_iter().find(|list| bare == variable(list));
         for (bare, name, value) in &ours {
             if let Some(path) = list(bare) {
                 reading.put(path, &text(value), (*name).clone())?;
@@ -61,10 +66,14 @@ fn one(reading: &mut Reading, bare: &str, name: &str, value: &str) -> Result<(),
         reading.has_bare = true;
         return reading.option(Target::Bare, key.name, &text(value), name.to_owned());
     }
-    if let Some(rest) = below(NAMESPACES)
-        && let Some((at, option)) = namespace_of(reading, rest)
-    {
-        return reading.option(Target::Namespace(at), option, &text(value), name.to_owned());
+    let named: [(&str, Entry, &[Section]); 3] = [
+        (NAMESPACES, Target::Namespace, &reading.namespaces),
+        (PROXIES, Target::Proxy, &reading.proxies),
+        (METHODS, Target::Methods, &reading.methods),
+    ];
+    let found = named.into_iter().find_map(|(list, target, sections)| option_of(below(list)?, target, sections));
+    if let Some((target, option)) = found {
+        return reading.option(target, option, &text(value), name.to_owned());
     }
     let candidates: Vec<_> = SERVER.keys().map(|key| variable(key.name)).collect();
     let nearest = nearest_of(candidates.iter().map(String::as_str), bare);
@@ -74,14 +83,14 @@ fn one(reading: &mut Reading, bare: &str, name: &str, value: &str) -> Result<(),
     Ok(())
 }
 
-/// The namespace and the option that `<NAME>_<OPTION>` means. The longest name that fits.
-fn namespace_of(reading: &Reading, rest: &str) -> Option<(usize, &'static str)> {
-    let found = reading.namespaces.iter().enumerate().filter_map(|(at, section)| {
+/// The entry of a list and the option that `<NAME>_<OPTION>` means. The longest name that fits.
+fn option_of(rest: &str, target: Entry, sections: &[Section]) -> Option<(Target, &'static str)> {
+    let found = sections.iter().enumerate().filter_map(|(at, section)| {
         let name = variable(&section.values.text("name"));
         let option = rest.strip_prefix(&name)?.strip_prefix('_')?;
-        Some((name.len(), at, NAMESPACE.of_variable(option)?.name))
+        Some((name.len(), at, target(at).table().of_variable(option)?.name))
     });
-    found.max().map(|(_, at, option)| (at, option))
+    found.max().map(|(_, at, option)| (target(at), option))
 }
 
 fn text(value: &str) -> Written {

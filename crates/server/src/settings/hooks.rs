@@ -170,15 +170,14 @@ fn fields(values: &Values) -> Result<Vec<Box<str>>, SettingsError> {
     fields.iter_mut().for_each(|name| name.make_ascii_lowercase());
     fields.sort();
     fields.dedup();
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let is_wrong = |name: &&String| {
-        NEVER.contains(&name.as_str())
-            || name.starts_with("ringcast-")
-            || name.is_empty()
-            || !name.bytes().all(is_token)
-    };
-    match fields.iter().find(is_wrong) {
+    match fields.iter().find(|name| !is_forwardable(name)) {
         Some(name) => Err(values.malformed("forward_headers", format!("'{name}' is no field that is passed on"))),
         None => Ok(fields.into_iter().map(Into::into).collect()),
     }
+}
+
+/// Whether a field of this name, in lower case, may be passed on to a back end.
+pub(super) fn is_forwardable(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !NEVER.contains(&name) && !name.starts_with("ringcast-") && !name.is_empty() && name.bytes().all(is_token)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::duration;
+use super::value::{PAIRS, STATUSES};
 
 /// One key of a table.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,10 @@ pub(crate) enum Kind {
     Regex,
     /// A list of `{interval, rate}`.
     Buckets,
+    /// Texts by name.
+    Pairs,
+    /// A list of what statuses of a back end's answers mean.
+    Statuses,
     /// A list of what codes are told as.
     Transforms(Told),
     /// Whatever is in a section, or in a list of objects, that is not looked at.
@@ -189,6 +194,8 @@ impl Kind {
                 "a list of {interval, rate}: an interval from 1s to 1h, a rate from 1 to 100000 a second".into()
             }
             Self::Transforms(told) => told.wanted(),
+            Self::Pairs => PAIRS.into(),
+            Self::Statuses => STATUSES.into(),
             Self::Anything => "anything".into(),
         }
     }

@@ -5,6 +5,7 @@ use super::key::{Key, State};
 mod client;
 mod hook;
 mod namespace;
+mod proxies;
 mod rates;
 mod rest;
 pub(crate) mod server;
@@ -26,6 +27,8 @@ pub(crate) static SERVER: Table = Table {
         rates::REST,
         client::TOKEN,
         client::SUBSCRIPTION_TOKEN,
+        proxies::CLIENT,
+        proxies::CONNECT,
         transports::WEBSOCKET,
         transports::SSE,
         transports::HTTP_STREAM,
@@ -35,6 +38,10 @@ pub(crate) static SERVER: Table = Table {
         transports::UNI_SSE_STATUS,
         transports::UNI_HTTP_STREAM,
         transports::UNI_HTTP_STREAM_STATUS,
+        proxies::CALLS,
+        proxies::RPC,
+        proxies::SUBSCRIBE,
+        proxies::PUBLISH,
         rest::KEYS,
     ],
 };
@@ -46,6 +53,18 @@ pub(crate) static NAMESPACE: Table = Table { parts: &[namespace::KEYS] };
 pub(crate) const NAMESPACES: &str = "channel.namespaces";
 pub(crate) const WITHOUT_NAMESPACE: &str = "channel.without_namespace";
 pub(crate) const PATTERNS: &str = "namespace";
+
+/// What is said of one of [`PROXIES`].
+pub(crate) static PROXY: Table = Table { parts: &[proxies::NAME, proxies::NAMED] };
+
+/// The list of event proxies that namespaces may name.
+pub(crate) const PROXIES: &str = "proxies";
+
+/// What is said of one of [`METHODS`].
+pub(crate) static METHOD: Table = Table { parts: &[proxies::METHODS] };
+
+/// The list of namespaces of methods that clients may call.
+pub(crate) const METHODS: &str = "rpc.namespaces";
 
 /// What is said of one of [`HOOKS`].
 pub(crate) static HOOK: Table = Table { parts: &[hook::KEYS] };

@@ -5,7 +5,9 @@ use std::path::Path;
 use figment::value::{Dict, Value as Written};
 
 use super::key::{Key, State};
-use super::keys::{HOOK, HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
+use super::keys::{
+    HOOK, HOOKS, METHOD, METHODS, NAMESPACE, NAMESPACES, PATTERNS, PROXIES, PROXY, SERVER, Table, WITHOUT_NAMESPACE,
+};
 use super::reading::Reading;
 use super::value::is_off;
 use super::warning::nearest;
@@ -94,10 +96,15 @@ fn one(
     written: &Written,
     keys: &mut Vec<(String, Fate)>,
 ) -> Option<Written> {
-    let is_namespace = matches!(path, NAMESPACES | PATTERNS | WITHOUT_NAMESPACE | HOOKS);
-    let options_of = if path == HOOKS { &HOOK } else { &NAMESPACE };
+    let options_of = match path {
+        HOOKS => &HOOK,
+        PROXIES => &PROXY,
+        METHODS => &METHOD,
+        _ => &NAMESPACE,
+    };
+    let is_entry = matches!(path, NAMESPACES | PATTERNS | WITHOUT_NAMESPACE | HOOKS | PROXIES | METHODS);
     match written {
-        Written::Array(_, list) if is_namespace => {
+        Written::Array(_, list) if is_entry => {
             let mut of = |(at, item): (usize, &Written)| {
                 let options = item.as_dict()?;
                 Some(Written::from(self::section(options_of, "", &format!("{shown}[{at}]"), options, keys)))
@@ -105,7 +112,7 @@ fn one(
             let kept: Vec<_> = list.iter().enumerate().filter_map(&mut of).collect();
             Some(Written::from(kept))
         }
-        Written::Dict(_, options) if is_namespace => {
+        Written::Dict(_, options) if is_entry => {
             Some(Written::from(self::section(options_of, "", &shown, options, keys)))
         }
         Written::Dict(_, options) if table.find(path).is_none() && table.has_section(path) => {

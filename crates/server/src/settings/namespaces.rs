@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use hub::{Access, DataFormat, HistoryBounds, NameRule, Names, Namespace, Naming, Offer, Pattern};
 use regex::Regex;
+use shard::ProxyName;
 
 use super::SettingsError;
 use super::build::policy;
+use super::proxies::Wanted;
 use super::reading::{Reading, Section};
 use super::values::Values;
 
@@ -15,19 +17,29 @@ use super::values::Values;
 const HISTORY_TTL: Duration = Duration::from_secs(3_600);
 
 /// All namespaces, in the order in which they are looked at.
-pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Result<Vec<Namespace>, SettingsError> {
+pub(super) fn build(
+    reading: &Reading,
+    naming: &Arc<Naming>,
+    proxies: &mut Wanted<'_>,
+    dev: bool,
+) -> Result<Vec<Namespace>, SettingsError> {
     let format = reading.server.text("channel.publication_data_format");
     let history_bytes_max = reading.server.number("limits.history_bytes");
     let position_age = reading.server.time("channel.history_meta_ttl");
     let options = |values, is_own| Options { values, is_own, format: &format, position_age, history_bytes_max };
     let mut namespaces = Vec::new();
+    let mut patterns = BTreeSet::new();
     for Section { spelled, values } in &reading.patterns {
         let text = values.text("pattern");
+        if !patterns.insert(text.clone()) {
+            let reason = format!("there are two namespaces of '{text}', and the second names nothing");
+            return Err(SettingsError::Malformed { key: format!("{spelled}.pattern"), reason });
+        }
         let pattern = Pattern::parse(&text).map_err(|error| SettingsError::Malformed {
             key: format!("{spelled}.pattern"),
             reason: format!("'{text}': {error}"),
         })?;
-        namespaces.push(options(values, true).namespace(pattern)?);
+        namespaces.push(options(values, true).namespace(pattern, proxies)?);
     }
     let mut names = BTreeSet::new();
     for Section { spelled, values } in &reading.namespaces {
@@ -40,12 +52,12 @@ pub(super) fn build(reading: &Reading, naming: &Arc<Naming>, dev: bool) -> Resul
             return Err(wrong(format!("there are two namespaces '{name}'")));
         }
         let pattern = Pattern::carrying(Some(&name), naming);
-        namespaces.push(options(values, false).namespace(pattern)?);
+        namespaces.push(options(values, false).namespace(pattern, proxies)?);
     }
     // Who names subjects by patterns, and says nothing of channels, has named all that there are.
     let is_bare = reading.has_bare || !reading.namespaces.is_empty() || reading.patterns.is_empty() && !dev;
     if is_bare || reading.server.flag("client.insecure") {
-        namespaces.push(options(&reading.bare, false).namespace(Pattern::carrying(None, naming))?);
+        namespaces.push(options(&reading.bare, false).namespace(Pattern::carrying(None, naming), proxies)?);
     }
     Ok(namespaces)
 }
@@ -68,7 +80,7 @@ struct Options<'a> {
 }
 
 impl Options<'_> {
-    fn namespace(&self, pattern: Pattern) -> Result<Namespace, SettingsError> {
+    fn namespace(&self, pattern: Pattern, proxies: &mut Wanted<'_>) -> Result<Namespace, SettingsError> {
         let values = self.values;
         let flag = |name: &str| values.flag(name);
         let access = |of: &str| Access {
@@ -99,9 +111,24 @@ impl Options<'_> {
             delta: self.delta()?,
             delta_publish: flag("delta_publish"),
             wildcards: flag("allow_wildcards"),
+            subscribe_proxy: self.proxy("subscribe", "channel.proxy.subscribe", proxies)?,
+            publish_proxy: self.proxy("publish", "channel.proxy.publish", proxies)?,
             conflate: Duration::from_millis(values.number("conflate_ms")),
             outbox: policy(&values.text("outbox")),
         })
+    }
+
+    /// Who is asked about an event, if anybody is; `section` has the default proxy.
+    fn proxy(
+        &self,
+        event: &str,
+        section: &'static str,
+        proxies: &mut Wanted<'_>,
+    ) -> Result<Option<ProxyName>, SettingsError> {
+        if !self.values.flag(&format!("{event}_proxy_enabled")) {
+            return Ok(None);
+        }
+        proxies.named(self.values, &format!("{event}_proxy_name"), section).map(Some)
     }
 
     fn names(&self) -> Names {

@@ -1,6 +1,6 @@
 //! `docs/CONFIG.md`: every key, from the tables.
 use super::key::{Key, Kind, State};
-use super::keys::{HOOK, NAMESPACE, SERVER, Table};
+use super::keys::{HOOK, METHOD, NAMESPACE, PROXY, SERVER, Table};
 
 /// What stands before the tables.
 const HEAD: &str = "\
@@ -18,8 +18,8 @@ const NAMESPACE_HEAD: &str = "
 ## Namespaces
 
 Options of each entry of `channel.namespaces` (by `name`), of `channel.without_namespace`, and of each `[[namespace]]` (by `pattern`). In the
-environment `CENTRIFUGO_CHANNEL_NAMESPACES=\"chat news\"` declares two, and `CENTRIFUGO_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE=10` sets an option of the first;
-`CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_HISTORY_SIZE=10` one of channels without a namespace.
+environment `CENTRIFUGO_CHANNEL_NAMESPACES=\"chat news\"` declares two, and `CENTRIFUGO_CHANNEL_NAMESPACES_CHAT_PRESENCE=true` sets an option of the first;
+`CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_PRESENCE=true` one of channels without a namespace.
 ";
 
 const HOOK_HEAD: &str = "
@@ -27,6 +27,25 @@ const HOOK_HEAD: &str = "
 
 Options of each `[[ws2api]]`: a prefix whose WebSockets are a back end's ([WS2API](WS2API.md)). They hold from the next start on. In the
 environment `RINGCAST_WS2API` is the list as JSON.
+
+| option | default | permitted | |
+|---|---|---|---|
+";
+
+const PROXY_HEAD: &str = "
+## proxies
+
+Options of each entry of `proxies`: event proxies that namespaces name ([PROXIES](PROXIES.md)). They hold from the next start on. In the environment
+`CENTRIFUGO_PROXIES=\"one other\"` declares two, and `CENTRIFUGO_PROXIES_ONE_ENDPOINT=http://…` sets an option of the first.
+
+| option | default | permitted | |
+|---|---|---|---|
+";
+
+const METHOD_HEAD: &str = "
+## rpc.namespaces
+
+Options of each entry of `rpc.namespaces`: methods whose names begin alike.
 
 | option | default | permitted | |
 |---|---|---|---|
@@ -68,6 +87,10 @@ pub fn page() -> String {
     NAMESPACE.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&NAMESPACE, key));
     page += HOOK_HEAD;
     HOOK.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&HOOK, key));
+    page += PROXY_HEAD;
+    PROXY.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&PROXY, key));
+    page += METHOD_HEAD;
+    METHOD.keys().filter(|key| key.state == State::Works).for_each(|key| page += &row(&METHOD, key));
     page += MISSING_HEAD;
     page += &reasons(|key| if let State::Missing(why) = key.state { Some(why) } else { None });
     page += IDLE_HEAD;
@@ -101,5 +124,6 @@ fn reasons(of: impl Fn(&Key) -> Option<&'static str>) -> String {
             .filter_map(|key| Some((key.name, of(key)?)))
             .map(move |(name, why)| format!("| `{before}{name}` | {why} |\n"))
     };
-    lines(&SERVER, "").collect::<String>() + &lines(&NAMESPACE, "channel.namespaces[].").collect::<String>()
+    let below = lines(&NAMESPACE, "channel.namespaces[].").chain(lines(&PROXY, "proxies[]."));
+    lines(&SERVER, "").chain(below).collect()
 }

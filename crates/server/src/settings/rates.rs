@@ -35,12 +35,27 @@ fn layer(values: &Values, whose: Whose) -> Result<Layer, SettingsError> {
         // Enabled without saying how: by default.
         Ok(Some(rates).filter(|rates| !rates.is_empty()))
     };
-    let default = of("default")?.unwrap_or_default();
-    let mut layer = Layer { total: of("total")?.unwrap_or_default(), ..Layer::default() };
+    // What is limited by nothing is not limited, and whoever enables it means otherwise.
+    let none = |command: &str| {
+        let key = format!("{section}.{command}.buckets");
+        let reason = "it is enabled and has no buckets, and there are none by default";
+        if values.flag(&format!("{section}.{command}.enabled")) {
+            Err(values.malformed(&key, reason))
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let of = |command: &str, default: &[Rate]| match of(command)? {
+        Some(rates) => Ok(rates),
+        None if default.is_empty() => none(command),
+        None => Ok(default.to_vec()),
+    };
+    let default = of("default", &[])?;
+    let mut layer = Layer { total: of("total", &[])?, ..Layer::default() };
     for (command, buckets) in Metered::ALL.into_iter().zip(&mut layer.buckets) {
         // A connection connects once.
         if (whose, command) != (Whose::Client, Metered::Connect) {
-            *buckets = of(command.name())?.unwrap_or_else(|| default.clone());
+            *buckets = of(command.name(), &default)?;
         }
     }
     Ok(layer)

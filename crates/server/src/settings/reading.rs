@@ -3,7 +3,9 @@ use figment::value::{Dict, Value as Written};
 
 use super::SettingsError;
 use super::key::{Key, Kind, State};
-use super::keys::{HOOK, HOOKS, NAMESPACE, NAMESPACES, PATTERNS, SERVER, Table, WITHOUT_NAMESPACE};
+use super::keys::{
+    HOOK, HOOKS, METHOD, METHODS, NAMESPACE, NAMESPACES, PATTERNS, PROXIES, PROXY, SERVER, Table, WITHOUT_NAMESPACE,
+};
 use super::value::is_off;
 use super::values::Values;
 use super::warning::{Warning, nearest};
@@ -22,6 +24,10 @@ pub(crate) struct Reading {
     pub(crate) patterns: Vec<Section>,
     /// `ws2api`: prefixes whose WebSockets are a back end's.
     pub(crate) hooks: Vec<Section>,
+    /// `proxies`: event proxies that namespaces may name.
+    pub(crate) proxies: Vec<Section>,
+    /// `rpc.namespaces`.
+    pub(crate) methods: Vec<Section>,
     pub(crate) warnings: Vec<Warning>,
     source: u32,
 }
@@ -43,6 +49,8 @@ impl Reading {
             namespaces: Vec::new(),
             patterns: Vec::new(),
             hooks: Vec::new(),
+            proxies: Vec::new(),
+            methods: Vec::new(),
             warnings: Vec::new(),
             source: 0,
         }
@@ -125,7 +133,9 @@ impl Reading {
             Written::String(_, text) if text.trim_start().starts_with('[') => {
                 list_of_text(text).map_err(|reason| malformed(&reason))?
             }
-            Written::String(_, names) if path == NAMESPACES => names.split_whitespace().map(named).collect(),
+            Written::String(_, names) if matches!(path, NAMESPACES | PROXIES | METHODS) => {
+                names.split_whitespace().map(named).collect()
+            }
             Written::String(..)
             | Written::Char(..)
             | Written::Bool(..)
@@ -136,6 +146,8 @@ impl Reading {
         let target = |at| match path {
             PATTERNS => Target::Pattern(at),
             HOOKS => Target::Hook(at),
+            PROXIES => Target::Proxy(at),
+            METHODS => Target::Methods(at),
             _ => Target::Namespace(at),
         };
         self.sections(target(0)).clear();
@@ -158,6 +170,8 @@ impl Reading {
             Target::Bare | Target::Namespace(_) => &mut self.namespaces,
             Target::Pattern(_) => &mut self.patterns,
             Target::Hook(_) => &mut self.hooks,
+            Target::Proxy(_) => &mut self.proxies,
+            Target::Methods(_) => &mut self.methods,
         }
     }
 
@@ -198,6 +212,8 @@ impl Reading {
             Target::Namespace(at) => &mut self.namespaces[at].values,
             Target::Pattern(at) => &mut self.patterns[at].values,
             Target::Hook(at) => &mut self.hooks[at].values,
+            Target::Proxy(at) => &mut self.proxies[at].values,
+            Target::Methods(at) => &mut self.methods[at].values,
         };
         let is_news =
             if is_opaque(key) { !is_off(written) } else { values.put(key, written, spelled.clone(), source)? };
@@ -211,6 +227,8 @@ impl Reading {
             Target::Namespace(at) => &self.namespaces[at].spelled,
             Target::Pattern(at) => &self.patterns[at].spelled,
             Target::Hook(at) => &self.hooks[at].spelled,
+            Target::Proxy(at) => &self.proxies[at].spelled,
+            Target::Methods(at) => &self.methods[at].spelled,
         }
     }
 }
@@ -222,19 +240,23 @@ pub(crate) enum Target {
     Namespace(usize),
     Pattern(usize),
     Hook(usize),
+    Proxy(usize),
+    Methods(usize),
 }
 
 impl Target {
-    fn table(self) -> &'static Table {
+    pub(crate) fn table(self) -> &'static Table {
         match self {
             Self::Bare | Self::Namespace(_) | Self::Pattern(_) => &NAMESPACE,
             Self::Hook(_) => &HOOK,
+            Self::Proxy(_) => &PROXY,
+            Self::Methods(_) => &METHOD,
         }
     }
 }
 
 fn is_list(path: &str) -> bool {
-    matches!(path, NAMESPACES | PATTERNS | HOOKS)
+    matches!(path, NAMESPACES | PATTERNS | HOOKS | PROXIES | METHODS)
 }
 
 /// True for what is not looked into: sections that don't work.

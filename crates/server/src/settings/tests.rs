@@ -6,6 +6,7 @@ use crate::settings::key::{Key, Kind, State};
 use crate::settings::keys::{NAMESPACE, SERVER, Table};
 
 mod migration;
+mod proxies;
 mod rates;
 mod sources;
 mod suites;
@@ -161,11 +162,11 @@ fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
     assert_eq!(warned("[admin]\nenabled = false\npassword = \"x\"\n[grpc_api]\nport = 0"), [""; 0]);
     assert_eq!(warned("[health]\nenabled = true\nhandler_prefix = \"/health\""), [""; 0]);
     assert_eq!(warned("[health]\nhandler_prefix = \"/alive\""), [""; 0]);
-    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_proxy_enabled = true");
+    let told = warned("[admin]\nenabled = true\n[channel.without_namespace]\nsubscribe_stream_proxy_enabled = true");
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("admin is not supported yet: "), "{told:?}");
     assert!(
-        told[1].starts_with("channel.without_namespace.subscribe_proxy_enabled is not supported yet: "),
+        told[1].starts_with("channel.without_namespace.subscribe_stream_proxy_enabled is not supported yet: "),
         "{told:?}"
     );
 }
@@ -174,6 +175,8 @@ fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
 fn a_value_out_of_range_is_refused_with_key_and_range() {
     assert_eq!(refusal("[limits]\nhead_bytes = 1"), "limits.head_bytes = 1 is out of range: from 512 to 16384");
     assert_eq!(refusal("[server]\nshards = 500"), "server.shards = 500 is out of range: from 0 to 128");
+    let twice = refusal("[[namespace]]\npattern = \"a.*\"\n[[namespace]]\npattern = \"a.*\"");
+    assert!(twice.contains("there are two namespaces of 'a.*'"), "{twice}");
     assert_eq!(refusal("[server]\nport = 70000"), "server.port = 70000 is out of range: from 0 to 65535");
     assert_eq!(
         refusal("[client]\nping_interval = \"48h\""),

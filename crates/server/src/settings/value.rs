@@ -10,7 +10,9 @@ use super::key::{Kind, TIME_MIN};
 use super::reading::list_of_text;
 use shard::{EMISSION_MIN, INTERVAL_MAX};
 
+mod proxied;
 mod transform;
+pub(crate) use proxied::{Means, PAIRS, STATUSES, StatusMeans};
 pub(crate) use transform::Transform;
 
 /// A checked value.
@@ -23,6 +25,8 @@ pub(crate) enum Value {
     Words(Vec<String>),
     Buckets(Vec<(Duration, u64)>),
     Transforms(Vec<Transform>),
+    Pairs(Vec<(String, String)>),
+    Statuses(Vec<StatusMeans>),
 }
 
 /// Why a value is refused.
@@ -59,6 +63,8 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
             Ok(Value::Text(given))
         }
         Kind::Buckets => buckets(written).map(Value::Buckets),
+        Kind::Pairs => proxied::pairs(written).map(Value::Pairs),
+        Kind::Statuses => proxied::statuses(written).map(Value::Statuses),
         Kind::Transforms(told) => transform::transforms(written, told).map(Value::Transforms),
         Kind::Anything => Ok(Value::Text(String::new())),
     }

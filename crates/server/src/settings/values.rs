@@ -7,7 +7,7 @@ use figment::value::Value as Written;
 use super::SettingsError;
 use super::key::{Key, State};
 use super::keys::Table;
-use super::value::{self, Transform, Value, Wrong};
+use super::value::{self, StatusMeans, Transform, Value, Wrong};
 
 /// Values by key; what nobody has said has its default.
 #[derive(Clone, Debug)]
@@ -106,6 +106,18 @@ impl Values {
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         let Value::Words(words) = self.value(name) else { unreachable!("'{name}' is a list") };
         words
+    }
+
+    /// Texts by name.
+    pub(crate) fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        let Value::Pairs(pairs) = self.value(name) else { unreachable!("'{name}' is a list of texts by name") };
+        pairs
+    }
+
+    /// What statuses mean.
+    pub(crate) fn statuses(&self, name: &str) -> Vec<StatusMeans> {
+        let Value::Statuses(statuses) = self.value(name) else { unreachable!("'{name}' is a list of statuses") };
+        statuses
     }
 
     pub(crate) fn transforms(&self, name: &str) -> Vec<Transform> {

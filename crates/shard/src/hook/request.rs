@@ -27,7 +27,7 @@ pub(crate) fn read(head: &Head<'_>, config: &ShardConfig) -> Option<Result<Reque
         match head.method() {
             "GET" => upgraded(head, &config.hooks[index], address, config.compression.enabled),
             "POST" => push(head, &config.hooks[index], address),
-            _ => Err(Denied::new(405, Refusal::NotFound, "open a WebSocket here, or push with POST")),
+            _ => Err(Denied::method("GET, POST", "open a WebSocket here, or push with POST")),
         }
     }))
 }

@@ -73,6 +73,7 @@ impl Shard {
     pub(crate) fn on_hook_reply(&mut self, reply: HookReply, now: Instant, world: &mut impl Effects) {
         match reply {
             HookReply::Verdict { of, address, verdict } => self.on_verdict(of, address, verdict, now, world),
+            HookReply::Told { of, told } => self.back_end_told(of, told, now),
             HookReply::Answer { of, outcome } => self.on_outcome(of, outcome, now, world),
         }
     }

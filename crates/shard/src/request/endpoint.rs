@@ -10,13 +10,23 @@ use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
 use crate::config::ShardConfig;
 use crate::dialect::Dialect;
 use crate::endpoints::{Endpoint, Origins};
+use crate::proxy;
 use crate::report::Refusal;
 
 /// The parameter that carries what a client says first where it can't send a body.
 const CONNECT: &str = "cf_connect";
 
-/// Who the client is according to a header field of the request, if somebody said so.
-pub(crate) type User = Option<Box<str>>;
+/// Who the client is according to header fields of the request, if anything is said.
+pub(crate) type User = Option<Box<Introduction>>;
+
+/// What header fields say of a client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Introduction {
+    /// The user.
+    pub(crate) user: Option<Box<str>>,
+    /// What back ends are told.
+    pub(crate) fields: proxy::Values,
+}
 
 /// A response without an end, which a request opens.
 #[derive(Debug)]
@@ -56,7 +66,9 @@ impl Cors {
 
 fn user(head: &Head<'_>, config: &ShardConfig) -> User {
     let field = &*config.admission.user_field;
-    text(head, field).filter(|_| !field.is_empty()).map(Box::from)
+    let user = text(head, field).filter(|_| !field.is_empty()).map(Box::from);
+    let fields = proxy::of_head(head, &config.proxies.fields);
+    (user.is_some() || !fields.is_empty()).then(|| Box::new(Introduction { user, fields }))
 }
 
 fn text<'h>(head: &Head<'h>, name: &str) -> Option<&'h str> {
@@ -120,7 +132,7 @@ fn websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
 fn uni_websocket(head: &Head<'_>, config: &ShardConfig) -> Result<Request, Denied> {
     let (_, handshake) = must_upgrade(head, config.compression.uni_enabled)?;
     check_origin(head, &config.endpoints.origins)?;
-    let message = head.param(CONNECT).map(|message| message.into_owned().into_bytes());
+    let message = head.form_param(CONNECT).map(|message| message.into_owned().into_bytes());
     match &message {
         Some(message) if connect_request(message).is_err() => Err(not_connect()),
         Some(_) | None => Ok(Request::UniWebSocket { handshake, message, user: user(head, config) }),
@@ -160,7 +172,7 @@ fn check_origin(head: &Head<'_>, origins: &Origins) -> Result<(), Denied> {
 fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) -> Result<Request, Denied> {
     match (head.method(), get) {
         ("POST", _) => body(head, endpoint, Purpose::Downlink(downlink)),
-        ("GET", Get::WithConnect | Get::MaybeWithConnect) => match head.param(CONNECT) {
+        ("GET", Get::WithConnect | Get::MaybeWithConnect) => match head.form_param(CONNECT) {
             Some(message) => Ok(Request::Downlink { downlink, message: message.into_owned().into_bytes() }),
             None if get == Get::MaybeWithConnect => Ok(Request::Downlink { downlink, message: Vec::new() }),
             None => {
@@ -170,9 +182,9 @@ fn stream(head: &Head<'_>, endpoint: &Endpoint, get: Get, downlink: Downlink) ->
         },
         ("OPTIONS", Get::No) => Ok(options(head, downlink.cors, "POST, OPTIONS")),
         ("OPTIONS", Get::WithConnect | Get::MaybeWithConnect) => Ok(options(head, downlink.cors, "GET, POST, OPTIONS")),
-        (_, Get::No) => Err(Denied::new(405, Refusal::NotFound, "open the stream with POST").with(downlink.cors)),
+        (_, Get::No) => Err(Denied::method("POST, OPTIONS", "open the stream with POST").with(downlink.cors)),
         (_, Get::WithConnect | Get::MaybeWithConnect) => {
-            Err(Denied::new(405, Refusal::NotFound, "open the stream with GET or POST").with(downlink.cors))
+            Err(Denied::method("GET, POST, OPTIONS", "open the stream with GET or POST").with(downlink.cors))
         }
     }
 }
@@ -181,7 +193,7 @@ fn uplink(head: &Head<'_>, endpoint: &Endpoint, cors: Option<Box<Cors>>) -> Resu
     match head.method() {
         "POST" => body(head, endpoint, Purpose::Uplink { encoding: encoding(head), cors }),
         "OPTIONS" => Ok(options(head, cors, "POST, OPTIONS")),
-        _ => Err(Denied::new(405, Refusal::NotFound, "send commands with POST").with(cors)),
+        _ => Err(Denied::method("POST, OPTIONS", "send commands with POST").with(cors)),
     }
 }
 

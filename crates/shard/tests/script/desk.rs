@@ -115,6 +115,7 @@ pub(crate) fn dev() -> ShardConfig {
         outbox: Outbox::default(),
         compression: Compression::default(),
         hooks: std::sync::Arc::from([]),
+        proxies: std::sync::Arc::default(),
     }
 }
 

@@ -85,7 +85,7 @@ fn open(desk: &mut Desk, id: &str) -> (ConnId, HookConn) {
 fn ends(events: &[HookEvent]) -> Vec<(HookConn, &Ending)> {
     let end = |event| match event {
         &HookEvent::End { of, ref ending, .. } => Some((of, ending)),
-        HookEvent::Connect { .. } | HookEvent::Message { .. } => None,
+        HookEvent::Connect { .. } | HookEvent::Message { .. } | HookEvent::Ask { .. } => None,
     };
     events.iter().filter_map(end).collect()
 }
@@ -93,7 +93,7 @@ fn ends(events: &[HookEvent]) -> Vec<(HookConn, &Ending)> {
 fn payloads(events: &[HookEvent]) -> Vec<&str> {
     let said = events.iter().filter_map(|event| match event {
         HookEvent::Message { payload, .. } => core::str::from_utf8(payload).ok(),
-        HookEvent::Connect { .. } | HookEvent::End { .. } => None,
+        HookEvent::Connect { .. } | HookEvent::Ask { .. } | HookEvent::End { .. } => None,
     });
     said.collect()
 }

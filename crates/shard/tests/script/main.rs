@@ -34,6 +34,7 @@ mod pipeline;
 mod policy;
 mod presence;
 mod protobuf;
+mod proxy;
 mod publish;
 mod rates;
 mod recovering;

@@ -33,6 +33,20 @@ fn an_event_stream_begins_behind_the_answers_before_it() {
     assert!(answer.rfind("text/event-stream") > answer.find("\"position\""), "{answer}");
 }
 
+#[test]
+fn an_answer_does_not_wait_for_the_poll_behind_it() {
+    let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
+    for owner in 0..2 {
+        let subject = desk.subject_of(owner);
+        let conn = desk.connect();
+        let poll = format!("GET /sub/{subject} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let answer = desk.ask(conn, format!("OPTIONS /pub HTTP/1.1\r\nHost: h\r\n\r\n{poll}"));
+        assert_eq!(statuses(&answer), ["204"], "{owner}");
+        desk.publish(&subject, "1");
+        assert_eq!(statuses(&desk.hear_text(conn)), ["200"], "{owner}");
+    }
+}
+
 /// Each request is answered before the next is read: with a recursion a peer would choose the depth of the stack.
 #[test]
 fn thousands_of_requests_in_one_read_are_a_loop() {

@@ -192,3 +192,22 @@ fn a_browser_may_ask_before_it_publishes() {
     assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"), "{answer}");
     assert!(answer.contains("\r\nAccess-Control-Allow-Methods: GET, POST, PUT, OPTIONS\r\n"), "{answer}");
 }
+
+#[test]
+fn a_refused_method_is_told_the_methods_there_are_and_head_no_content() {
+    let mut desk = Desk::new(&dev());
+    for (path, methods) in [
+        ("/sub/a", "GET, OPTIONS"),
+        ("/pub/a", "POST, PUT, OPTIONS"),
+        ("/emulation", "POST, OPTIONS"),
+        ("/connection/http_stream", "POST, OPTIONS"),
+        ("/connection/sse", "GET, POST, OPTIONS"),
+    ] {
+        for method in ["DELETE", "HEAD"] {
+            let answer = desk.request(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 405 "), "{method} {path}: {answer}");
+            assert!(answer.contains(&format!("\r\nAllow: {methods}\r\n")), "{method} {path}: {answer}");
+            assert_eq!(answer.ends_with("\r\n\r\n"), method == "HEAD", "{method} {path}: {answer}");
+        }
+    }
+}

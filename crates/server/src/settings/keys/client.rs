@@ -109,7 +109,7 @@ pub(super) const KEYS: &[Key] = &[
         "by which, for errors; what is not here is told as ever: docs/TRANSPORTS.md",
     ),
     Key::idle("client.channel_position_max_time_lag", "there is one node, and between its cores no publication lags"),
-    Key::missing("client.proxy", "events are not passed on to a backend"),
+    Key::missing("client.proxy.refresh", "this event is not passed on to a backend"),
     Key::idle(
         "client.channel_position_check_delay",
         "a subject's owner sees every gap at once: there is nothing to check for",

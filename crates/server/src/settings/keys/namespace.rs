@@ -1,7 +1,7 @@
 //! The options of namespaces.
 use crate::settings::key::{Key, Kind, State, YEAR};
 
-const NO_PROXY: &str = "events are not passed on to a backend";
+const NO_PROXY: &str = "this event is not passed on to a backend";
 const NO_MAP: &str = "channels are streams";
 
 pub(super) const KEYS: &[Key] = &[
@@ -107,10 +107,10 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::flag("delta_publish", "every publication is, and not only those whose publisher says so"),
     Key::flag("allow_tags_filter", "subscriptions may choose publications by their tags"),
-    Key::missing("subscribe_proxy_enabled", NO_PROXY),
-    Key::missing("subscribe_proxy_name", NO_PROXY),
-    Key::missing("publish_proxy_enabled", NO_PROXY),
-    Key::missing("publish_proxy_name", NO_PROXY),
+    Key::flag("subscribe_proxy_enabled", "`channel.proxy.subscribe` is asked who may subscribe without a token"),
+    Key::new("subscribe_proxy_name", Kind::Text, "default", "or one of `proxies`"),
+    Key::flag("publish_proxy_enabled", "`channel.proxy.publish` is asked who may publish, and what"),
+    Key::new("publish_proxy_name", Kind::Text, "default", "or one of `proxies`"),
     Key::missing("sub_refresh_proxy_enabled", NO_PROXY),
     Key::missing("sub_refresh_proxy_name", NO_PROXY),
     Key::missing("subscribe_stream_proxy_enabled", NO_PROXY),

@@ -47,6 +47,12 @@ fn without_a_limit_there_is_no_table() {
 }
 
 #[test]
+fn what_is_enabled_and_has_no_buckets_is_refused() {
+    let told = load(".toml", PUBLISH).unwrap_err().to_string();
+    assert!(told.starts_with("client.rate_limit.client_command.publish.buckets: it is enabled"), "{told}");
+}
+
+#[test]
 fn buckets_come_from_the_environment_too() {
     let variables = [
         ("CENTRIFUGO_CLIENT_RATE_LIMIT_CLIENT_COMMAND_ENABLED", "true"),

@@ -1,0 +1,67 @@
+//! Questions about Centrifugo clients and what is answered, from the shards' words to the engine's and back.
+use hook::Of;
+use hub::{Extra, Override, Version};
+use shard::{About, Ask, Granted, Said, Token, TokenSub, Told};
+
+/// A shard's question.
+pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
+    let Ask { proxy, client, transport, protocol, user, about, data, fields } = ask;
+    let about = match about {
+        About::Connect { name, version, channels } => hook::About::Connect {
+            name: name.into(),
+            version: version.into(),
+            channels: channels.into_iter().map(Into::into).collect(),
+        },
+        About::Subscribe { channel } => hook::About::Subscribe { channel: channel.into() },
+        About::Publish { channel } => hook::About::Publish { channel: channel.into() },
+        About::Rpc { method } => hook::About::Rpc { method: method.into() },
+    };
+    let (user, data) = (user.map(Into::into), data.into());
+    hook::Ask { of, proxy, client, transport, protocol, user, about, data, fields }
+}
+
+/// The engine's answer.
+pub(crate) fn granted(told: hook::Told) -> Told {
+    match told {
+        hook::Told::Failed => Told::Failed,
+        hook::Told::Refused(hook::Said::Error { code, message, temporary }) => {
+            Told::Refused(Said::Error { code, message: message.into(), temporary })
+        }
+        hook::Told::Refused(hook::Said::Disconnect { code, reason }) => {
+            Told::Refused(Said::Disconnect { code, reason: reason.into() })
+        }
+        hook::Told::Result(granted) => {
+            let hook::Granted { is_there, user, left, info, data, changes, channels, tags, .. } = *granted;
+            let hook::Granted { skip_history, delta, idempotency_key, version, version_epoch, .. } = *granted;
+            let subs = channels.into_iter().map(|sub| TokenSub {
+                channel: sub.channel.into(),
+                info: sub.info.into(),
+                data: sub.data.into(),
+                changes: overrides(sub.changes),
+            });
+            let token = Token {
+                user: user.into(),
+                info: info.into(),
+                left,
+                subs: subs.collect(),
+                changes: overrides(changes),
+                ..Token::default()
+            };
+            let extra = Extra {
+                publisher: None,
+                idempotency_key: Some(idempotency_key).filter(|key| !key.is_empty()).map(Into::into),
+                tags: tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+                version: (version > 0).then(|| Version { number: version, epoch: version_epoch.into() }),
+                skip_history,
+                delta,
+            };
+            Told::Granted(Box::new(Granted { is_there, token, data: data.map(Into::into), extra }))
+        }
+    }
+}
+
+fn overrides(
+    [presence, join_leave, force_push_join_leave, force_positioning, force_recovery]: [Option<bool>; 5],
+) -> Override {
+    Override { presence, join_leave, force_push_join_leave, force_positioning, force_recovery }
+}

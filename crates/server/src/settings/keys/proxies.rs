@@ -1,0 +1,65 @@
+//! The event proxies: those of each event, named ones, and which calls they answer.
+use crate::settings::key::{DAY, Key, Kind};
+
+/// What is said of each proxy, below its section.
+macro_rules! proxy {
+    ($section:literal) => {
+        &[
+            Key::text(concat!($section, "endpoint"), "the URL that is asked by POST: http or https"),
+            Key::new(
+                concat!($section, "timeout"),
+                Kind::Time { or_zero: false, max: DAY },
+                "1s",
+                "how long it may take to answer (100)",
+            ),
+            Key::new(
+                concat!($section, "http_headers"),
+                Kind::Words,
+                "",
+                "header fields of the client's request that it is told; but for `client.proxy.connect` they are kept for as long as the client is there",
+            ),
+            Key::flag(concat!($section, "binary_encoding"), "whether data travels in base64, as `b64data`"),
+            Key::new(concat!($section, "http.static_headers"), Kind::Pairs, "", "header fields of every request to it"),
+            Key::new(
+                concat!($section, "http.status_to_code_transforms"),
+                Kind::Statuses,
+                "",
+                "what the client is told for statuses of its answers; any other than 200 that is not here is error 100",
+            ),
+            Key::missing(concat!($section, "emulated_headers"), "headers of a client's connect are not looked at"),
+            Key::missing(concat!($section, "include_connection_meta"), "there is no meta"),
+            Key::missing(concat!($section, "http.tls"), "https goes by the certificates of the system"),
+            Key::missing(concat!($section, "grpc"), "proxies are asked over HTTP"),
+            Key::missing(concat!($section, "grpc_metadata"), "proxies are asked over HTTP"),
+        ]
+    };
+}
+
+pub(super) const CLIENT: &[Key] = &[Key::flag(
+    "client.proxy.connect.enabled",
+    "clients without a token are let in by a backend, which says who they are",
+)];
+
+pub(super) const CALLS: &[Key] = &[
+    Key::flag("rpc.without_namespace.proxy_enabled", "calls of methods without a namespace are answered by a backend"),
+    Key::new("rpc.without_namespace.proxy_name", Kind::Text, "default", "by which: `rpc.proxy`, or one of `proxies`"),
+    Key::new("rpc.namespace_boundary", Kind::Text, ":", "ends a namespace's name in a method's"),
+    Key::flag("rpc.ping.enabled", "whether the server answers a method itself, with nothing"),
+    Key::new("rpc.ping.method", Kind::Text, "ping", "which"),
+];
+
+pub(super) const CONNECT: &[Key] = proxy!("client.proxy.connect.");
+pub(super) const SUBSCRIBE: &[Key] = proxy!("channel.proxy.subscribe.");
+pub(super) const PUBLISH: &[Key] = proxy!("channel.proxy.publish.");
+pub(super) const RPC: &[Key] = proxy!("rpc.proxy.");
+
+/// A named one.
+pub(super) const NAMED: &[Key] = proxy!("");
+pub(super) const NAME: &[Key] = &[Key::text("name", "what namespaces call it; letters, digits, `-`, `_` and `.`")];
+
+/// Options of a namespace of methods.
+pub(super) const METHODS: &[Key] = &[
+    Key::text("name", "what its methods' names begin with, and behind it comes the boundary"),
+    Key::flag("proxy_enabled", "calls of its methods are answered by a backend"),
+    Key::new("proxy_name", Kind::Text, "default", "by which: `rpc.proxy`, or one of `proxies`"),
+];

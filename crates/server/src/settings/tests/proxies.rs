@@ -1,0 +1,99 @@
+use super::*;
+
+const ONE: &str = "[client.proxy.connect]\nenabled = true\nendpoint = \"http://127.0.0.1:9000/connect\"\n";
+
+#[test]
+fn nobody_is_asked_unless_told() {
+    let settings = load(".toml", "").unwrap();
+    assert!(settings.proxies == ProxySettings::default() || settings.proxies.engine.is_empty());
+    let off = load(".toml", "[client.proxy.connect]\nendpoint = \"http://127.0.0.1:9000/connect\"").unwrap();
+    assert!(off.proxies.engine.is_empty() && off.proxies.shard.connect.is_none());
+}
+
+#[test]
+fn each_event_has_its_proxy_and_namespaces_may_name_another() {
+    let text = format!(
+        "{ONE}timeout = \"3s\"\nhttp_headers = [\"Cookie\"]\n[client.proxy.connect.http.static_headers]\nX-Secret = \"s\"\n\
+         [channel.proxy.subscribe]\nendpoint = \"http://127.0.0.1:9000/subscribe\"\n\
+         [[proxies]]\nname = \"other\"\nendpoint = \"https://example.com/other\"\nhttp_headers = [\"X-A\"]\nbinary_encoding = true\n\
+         http = {{ status_to_code_transforms = [{{ status_code = 404, to_error = {{ code = 404, message = \"no\" }} }}] }}\n\
+         [[proxies]]\nname = \"unused\"\n\
+         [channel.without_namespace]\nsubscribe_proxy_enabled = true\n\
+         [[channel.namespaces]]\nname = \"chat\"\nsubscribe_proxy_enabled = true\nsubscribe_proxy_name = \"other\"\n\
+         publish_proxy_enabled = true\npublish_proxy_name = \"other\"\n\
+         [[rpc.namespaces]]\nname = \"math\"\nproxy_enabled = true\nproxy_name = \"other\"\n\
+         [[rpc.namespaces]]\nname = \"shut\"\n"
+    );
+    let settings = load(".toml", &text).unwrap();
+    assert_eq!(warnings(&settings), [""; 0]);
+    let names: Vec<_> = settings.proxies.engine.iter().map(|one| (&*one.name, &*one.endpoint)).collect();
+    let wanted = [
+        ("channel.proxy.subscribe", "http://127.0.0.1:9000/subscribe"),
+        ("client.proxy.connect", "http://127.0.0.1:9000/connect"),
+        ("proxies.other", "https://example.com/other"),
+    ];
+    assert_eq!(names, wanted);
+    let [_, connect, other] = &settings.proxies.engine[..] else { panic!("{names:?}") };
+    assert_eq!((connect.timeout, &*connect.constant), (Duration::from_secs(3), &[("x-secret".into(), "s".into())][..]));
+    let said = hook::Said::Error { code: 404, message: "no".into(), temporary: false };
+    assert!(other.binary && other.statuses == [hook::StatusMeans { status: 404, said }]);
+    let of = |name: &Option<std::sync::Arc<str>>| name.as_deref().map(str::to_owned);
+    let namespaces: Vec<_> =
+        settings.namespaces.iter().map(|one| (of(&one.subscribe_proxy), of(&one.publish_proxy))).collect();
+    let named = Some("proxies.other".to_owned());
+    assert_eq!(namespaces, [(named.clone(), named), (Some("channel.proxy.subscribe".into()), None)]);
+    let shard = &settings.proxies.shard;
+    assert_eq!(shard.connect.as_deref(), Some("client.proxy.connect"));
+    assert_eq!(shard.calls.namespaces["math"].proxy.as_deref(), Some("proxies.other"));
+    assert!(shard.calls.namespaces["shut"].proxy.is_none() && shard.calls.bare.proxy.is_none());
+    let fields: Vec<_> = shard.fields.iter().map(|field| (&*field.name, field.is_kept)).collect();
+    assert_eq!(fields, [("cookie", false), ("x-a", true)]);
+}
+
+#[test]
+fn variables_name_proxies_too() {
+    let variables = [
+        ("CENTRIFUGO_PROXIES", "other"),
+        ("CENTRIFUGO_PROXIES_OTHER_ENDPOINT", "http://127.0.0.1:9000/other"),
+        ("CENTRIFUGO_PROXIES_OTHER_HTTP_STATIC_HEADERS", "X-A:1,X-B:2"),
+        ("CENTRIFUGO_RPC_WITHOUT_NAMESPACE_PROXY_ENABLED", "true"),
+        ("CENTRIFUGO_RPC_WITHOUT_NAMESPACE_PROXY_NAME", "other"),
+    ];
+    let settings = load_all(".toml", "", &variables, &[]).unwrap();
+    assert_eq!(warnings(&settings), [""; 0]);
+    let [other] = &settings.proxies.engine[..] else { panic!("{:?}", settings.proxies.engine) };
+    assert_eq!((&*other.name, other.constant.len()), ("proxies.other", 2));
+}
+
+#[test]
+fn what_no_request_can_be_made_of_is_refused_with_its_key() {
+    let subscribe = "[channel.without_namespace]\nsubscribe_proxy_enabled = true\n";
+    for (text, said) in [
+        ("[client.proxy.connect]\nenabled = true".to_owned(), "client.proxy.connect.endpoint"),
+        (ONE.replace("http:", "grpc:"), "client.proxy.connect.endpoint"),
+        (
+            format!("{ONE}http_headers = [\"Host\"]"),
+            "client.proxy.connect.http_headers: 'host' is no field that is passed on",
+        ),
+        (
+            format!("{ONE}http = {{ static_headers = {{ \"a b\" = \"1\" }} }}"),
+            "client.proxy.connect.http.static_headers",
+        ),
+        (format!("{ONE}http = {{ static_headers = {{ a = \"1\\n\" }} }}"), "'a' has a value that no field may have"),
+        (format!("{ONE}timeout = \"0s\""), "client.proxy.connect.timeout"),
+        (subscribe.to_owned(), "channel.proxy.subscribe.endpoint"),
+        (
+            format!("{subscribe}subscribe_proxy_name = \"none\""),
+            "channel.without_namespace.subscribe_proxy_name: there is no proxy 'none'",
+        ),
+        (format!("{subscribe}subscribe_proxy_name = \"a\"\n[[proxies]]\nname = \"a\""), "proxies[0].endpoint"),
+        ("[[proxies]]\nname = \"a\"\n[[proxies]]\nname = \"a\"".to_owned(), "there are two proxies 'a'"),
+        ("[[proxies]]\nname = \"default\"".to_owned(), "there are two proxies 'default'"),
+        ("[[proxies]]\nname = \"a b\"".to_owned(), "proxies[0].name"),
+        ("[[rpc.namespaces]]\nname = \"a\"\n[[rpc.namespaces]]\nname = \"a\"".to_owned(), "rpc.namespaces[1].name"),
+        ("[[rpc.namespaces]]\nproxy_enabled = false".to_owned(), "rpc.namespaces[0].name"),
+    ] {
+        let refused = refusal(&text);
+        assert!(refused.contains(said), "{text}: {refused}");
+    }
+}
