@@ -16,7 +16,12 @@ use crate::token::Plain;
 fn proxies() -> Proxies {
     let calls = Calls { bare: Methods { proxy: Some("rpc".into()) }, boundary: ":".into(), ..Calls::default() };
     let field = |name: &str, is_kept| Field { name: name.into(), is_kept };
-    Proxies { connect: Some("connect".into()), calls, fields: vec![field("cookie", false), field("x-kept", true)] }
+    Proxies {
+        connect: Some("connect".into()),
+        calls,
+        fields: vec![field("cookie", false), field("x-kept", true)],
+        ..Proxies::default()
+    }
 }
 
 fn config() -> ShardConfig {
