@@ -1,7 +1,7 @@
 //! The HTTP client: connections are kept and used again, and TLS is there for those who want it.
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -10,13 +10,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::SettingsError;
-use crate::exchange::Answer;
-use crate::figures::Ended;
-use crate::pool::Pool;
 use crate::settings::Protocol;
 
 /// How long a connection to a back end may lie idle: below what servers commonly allow.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,30 +25,25 @@ const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Sends requests with a whole body. TLS only where a back end wants it, so that a host without certificates has no use for any.
 #[derive(Clone, Debug)]
 pub(crate) enum Client {
-    /// To back ends without TLS, over HTTP/1.1.
-    Plain(Pool),
-    /// To back ends without TLS, over HTTP/2.
-    Shared(legacy::Client<HttpConnector, Full<Bytes>>),
+    /// To back ends without TLS.
+    Plain(legacy::Client<HttpConnector, Full<Bytes>>),
     /// To back ends of which some have it.
-    Tls(Box<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
+    Tls(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 impl Client {
-    /// A client that keeps at most so many idle connections.
+    /// A client that keeps at most so many idle connections to a host.
     pub(crate) fn new(idle_max: usize, speaks_tls: bool, protocol: Protocol) -> Result<Self, SettingsError> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.enforce_http(!speaks_tls);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        if !speaks_tls && protocol != Protocol::H2 {
-            return Ok(Self::Plain(Pool::new(connector, idle_max)));
-        }
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(idle_max);
         builder.timer(TokioTimer::new()).http2_only(protocol == Protocol::H2).http2_adaptive_window(true);
         builder.http2_keep_alive_interval(H2_PING_EVERY).http2_keep_alive_timeout(H2_PING_TIMEOUT);
         if !speaks_tls {
-            return Ok(Self::Shared(builder.build(connector)));
+            return Ok(Self::Plain(builder.build(connector)));
         }
         let roots = HttpsConnectorBuilder::new().with_native_roots();
         let roots = roots.map_err(|error| SettingsError::Certificates(error.to_string()))?;
@@ -61,31 +53,14 @@ impl Client {
             Protocol::Http1 => roots.enable_http1().wrap_connector(connector),
             Protocol::H2 => roots.enable_http2().wrap_connector(connector),
         };
-        Ok(Self::Tls(Box::new(builder.build(connector))))
+        Ok(Self::Tls(builder.build(connector)))
     }
 
-    /// Sends a request; resolves with the whole answer, of at most `bytes_max`.
-    pub(crate) async fn ask(&self, request: Request<Full<Bytes>>, bytes_max: usize) -> Result<Answer, Ended> {
-        let asked = match self {
-            Self::Plain(pool) => return pool.ask(request, bytes_max).await,
-            Self::Shared(client) => client.request(request).await,
+    /// Sends a request; resolves with the head of the answer.
+    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
+        match self {
+            Self::Plain(client) => client.request(request).await,
             Self::Tls(client) => client.request(request).await,
-        };
-        match asked {
-            Ok(response) => read(response, bytes_max).await,
-            Err(error) if error.is_connect() => Err(Ended::Unreachable),
-            Err(_) => Err(Ended::Broken),
         }
     }
-}
-
-/// Reads an answer's body.
-pub(crate) async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Answer, Ended> {
-    let (head, body) = response.into_parts();
-    let body = match Limited::new(body, bytes_max).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
-        Err(_) => return Err(Ended::Broken),
-    };
-    Ok(Answer { status: head.status, fields: head.headers, body })
 }

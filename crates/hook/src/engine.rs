@@ -100,7 +100,7 @@ impl Engine {
             let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
             Ok(Hook {
                 back_ends: BackEnds::new(settings)?,
-                client: Client::new(settings.requests_max * settings.back_ends.len(), speaks_tls, settings.protocol)?,
+                client: Client::new(settings.requests_max, speaks_tls, settings.protocol)?,
                 settings: settings.clone(),
                 ends: Meter::default(),
                 lost: Meter::default(),

@@ -1,10 +1,10 @@
 //! One request and its answer: bounded in time, in bytes, and in where it leads.
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::back_end::{BackEnd, BackEnds, Place};
@@ -42,10 +42,10 @@ impl Purpose {
     const fn method(self) -> Method {
         match self {
             Self::Connect => Method::GET,
-            Self::End => Method::DELETE,
             Self::Message | Self::Subscribe | Self::Publish | Self::Rpc | Self::Refresh | Self::SubRefresh => {
                 Method::POST
             }
+            Self::End => Method::DELETE,
         }
     }
 }
@@ -149,22 +149,24 @@ impl Question<'_> {
         let mut redirects = 0;
         let mut again = self.purpose == Purpose::Connect;
         loop {
-            let answer = match client.ask(self.request(uri.clone()), self.answer_bytes_max).await {
+            let response = match client.request(self.request(uri.clone())).await {
+                Ok(response) => response,
+                Err(error) if error.is_connect() => return Err(Ended::Unreachable),
                 // A connection that was kept has been closed under the request: one that changes nothing is made again, once.
-                Err(Ended::Broken) if again => {
+                Err(_) if again => {
                     again = false;
                     continue;
                 }
-                asked => asked?,
+                Err(_) => return Err(Ended::Broken),
             };
-            if !answer.status.is_redirection() || self.purpose != Purpose::Connect {
-                return Ok(answer);
+            if !response.status().is_redirection() || self.purpose != Purpose::Connect {
+                return self.read(response).await;
             }
             if redirects == self.redirects_max {
                 return Err(Ended::Redirected);
             }
             redirects += 1;
-            uri = next(back_end, &answer).ok_or(Ended::Redirected)?;
+            uri = next(back_end, &response).ok_or(Ended::Redirected)?;
         }
     }
 
@@ -181,10 +183,20 @@ impl Question<'_> {
         }
         request
     }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Ended> {
+        let (head, body) = response.into_parts();
+        let body = match Limited::new(body, self.answer_bytes_max).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
+            Err(_) => return Err(Ended::Broken),
+        };
+        Ok(Answer { status: head.status, fields: head.headers, body })
+    }
 }
 
-fn next(back_end: &BackEnd, answer: &Answer) -> Option<Uri> {
-    let location = answer.fields.get(header::LOCATION)?.to_str().ok()?;
+fn next(back_end: &BackEnd, response: &Response<Incoming>) -> Option<Uri> {
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
     back_end.target.redirected(location)
 }
 

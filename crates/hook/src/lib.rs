@@ -24,7 +24,6 @@ mod exchange;
 mod figures;
 mod governor;
 mod line;
-mod pool;
 mod proxy;
 mod settings;
 mod strict;

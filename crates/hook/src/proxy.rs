@@ -2,10 +2,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -177,12 +177,8 @@ impl Proxy {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.fields(ask);
-        let answer = self.client.ask(request, ANSWER_BYTES_MAX).await?;
-        if answer.status == StatusCode::OK {
-            return Ok(Answer::Body(answer.body));
-        }
-        let means = self.settings.statuses.iter().find(|means| means.status == answer.status.as_u16());
-        means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status)
+        let response = self.client.request(request).await;
+        self.read(response.map_err(|error| if error.is_connect() { Ended::Unreachable } else { Ended::Broken })?).await
     }
 
     /// Waits for its turn, unless too much does.
@@ -193,6 +189,19 @@ impl Proxy {
         }
         self.waiting_bytes.add(bytes);
         Ok(Waits { of: &self.waiting_bytes, bytes, _counted: self.figures.waiting.hold() })
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Ended> {
+        let status = response.status();
+        if status != StatusCode::OK {
+            let means = self.settings.statuses.iter().find(|means| means.status == status.as_u16());
+            return means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status);
+        }
+        match Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await {
+            Ok(body) => Ok(Answer::Body(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err(Ended::TooLarge),
+            Err(_) => Err(Ended::Broken),
+        }
     }
 
     /// The settings' fields, and over them the client's that it is told.

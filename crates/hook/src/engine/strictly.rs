@@ -14,17 +14,12 @@ impl Hook {
     pub(super) async fn ask_strictly(&self, purpose: Purpose, id: &str, body: Bytes) -> Result<Answer, Ended> {
         let place = strict::place(id).ok_or(Ended::Redirected)?;
         let Settings { connect_timeout, message_timeout, end_timeout, redirects_max, .. } = self.settings;
-        let (timeout, redirects_max) = match purpose {
-            Purpose::Connect => (connect_timeout, redirects_max),
-            Purpose::End => (end_timeout, 0),
-            Purpose::Message | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => (message_timeout, 0),
-        };
-        let waits = match purpose {
-            Purpose::Connect => self.settings.connect_waits,
-            Purpose::End => false,
-            Purpose::Message | Purpose::Subscribe | Purpose::Publish | Purpose::Rpc => {
-                self.settings.on_open == OnOpen::Wait
-            }
+        let (timeout, redirects_max, waits) = if purpose == Purpose::Connect {
+            (connect_timeout, redirects_max, self.settings.connect_waits)
+        } else if purpose == Purpose::End {
+            (end_timeout, 0, false)
+        } else {
+            (message_timeout, 0, self.settings.on_open == OnOpen::Wait)
         };
         let question = Question {
             purpose,
