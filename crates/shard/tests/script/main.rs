@@ -40,6 +40,7 @@ mod publish;
 mod rates;
 mod recovering;
 mod refused;
+mod renewal;
 mod request;
 mod run;
 mod server_side;
