@@ -35,7 +35,6 @@ mod policy;
 mod presence;
 mod protobuf;
 mod proxy;
-mod proxy_refresh;
 mod publish;
 mod rates;
 mod recovering;
