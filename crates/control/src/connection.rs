@@ -60,8 +60,6 @@ pub(crate) async fn run(
     let (read, write) = stream.into_split();
     let io = TokioIo::new(tokio::io::join(Cursor::new(head).chain(read), write));
     let mut http = http1::Builder::new();
-    // A peer may send its FIN with its request, and still read the answer.
-    http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let mut served = pin!(http.serve_connection(io, TowerToHyperService::new(router)).with_upgrades());
     let told = draining.clone();
