@@ -10,6 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::SettingsError;
+use crate::figures::Ended;
 use crate::settings::Protocol;
 
 /// How long a connection to a back end may lie idle: below what servers commonly allow.
@@ -57,10 +58,11 @@ impl Client {
     }
 
     /// Sends a request; resolves with the head of the answer.
-    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
-        match self {
+    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Ended> {
+        let asked = match self {
             Self::Plain(client) => client.request(request).await,
             Self::Tls(client) => client.request(request).await,
-        }
+        };
+        asked.map_err(|error| if error.is_connect() { Ended::Unreachable } else { Ended::Broken })
     }
 }

@@ -151,16 +151,15 @@ impl Question<'_> {
         loop {
             let response = match client.request(self.request(uri.clone())).await {
                 Ok(response) => response,
-                Err(error) if error.is_connect() => return Err(Ended::Unreachable),
                 // A connection that was kept has been closed under the request: one that changes nothing is made again, once.
-                Err(_) if again => {
+                Err(Ended::Broken) if again => {
                     again = false;
                     continue;
                 }
-                Err(_) => return Err(Ended::Broken),
+                Err(ended) => return Err(ended),
             };
             if !response.status().is_redirection() || self.purpose != Purpose::Connect {
-                return self.read(response).await;
+                return read(response, self.answer_bytes_max).await;
             }
             if redirects == self.redirects_max {
                 return Err(Ended::Redirected);
@@ -183,16 +182,17 @@ impl Question<'_> {
         }
         request
     }
+}
 
-    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Ended> {
-        let (head, body) = response.into_parts();
-        let body = match Limited::new(body, self.answer_bytes_max).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
-            Err(_) => return Err(Ended::Broken),
-        };
-        Ok(Answer { status: head.status, fields: head.headers, body })
-    }
+/// The whole answer, whose body has at most `bytes_max`.
+pub(crate) async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Answer, Ended> {
+    let (head, body) = response.into_parts();
+    let body = match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
+        Err(_) => return Err(Ended::Broken),
+    };
+    Ok(Answer { status: head.status, fields: head.headers, body })
 }
 
 fn next(back_end: &BackEnd, response: &Response<Incoming>) -> Option<Uri> {

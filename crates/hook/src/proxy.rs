@@ -2,16 +2,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode, Uri};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ask::Ask;
 use crate::client::Client;
-use crate::exchange::fields;
+use crate::exchange::{fields, read};
 use crate::figures::{Ended, Figures, Held, Meter};
 use crate::settings::{Protocol, SettingsError};
 use crate::told::{Said, Told};
@@ -177,8 +177,13 @@ impl Proxy {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.fields(ask);
-        let response = self.client.request(request).await;
-        self.read(response.map_err(|error| if error.is_connect() { Ended::Unreachable } else { Ended::Broken })?).await
+        let response = self.client.request(request).await?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let means = self.settings.statuses.iter().find(|means| means.status == status.as_u16());
+            return means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status);
+        }
+        read(response, ANSWER_BYTES_MAX).await.map(|answer| Answer::Body(answer.body))
     }
 
     /// Waits for its turn, unless too much does.
@@ -189,19 +194,6 @@ impl Proxy {
         }
         self.waiting_bytes.add(bytes);
         Ok(Waits { of: &self.waiting_bytes, bytes, _counted: self.figures.waiting.hold() })
-    }
-
-    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Ended> {
-        let status = response.status();
-        if status != StatusCode::OK {
-            let means = self.settings.statuses.iter().find(|means| means.status == status.as_u16());
-            return means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status);
-        }
-        match Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await {
-            Ok(body) => Ok(Answer::Body(body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Err(Ended::TooLarge),
-            Err(_) => Err(Ended::Broken),
-        }
     }
 
     /// The settings' fields, and over them the client's that it is told.

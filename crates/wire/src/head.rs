@@ -130,8 +130,7 @@ impl<'a> Head<'a> {
     /// The same as forms write it, where a `+` is a space (WHATWG URL, section 5.1).
     #[must_use]
     pub fn form_param(&self, name: &str) -> Option<Cow<'a, str>> {
-        let pairs = self.query()?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let (_, value) = pairs.into_iter().find(|(key, _)| percent::decode_text(key) == name)?;
+        let (_, value) = self.pairs().find(|(key, _)| percent::decode_text(key) == name)?;
         Some(if value.contains('+') {
             Cow::Owned(percent::decode_text(&value.replace('+', " ")).into_owned())
         } else {
@@ -141,10 +140,13 @@ impl<'a> Head<'a> {
 
     /// The parameters of the query in order, decoded as [`Head::param`] does.
     pub fn params(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
-        self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent::decode_text(name), percent::decode_text(value))
-        })
+        self.pairs().map(|(name, value)| (percent::decode_text(name), percent::decode_text(value)))
+    }
+
+    /// The same as they came.
+    fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let pairs = self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
     /// The first field called `name`, whatever the case, without the white space around its value.

@@ -22,33 +22,22 @@ fn layer(values: &Values, whose: Whose) -> Result<Layer, SettingsError> {
     if !values.flag(&format!("{section}.enabled")) {
         return Ok(Layer::default());
     }
-    let of = |command: &str| -> Result<Option<Vec<Rate>>, SettingsError> {
-        let key = format!("{section}.{command}.buckets");
+    let of = |command: &str, default: &[Rate]| -> Result<Vec<Rate>, SettingsError> {
         if !values.flag(&format!("{section}.{command}.enabled")) {
-            return Ok(None);
+            return Ok(default.to_vec());
         }
+        let key = format!("{section}.{command}.buckets");
         let rates: Vec<_> =
             values.buckets(&key).into_iter().map(|(interval, count)| Rate::new(interval, count)).collect();
         if rates.len() > BUCKETS_OF_COMMAND_MAX {
             return Err(values.malformed(&key, format!("at most {BUCKETS_OF_COMMAND_MAX} buckets")));
         }
-        // Enabled without saying how: by default.
-        Ok(Some(rates).filter(|rates| !rates.is_empty()))
-    };
-    // What is limited by nothing is not limited, and whoever enables it means otherwise.
-    let none = |command: &str| {
-        let key = format!("{section}.{command}.buckets");
-        let reason = "it is enabled and has no buckets, and there are none by default";
-        if values.flag(&format!("{section}.{command}.enabled")) {
-            Err(values.malformed(&key, reason))
-        } else {
-            Ok(Vec::new())
+        // Enabled without saying how: by default. What is limited by nothing is not limited, and whoever enables it means otherwise.
+        let rates = if rates.is_empty() { default.to_vec() } else { rates };
+        if rates.is_empty() {
+            return Err(values.malformed(&key, "it is enabled and has no buckets, and there are none by default"));
         }
-    };
-    let of = |command: &str, default: &[Rate]| match of(command)? {
-        Some(rates) => Ok(rates),
-        None if default.is_empty() => none(command),
-        None => Ok(default.to_vec()),
+        Ok(rates)
     };
     let default = of("default", &[])?;
     let mut layer = Layer { total: of("total", &[])?, ..Layer::default() };
