@@ -6,9 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 
-import { Centrifuge } from "centrifuge";
-import WebSocket from "ws";
-
+import { begin, once } from "./clients.mjs";
 import { hs256 } from "./jwt.mjs";
 import { binary, Server } from "./server.mjs";
 
@@ -41,26 +39,14 @@ deadline_ms = 5000
 `;
 
 const server = await Server.start({ args: [], config });
-const clients = [];
-after(async () => {
-  for (const one of clients) one.disconnect();
-  await server.close();
-});
+after(() => server.close());
 const soon = { timeout: 60_000 };
 
 const signed = (claims) => hs256(claims, secret);
 const now = () => Math.floor(Date.now() / 1000);
-const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 const code = (promise) => promise.then(() => 0, (error) => error.code);
 
-function client(options, to = server) {
-  const url = `ws://127.0.0.1:${to.port}/connection/websocket`;
-  const one = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50, ...options });
-  one.on("error", () => {});
-  clients.push(one);
-  one.connect();
-  return one;
-}
+const client = (options, to = server) => begin(to, options);
 
 function subscribed(one, channel, options) {
   const sub = one.newSubscription(channel, options);

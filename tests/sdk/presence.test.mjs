@@ -2,9 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { Centrifuge } from "centrifuge";
-import WebSocket from "ws";
-
+import { begin, once } from "./clients.mjs";
 import { hs256 } from "./jwt.mjs";
 import { Server } from "./server.mjs";
 
@@ -40,26 +38,17 @@ deadline_ms = 5000
 `;
 
 const server = await Server.start({ args: [], config });
-const clients = [];
-after(async () => {
-  for (const one of clients) one.disconnect();
-  await server.close();
-});
+after(() => server.close());
 const soon = { timeout: 30_000 };
 
 const signed = (claims) => hs256(claims, secret);
 
 async function client(claims, options = {}) {
-  const url = `ws://127.0.0.1:${server.port}/connection/websocket`;
-  const one = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50, token: signed(claims), ...options });
-  one.on("error", () => {});
-  clients.push(one);
-  one.connect();
+  const one = begin(server, { token: signed(claims), ...options });
   one.id = (await once(one, "connected")).client;
   return one;
 }
 
-const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 const code = (promise) => promise.then(() => 0, (error) => error.code);
 
 async function subscribed(one, channel, options) {

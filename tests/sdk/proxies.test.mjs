@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 
-import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { begin, once } from "./clients.mjs";
 import { Server } from "./server.mjs";
 
 // What was asked, by path; and how a path is answered.
@@ -105,15 +105,12 @@ spread_ms = 100
 deadline_ms = 5000
 `;
 const server = await Server.start({ args: [], config });
-const clients = [];
 after(async () => {
-  for (const one of clients) one.disconnect();
   await server.close();
   backEnd.closeAllConnections();
   backEnd.close();
 });
 const soon = { timeout: 60_000 };
-const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 
 function client(user, options = {}) {
   class Socket extends WebSocket {
@@ -121,12 +118,7 @@ function client(user, options = {}) {
       super(address, protocols, { headers: { Cookie: `session=${user}` } });
     }
   }
-  const address = `ws://127.0.0.1:${server.port}/connection/websocket`;
-  const one = new Centrifuge(address, { websocket: Socket, minReconnectDelay: 50, ...options });
-  one.on("error", () => {});
-  clients.push(one);
-  one.connect();
-  return one;
+  return begin(server, { websocket: Socket, ...options });
 }
 
 const questions = (path, of) => asked.filter((one) => one.path === path && of(one.body));

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { after, test } from "node:test";
 
-import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+import { begin, once } from "./clients.mjs";
 import { hs256, part } from "./jwt.mjs";
 import { binary, Server } from "./server.mjs";
 
@@ -29,26 +29,14 @@ deadline_ms = 5000
 `;
 
 const server = await Server.start({ args: [], config });
-const clients = [];
-after(async () => {
-  for (const one of clients) one.disconnect();
-  await server.close();
-});
+after(() => server.close());
 const soon = { timeout: 30_000 };
 
 const signed = (claims, key = secret) => hs256(claims, key);
 
-function client(options) {
-  const url = `ws://127.0.0.1:${server.port}/connection/websocket`;
-  const one = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50, ...options });
-  one.on("error", () => {});
-  clients.push(one);
-  one.connect();
-  return one;
-}
+const client = (options) => begin(server, options);
 
 const now = () => Math.floor(Date.now() / 1000);
-const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test("a token that the command line made connects, and is told to be valid", soon, async () => {
