@@ -194,8 +194,13 @@ impl World {
 
     /// Takes a connection off the list; true if there is something to say to the shard about it.
     pub(crate) fn unqueue(&mut self, conn: ConnId) -> bool {
-        let slot = &mut self.slots[conn];
-        slot.clear(Fact::Queued);
+        self.slots[conn].clear(Fact::Queued);
+        self.is_readable(conn)
+    }
+
+    /// Whether a read would have something to say to the shard: what it wants, or that the connection broke.
+    pub(crate) fn is_readable(&self, conn: ConnId) -> bool {
+        let slot = self.slots[conn];
         slot.wants_input() || slot.has(Fact::Open) && slot.has(Fact::Broken)
     }
 
