@@ -461,9 +461,10 @@ async fn an_answer_that_breaks_off_fails_its_message_alone_and_nothing_is_asked_
     let (replies, engine) = run(ignoring, vec![message("one"), message("two"), message("three")], true).await;
     let outcomes: Vec<_> = replies
         .iter()
-        .map(|reply| match reply {
-            Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } => std::str::from_utf8(text).unwrap(),
-            _ => "-",
+        .map(|reply| {
+            let Reply::Outcome { outcome, .. } = reply else { panic!("{reply:?}") };
+            let Outcome::Reply(Payload::Text(text)) = outcome else { return "-" };
+            std::str::from_utf8(text).unwrap()
         })
         .collect();
     assert_eq!(outcomes, ["one", "-", "three"]);
