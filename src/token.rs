@@ -23,6 +23,9 @@ pub(crate) struct GenArgs {
     /// JSON that is told to others beside what the client publishes
     #[arg(long, value_name = "JSON")]
     info: Option<String>,
+    /// JSON that only backends are told: event proxies that include the connection's meta
+    #[arg(long, value_name = "JSON", conflicts_with = "channel")]
+    meta: Option<String>,
     /// JSON: what the client may do beside what namespaces say, such as [{"channels":["news"],"allow":["sub"]}]
     #[arg(long, value_name = "JSON", conflicts_with = "channel")]
     caps: Option<String>,
@@ -47,6 +50,7 @@ pub(crate) fn generate(args: &GenArgs) -> Result<String, (u8, String)> {
         user: args.user.clone(),
         channel: args.channel.clone(),
         info: args.info.clone(),
+        meta: args.meta.clone(),
         caps: args.caps.clone(),
         ttl_s: args.ttl,
     };
@@ -72,15 +76,16 @@ pub(crate) fn check(args: &CheckArgs) -> Result<String, (u8, String)> {
             return Err((WRONG, "there is no key to verify tokens with: see client.token.hmac_secret_key".into()));
         }
     };
-    let auth::Token { user, channel, info, expires, subs, caps, allow, deny, .. } =
+    let auth::Token { user, channel, info, meta, expires, subs, caps, allow, deny, .. } =
         token.map_err(|error| (1, error.to_string()))?;
     let kind = channel.map_or_else(|| "a connection".to_owned(), |channel| format!("a subscription to '{channel}'"));
     let user = if user.is_empty() { "the anonymous user".to_owned() } else { format!("user '{user}'") };
     let end = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires in {} s", at - now));
-    let info = if info.is_empty() { String::new() } else { format!(", info {info}") };
+    let told = |name: &str, json: String| if json.is_empty() { json } else { format!(", {name} {json}") };
+    let (info, meta) = (told("info", info), told("meta", meta));
     let subs: Vec<_> = subs.iter().map(|sub| sub.channel.as_str()).collect();
     let subs = if subs.is_empty() { String::new() } else { format!(", subscribed to {}", subs.join(", ")) };
-    let mut told = format!("valid: {kind} of {user}, {end}{info}{subs}");
+    let mut told = format!("valid: {kind} of {user}, {end}{info}{meta}{subs}");
     if !caps.is_empty() {
         told += &format!(", caps {}", auth::write_caps(&caps));
     }

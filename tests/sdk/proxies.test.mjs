@@ -31,7 +31,8 @@ const answers = {
       case "over":
         return { result: { user, expire_at: 1 } };
     }
-    return { result: { user, info: { name: "Ann" }, data: { hello: user }, channels: ["given"], subs: { told: { data: { a: 1 } } } } };
+    const meta = body.data?.wish === "meta" ? { meta: { tenant: 7 } } : {};
+    return { result: { ...meta, user, info: { name: "Ann" }, data: { hello: user }, channels: ["given"], subs: { told: { data: { a: 1 } } } } };
   },
   "/refresh": ({ body }) => (questions("/refresh", (one) => one.client === body.client).length < 2 ? { result: { expire_at: soonS() } } : { result: { expired: true } }),
   "/sub_refresh": ({ body }) => (questions("/sub_refresh", (one) => one.client === body.client).length < 2 ? { result: { expire_at: soonS() } } : {}),
@@ -61,6 +62,7 @@ enabled = true
 endpoint = "${url}/connect"
 timeout = "20s"
 http_headers = ["Cookie"]
+emulated_headers = ["X-Said", "X-Brief", "Cookie"]
 
 [channel.proxy.subscribe]
 endpoint = "${url}/subscribe"
@@ -85,6 +87,8 @@ proxy_enabled = true
 [rpc.proxy]
 endpoint = "${url}/rpc"
 timeout = "20s"
+emulated_headers = ["X-Said"]
+include_connection_meta = true
 
 [channel.without_namespace]
 
@@ -202,6 +206,26 @@ test("a back end answers calls, in their order", soon, async () => {
   const gone = once(one, "disconnected");
   one.rpc("leave", {}).catch(() => {});
   assert.equal((await gone).code, 4502);
+});
+
+test("a client says header fields that its socket can't, and has a meta that it does not know of", soon, async () => {
+  const headers = { "X-Said": "so", "X-Brief": "b", Cookie: "session=mallory", "X-Other": "o", Authorization: "a" };
+  const one = client("ida", { data: { wish: "meta" }, headers });
+  const context = await once(one, "connected");
+  assert.ok(!JSON.stringify(context).includes("tenant"), "it is not told");
+  const [connect] = questions("/connect", (body) => body.client === context.client);
+  const told = ({ headers }) => ["x-said", "x-brief", "cookie", "x-other", "authorization"].map((name) => headers[name]);
+  assert.deepEqual(told(connect), ["so", "b", "session=ida", undefined, undefined]);
+  assert.equal(connect.body.meta, undefined);
+  await one.rpc("add", {});
+  const [rpc] = questions("/rpc", (body) => body.client === context.client);
+  assert.deepEqual([rpc.body.meta, ...told(rpc)], [{ tenant: 7 }, "so", undefined, undefined, undefined, undefined]);
+  const sub = one.newSubscription("asked:open");
+  const subscribed = once(sub, "subscribed");
+  sub.subscribe();
+  await subscribed;
+  const [subscribe] = questions("/subscribe", (body) => body.client === context.client);
+  assert.deepEqual([subscribe.body.meta, ...told(subscribe)], Array(6).fill(undefined), "it does not want to know");
 });
 
 test("a session and a subscription last as long as the back end says", soon, async () => {

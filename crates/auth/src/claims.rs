@@ -42,6 +42,9 @@ pub(crate) struct Claims {
     /// The same in base64; goes before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) b64info: Option<String>,
+    /// In a connection token: what only backends are told of the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) meta: Option<Box<RawValue>>,
     /// In a connection token: channels that the server subscribes the client to. Not looked at if there are `subs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) channels: Option<Vec<String>>,

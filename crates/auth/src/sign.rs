@@ -17,6 +17,8 @@ pub struct Wish {
     pub channel: Option<String>,
     /// JSON told to others beside what the client publishes.
     pub info: Option<String>,
+    /// JSON that only backends are told.
+    pub meta: Option<String>,
     /// What the client may do beside what namespaces say, as JSON: `caps`.
     pub caps: Option<String>,
     /// For how many seconds it is good; without a number, for ever.
@@ -30,6 +32,8 @@ pub enum SignError {
     NoSecret,
     /// [`Wish::info`] is no JSON.
     Info(String),
+    /// [`Wish::meta`] is no JSON.
+    Meta(String),
     /// [`Wish::caps`] break a rule, or are wanted for a subscription.
     Caps(String),
     /// The library's reason.
@@ -45,6 +49,7 @@ pub fn sign(keys: &Keys, wish: &Wish, now: i64) -> Result<String, SignError> {
         return Err(SignError::NoSecret);
     }
     let info = wish.info.clone().map(RawValue::from_string).transpose();
+    let meta = wish.meta.clone().map(RawValue::from_string).transpose();
     let caps = wish.caps.clone().map(|json| checked(json, wish)).transpose()?;
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let claims = Claims {
@@ -55,6 +60,7 @@ pub fn sign(keys: &Keys, wish: &Wish, now: i64) -> Result<String, SignError> {
         aud: some(&keys.audience).map(Audience::One),
         iss: some(&keys.issuer),
         info: info.map_err(|error| SignError::Info(error.to_string()))?,
+        meta: meta.map_err(|error| SignError::Meta(error.to_string()))?,
         caps,
         ..Claims::default()
     };
@@ -77,6 +83,7 @@ impl fmt::Display for SignError {
             Self::NoSecret => out.write_str("tokens are signed with client.token.hmac_secret_key, which is not set"),
             Self::Caps(reason) => write!(out, "these are no caps: {reason}"),
             Self::Info(reason) => write!(out, "the info is no JSON: {reason}"),
+            Self::Meta(reason) => write!(out, "the meta is no JSON: {reason}"),
             Self::Failed(reason) => write!(out, "the token can't be signed: {reason}"),
         }
     }

@@ -41,6 +41,8 @@ pub struct Token {
     pub channel: Option<String>,
     /// JSON text; empty without any.
     pub info: String,
+    /// JSON text that only backends are told, of a connection token; empty without any.
+    pub meta: String,
     /// Its name, `jti`; empty without one.
     pub id: String,
     /// When it was made, `iat`, in seconds since 1970.
@@ -280,6 +282,7 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         expire_at,
         info,
         b64info,
+        meta,
         channels,
         subs,
         data: payload,
@@ -308,6 +311,7 @@ fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
         user: sub.unwrap_or_default(),
         channel,
         info: json(info, b64info),
+        meta: json(meta.filter(|_| !for_one), None),
         expires,
         id: jti.map(|jti| jti.as_str().map_or_else(|| jti.to_string(), str::to_owned)).unwrap_or_default(),
         issued: iat.map(|iat| iat.0),

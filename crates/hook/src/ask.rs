@@ -33,6 +33,10 @@ pub struct Ask {
     pub data: Vec<u8>,
     /// Header fields of its request that may be passed on.
     pub fields: Vec<(Box<str>, Box<[u8]>)>,
+    /// What it has said in its `connect` in place of some.
+    pub emulated: Vec<(Box<str>, Box<[u8]>)>,
+    /// Its meta, JSON text, if it has one.
+    pub meta: Option<Arc<[u8]>>,
 }
 
 /// What is asked.
@@ -79,6 +83,8 @@ struct Body<'a> {
     encoding: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "str::is_empty")]
     channel: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,14 +116,17 @@ impl About {
 }
 
 impl Ask {
-    /// The body of the request; `None` if the client's data can't be said as JSON, and `is_binary` does not say it otherwise.
-    pub(crate) fn body(&self, is_binary: bool) -> Option<Bytes> {
+    /// The body of the request, with the client's meta if that is wanted; `None` if the client's data can't be said as JSON, and
+    /// `is_binary` does not say it otherwise.
+    pub(crate) fn body(&self, is_binary: bool, wants_meta: bool) -> Option<Bytes> {
+        let meta = self.meta.as_deref().filter(|_| wants_meta);
         let mut body = Body {
             client: &self.client,
             transport: self.transport,
             protocol: self.protocol,
             encoding: if is_binary { "binary" } else { "json" },
             user: self.user.as_deref(),
+            meta: meta.and_then(|meta| serde_json::from_slice(meta).ok()),
             channel: "",
             method: None,
             name: "",
@@ -152,7 +161,7 @@ mod tests {
     fn ask(about: About, data: &str) -> Ask {
         let of = Of { shard: 0, conn: 1, generation: 1 };
         let user = Some("ann".into());
-        let fields = Vec::new();
+        let meta = Some(Arc::from(*b"{\"m\": 1}"));
         Ask {
             of,
             proxy: "p".into(),
@@ -163,21 +172,23 @@ mod tests {
             user,
             about,
             data: data.into(),
-            fields,
+            fields: Vec::new(),
+            emulated: Vec::new(),
+            meta,
         }
     }
 
     #[test]
     fn a_question_is_centrifugos() {
         let about = About::Rpc { method: "greet".into() };
-        let body = ask(about.clone(), "{\"a\":1}").body(false).unwrap();
+        let body = ask(about.clone(), "{\"a\":1}").body(false, false).unwrap();
         let wanted = "{\"client\":\"c\",\"transport\":\"websocket\",\"protocol\":\"json\",\"encoding\":\"json\",\"user\":\"ann\",\
                       \"method\":\"greet\",\"data\":{\"a\":1}}";
         assert_eq!(body, wanted);
-        assert!(ask(about.clone(), "no json").body(false).is_none());
-        let body = ask(about, "\u{1}").body(true).unwrap();
+        assert!(ask(about.clone(), "no json").body(false, false).is_none());
+        let body = ask(about, "\u{1}").body(true, true).unwrap();
         assert!(
-            body.ends_with(b"\"encoding\":\"binary\",\"user\":\"ann\",\"method\":\"greet\",\"b64data\":\"AQ==\"}"),
+            body.ends_with(b"\"encoding\":\"binary\",\"user\":\"ann\",\"meta\":{\"m\": 1},\"method\":\"greet\",\"b64data\":\"AQ==\"}"),
             "{body:?}"
         );
     }

@@ -39,12 +39,16 @@ pub struct ProxySettings {
     pub timeout: Duration,
     /// Header fields of the client's request that it is told, in lower case.
     pub fields: Vec<Box<str>>,
+    /// Fields that it is told as the client says them in its `connect`, in lower case. Those of the request go before.
+    pub emulated: Vec<Box<str>>,
     /// Header fields of every request to it: name in lower case, and value. A client's of the same name goes before.
     pub constant: Vec<(Box<str>, String)>,
     /// What statuses of its answers mean. Another one but 200 is a failure.
     pub statuses: Vec<StatusMeans>,
     /// Whether data travels as base64.
     pub binary: bool,
+    /// Whether it is told the meta of clients.
+    pub meta: bool,
 }
 
 /// What a status means.
@@ -164,7 +168,7 @@ impl Proxy {
     }
 
     async fn ask_within(&self, ask: &Ask) -> Result<Answer, Ended> {
-        let body = ask.body(self.settings.binary).ok_or(Ended::BadText)?;
+        let body = ask.body(self.settings.binary, self.settings.meta).ok_or(Ended::BadText)?;
         let _permit = match self.room.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
@@ -196,11 +200,12 @@ impl Proxy {
         Ok(Waits { of: &self.waiting_bytes, bytes, _counted: self.figures.waiting.hold() })
     }
 
-    /// The settings' fields, and over them the client's that it is told.
+    /// The settings' fields, over them what the client says in its `connect`, and over both its request's, if it is told them.
     fn fields(&self, ask: &Ask) -> HeaderMap {
         let mut all = self.constant.clone();
-        for (name, value) in &fields(&ask.fields) {
-            if self.settings.fields.iter().any(|told| **told == *name.as_str()) {
+        for (said, told) in [(&ask.emulated, &self.settings.emulated), (&ask.fields, &self.settings.fields)] {
+            let is_told = |name: &HeaderName| told.iter().any(|told| **told == *name.as_str());
+            for (name, value) in fields(said).iter().filter(|(name, _)| is_told(name)) {
                 all.insert(name, value.clone());
             }
         }
@@ -242,9 +247,11 @@ mod tests {
             endpoint: "http://127.0.0.1:1/".into(),
             timeout: Duration::from_secs(1),
             fields: Vec::new(),
+            emulated: Vec::new(),
             constant: Vec::new(),
             statuses: Vec::new(),
             binary: false,
+            meta: false,
         };
         let proxy = Proxy::new(&settings).unwrap();
         let large = usize::try_from(WAITING_BYTES_MAX / 4).unwrap();

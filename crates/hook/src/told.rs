@@ -55,6 +55,8 @@ pub struct Granted {
     pub left: Option<Duration>,
     /// JSON text that others are told; empty without any.
     pub info: Vec<u8>,
+    /// JSON text that later questions have; empty without any.
+    pub meta: Vec<u8>,
     /// What the client is told, or what is published instead; `None`: nothing is said.
     pub data: Option<Vec<u8>>,
     /// What is otherwise than the namespace says, as in [`GrantedSub::changes`].
@@ -132,6 +134,7 @@ struct Result<'a> {
     b64info: Option<String>,
     data: Option<&'a RawValue>,
     b64data: Option<String>,
+    meta: Option<&'a RawValue>,
     #[serde(deserialize_with = "even_null")]
     channels: Vec<String>,
     #[serde(deserialize_with = "even_null")]
@@ -231,6 +234,7 @@ impl Told {
             expired: result.expired,
             left: left(result.expire_at, now_s),
             info: info(result.info, result.b64info.as_deref())?,
+            meta: said(result.meta, None)?.unwrap_or_default(),
             data: said(result.data, result.b64data.as_deref())?,
             changes: result.changes.unwrap_or_default().flags(),
             channels: channels(result.channels, result.subs)?,
@@ -281,11 +285,12 @@ mod tests {
 
     #[test]
     fn an_answer_is_read() {
-        let answer = r#"{"result":{"user":"ann","expire_at":1010,"b64info":"e30=","data":{"x":[1, 2]},"channels":["a","b","a"],
+        let answer = r#"{"result":{"user":"ann","expire_at":1010,"b64info":"e30=","data":{"x":[1, 2]},"meta":{"m": 1},"channels":["a","b","a"],
                       "subs":{"b":{"override":{"presence":{"value":true}}},"c":null},"caps":null}}"#;
         let told = granted(answer, 1_000);
         assert!(told.is_there && told.user == "ann" && told.left == Some(Duration::from_secs(10)));
         assert_eq!((&told.info[..], told.data.as_deref()), (&b"{}"[..], Some(&br#"{"x":[1, 2]}"#[..])));
+        assert_eq!(told.meta, br#"{"m": 1}"#);
         let names: Vec<_> = told.channels.iter().map(|sub| sub.channel.as_str()).collect();
         assert_eq!((names, told.channels[1].changes[0]), (vec!["a", "b", "c"], Some(true)));
         assert_eq!(granted(r#"{"result":{"expire_at":5}}"#, 10).left, Some(Duration::ZERO));
@@ -294,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_null_is_not_there() {
         let nulls = r#"{"error":null,"disconnect":null,"result":{"user":null,"expired":null,"expire_at":null,"info":null,"b64info":null,"data":null,
-                     "b64data":null,"channels":null,"subs":null,"tags":null,"skip_history":null,"delta":null,"idempotency_key":null,
+                     "b64data":null,"meta":null,"channels":null,"subs":null,"tags":null,"skip_history":null,"delta":null,"idempotency_key":null,
                      "version":null,"version_epoch":null,"override":null}}"#;
         assert_eq!(granted(nulls, 0), Granted { is_there: true, ..Granted::default() });
         for nothing in ["{}", r#"{"result":null}"#] {

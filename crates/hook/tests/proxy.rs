@@ -54,9 +54,11 @@ fn settings(url: &str) -> ProxySettings {
         endpoint: url.into(),
         timeout: Duration::from_secs(60),
         fields: vec!["cookie".into(), "x-a".into()],
-        constant: vec![("x-a".into(), "ours".into()), ("x-b".into(), "ours".into())],
+        emulated: vec!["x-a".into(), "x-d".into(), "x-e".into()],
+        constant: ["x-a", "x-b", "x-d"].map(|name| (name.into(), "ours".into())).into(),
         statuses: Vec::new(),
         binary: false,
+        meta: true,
     }
 }
 
@@ -84,6 +86,14 @@ fn question() -> Ask {
         about: About::Rpc { method: "m".into() },
         data: b"{\"d\":1}".to_vec(),
         fields: vec![field("cookie", "a=1"), field("x-a", "theirs"), field("x-c", "not for it")],
+        emulated: vec![
+            field("x-a", "said"),
+            field("x-d", "said"),
+            field("x-e", "no\r\nx-f: field"),
+            field("x-c", "not for it"),
+            field("cookie", "not for it"),
+        ],
+        meta: Some(b"{\"m\":[1, 2]}"[..].into()),
     }
 }
 
@@ -113,10 +123,13 @@ async fn a_question_is_one_post_with_the_fields_that_are_told() {
     assert_eq!((granted.data.as_deref(), outcome), (Some(&b"[1]"[..]), "ok"));
     let heard = heard.lock().unwrap();
     assert!(heard[0].starts_with("post /asked?q=1 http/1.1\r\n"), "{heard:?}");
-    for field in ["content-type: application/json", "cookie: a=1", "x-a: theirs", "x-b: ours"] {
+    // What a client says in its connect goes before the settings', and behind what its request says; it is no field of the request.
+    for field in ["content-type: application/json", "cookie: a=1", "x-a: theirs", "x-b: ours", "x-d: said"] {
         assert!(heard[0].contains(&format!("\r\n{field}\r\n")), "{field}: {heard:?}");
     }
-    assert!(!heard[0].contains("x-c") && heard[0].ends_with("\"method\":\"m\",\"data\":{\"d\":1}}"), "{heard:?}");
+    assert!(!heard[0].contains("not for it") && !heard[0].contains("x-e") && !heard[0].contains("x-f"), "{heard:?}");
+    assert!(heard[0].contains("\"user\":\"ann\",\"meta\":{\"m\":[1, 2]},"), "{heard:?}");
+    assert!(heard[0].ends_with("\"method\":\"m\",\"data\":{\"d\":1}}"), "{heard:?}");
 }
 
 #[tokio::test]
@@ -161,4 +174,11 @@ async fn a_status_may_mean_something() {
     let statuses = vec![StatusMeans { status: 404, said: other }, StatusMeans { status: 403, said: said.clone() }];
     let told = ask(ProxySettings { statuses, ..settings(&url) }, question()).await;
     assert_eq!(told, (Told::Refused(said), "status"));
+}
+
+#[tokio::test]
+async fn a_meta_is_told_to_who_wants_it() {
+    let (url, heard) = back_end(whole("200 OK", "{}")).await;
+    ask(ProxySettings { meta: false, ..settings(&url) }, question()).await;
+    assert!(!heard.lock().unwrap()[0].contains("meta"), "{heard:?}");
 }

@@ -5,7 +5,8 @@ use shard::{About, Ask, Granted, Said, Token, TokenSub, Told};
 
 /// A shard's question.
 pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
-    let Ask { proxy, number, client, transport, protocol, user, about, data, fields } = ask;
+    let Ask { fields, emulated, meta, .. } = ask;
+    let Ask { proxy, number, client, transport, protocol, user, about, data, .. } = ask;
     let about = match about {
         About::Connect { name, version, channels } => hook::About::Connect {
             name: name.into(),
@@ -19,7 +20,7 @@ pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
         About::Rpc { method } => hook::About::Rpc { method: method.into() },
     };
     let (user, data) = (user.map(Into::into), data.into());
-    hook::Ask { of, proxy, number, client, transport, protocol, user, about, data, fields }
+    hook::Ask { of, proxy, number, client, transport, protocol, user, about, data, fields, emulated, meta }
 }
 
 /// The engine's answer.
@@ -33,8 +34,8 @@ pub(crate) fn granted(told: hook::Told) -> Told {
             Told::Refused(Said::Disconnect { code, reason: reason.into() })
         }
         hook::Told::Result(granted) => {
-            let hook::Granted { is_there, expired, user, left, info, data, changes, channels, tags, .. } = *granted;
-            let hook::Granted { skip_history, delta, idempotency_key, version, version_epoch, .. } = *granted;
+            let hook::Granted { is_there, expired, user, left, info, meta, data, changes, channels, .. } = *granted;
+            let hook::Granted { tags, skip_history, delta, idempotency_key, version, version_epoch, .. } = *granted;
             let subs = channels.into_iter().map(|sub| TokenSub {
                 channel: sub.channel.into(),
                 info: sub.info.into(),
@@ -44,6 +45,7 @@ pub(crate) fn granted(told: hook::Told) -> Told {
             let token = Token {
                 user: user.into(),
                 info: info.into(),
+                meta: meta.into(),
                 left,
                 subs: subs.collect(),
                 changes: overrides(changes),

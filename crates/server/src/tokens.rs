@@ -37,12 +37,14 @@ impl TokenVerifier for Gate {
             // Its time is over, though it says otherwise: whoever has it fetches another one.
             return Err(TokenError::Expired);
         }
-        let auth::Token { user, id, issued: _, channel, info, expires, subs, data, changes, caps, allow, deny } = token;
+        let auth::Token { data, changes, caps, allow, deny, .. } = token;
+        let auth::Token { user, id, issued: _, channel, info, meta, expires, subs, .. } = token;
         Ok(Token {
             user: user.into(),
             id: id.into(),
             channel: channel.unwrap_or_default().into(),
             info: info.into_bytes().into(),
+            meta: meta.into_bytes().into(),
             left: expires.map(|at| Duration::from_secs(u64::try_from(at.saturating_sub(now)).unwrap_or(0))),
             subs: subs.into_iter().map(sub).collect(),
             data: data.into(),

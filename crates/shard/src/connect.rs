@@ -26,6 +26,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> Next {
+        self.kept_fields.emulate(conn, &connect.headers, &self.config.proxies.fields);
         let Some(granted) = self.told_to_connect(conn, connect) else {
             return Next::Again;
         };

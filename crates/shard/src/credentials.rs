@@ -131,7 +131,15 @@ impl Shard {
         self.token_ids.set(conn, self.token_id(&token.id));
         self.set_end(conn, token.left, now);
         self.identities.set_info(conn, token.info);
+        self.set_meta(conn, token.meta);
         token.left
+    }
+
+    /// Takes over a session's meta, unless nobody is told of it; nothing: it stays as it was.
+    pub(crate) fn set_meta(&mut self, conn: ConnId, meta: Box<[u8]>) {
+        if self.config.proxies.meta {
+            self.metas.set(conn, meta);
+        }
     }
 
     /// Has the session end once `left` and the time to refresh are over; `None`: never.
@@ -196,6 +204,7 @@ impl Shard {
             self.caps.forget(conn);
             self.token_ids.set(conn, None);
             self.renewals.forget(conn, NONE);
+            self.metas.forget(conn);
         }
     }
 

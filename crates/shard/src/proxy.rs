@@ -20,12 +20,14 @@ use crate::token::Token;
 mod asking;
 mod calls;
 mod fields;
+mod metas;
 mod renewal;
 
 pub(crate) use asking::Asked;
 pub use calls::{Calls, Methods};
 pub use fields::Field;
 pub(crate) use fields::{KeptFields, Values, of_head};
+pub(crate) use metas::Metas;
 pub(crate) use renewal::Renewals;
 
 /// Names a proxy to the engine.
@@ -40,8 +42,10 @@ pub struct Proxies {
     pub refresh: Option<ProxyName>,
     /// About calls.
     pub calls: Calls,
-    /// Header fields of a client's request that one of them is told.
+    /// Header fields of a client's request, or of its `connect`, that one of them is told.
     pub fields: Vec<Field>,
+    /// Whether one of them is told the meta of clients: only then it is kept.
+    pub meta: bool,
 }
 
 /// A question about a client.
@@ -65,6 +69,10 @@ pub struct Ask {
     pub data: Box<[u8]>,
     /// Header fields of its request: those of [`Proxies::fields`] that it had, each name and what it says.
     pub fields: Vec<(Box<str>, Box<[u8]>)>,
+    /// Those of its `connect`, in the same way.
+    pub emulated: Vec<(Box<str>, Box<[u8]>)>,
+    /// The client's meta, JSON text, if it has one and a proxy is told it.
+    pub meta: Option<Arc<[u8]>>,
 }
 
 /// What is asked.

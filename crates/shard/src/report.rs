@@ -300,6 +300,8 @@ pub struct Holdings {
     pub events: usize,
     /// Clients whose header fields are kept for them.
     pub kept_fields: usize,
+    /// Clients whose meta is kept for back ends.
+    pub metas: usize,
     /// Ends that back ends are asked to put off.
     pub renewals: usize,
 }

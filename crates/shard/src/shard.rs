@@ -25,7 +25,7 @@ use crate::identity::Identities;
 use crate::join_leave::Hearers;
 use crate::pace::Paces;
 use crate::parcel::{Receipt, Waiter};
-use crate::proxy::{KeptFields, Renewals, Told};
+use crate::proxy::{KeptFields, Metas, Renewals, Told};
 use crate::publisher::Counts;
 use crate::rates::Rates;
 use crate::report::{Holdings, Report, Transport};
@@ -58,6 +58,7 @@ pub struct Shard {
     pub(crate) hooks: Hooks,
     /// Header fields of clients' requests that back ends are told.
     pub(crate) kept_fields: KeptFields,
+    pub(crate) metas: Metas,
     /// Ends about which back ends are asked.
     pub(crate) renewals: Renewals,
     /// What a back end has said of the command that is being handled.
@@ -131,6 +132,7 @@ impl Shard {
             uplinks: Uplinks::default(),
             hooks: Hooks::default(),
             kept_fields: KeptFields::default(),
+            metas: Metas::default(),
             renewals: Renewals::default(),
             told: None,
             session_key: SealKey::new(&config.key, "session"),
@@ -299,6 +301,7 @@ impl Shard {
             hooks: [self.hooks.rows.len(), self.hooks.directory.len()],
             events: self.hooks.events.len(),
             kept_fields: self.kept_fields.len(),
+            metas: self.metas.len(),
             renewals: self.renewals.len(),
         }
     }
@@ -459,7 +462,8 @@ impl Shard {
         let [subjects, subscriptions, history] = self.hub.memory();
         let history = history + self.paces.bytes() + self.idempotency.bytes();
         let told = self.identities.bytes() + self.caps.bytes() + self.token_ids.bytes();
-        let sessions = self.sessions.bytes() + told + self.hooks.bytes() + self.kept_fields.bytes();
+        let for_back_ends = self.hooks.bytes() + self.kept_fields.bytes() + self.metas.bytes();
+        let sessions = self.sessions.bytes() + told + for_back_ends;
         let held: usize = self.conns.lents.iter().map(Lent::bytes).sum();
         let lent = self.conns.lents.bytes() + held + self.outboxes.memory() + self.uplinks.bytes();
         Report {

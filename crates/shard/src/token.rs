@@ -38,6 +38,8 @@ pub struct Token {
     pub channel: Box<str>,
     /// JSON text that is told beside what the client publishes; empty without any.
     pub info: Box<[u8]>,
+    /// JSON text that only back ends are told, of a connection token; empty without any.
+    pub meta: Box<[u8]>,
     /// For how long what it allows lasts from now on; zero: it is over already.
     pub left: Option<Duration>,
     /// Channels that the server subscribes the client to, of a connection token; each once. Their names are not checked.

@@ -269,13 +269,14 @@ fn caps_are_of_connections_and_operations_of_subscriptions() {
 fn what_is_signed_verifies() {
     let keys = Keys { audience: "push".into(), issuer: "shop".into(), ..keys() };
     let verifier = made(&keys).unwrap();
-    let wish =
-        Wish { user: "u".into(), channel: None, info: Some("{\"a\": 1}".into()), ttl_s: Some(60), ..Wish::default() };
+    let (info, meta) = (Some("{\"a\": 1}".into()), Some("{\"tenant\": 7}".into()));
+    let wish = Wish { user: "u".into(), channel: None, info, meta, ttl_s: Some(60), ..Wish::default() };
     let text = sign(&keys, &wish, NOW).unwrap();
     let token = Token {
         user: "u".into(),
         channel: None,
         info: "{\"a\": 1}".into(),
+        meta: "{\"tenant\": 7}".into(),
         expires: Some(NOW + 60),
         id: String::new(),
         issued: Some(NOW),
@@ -289,7 +290,8 @@ fn what_is_signed_verifies() {
     assert_eq!(verifier.connection(&text, NOW), Ok(token));
     assert_eq!(verifier.connection(&text, NOW + 60), Err(TokenError::Expired));
     let wish = Wish { channel: Some("c".into()), info: None, ..wish };
-    assert!(verifier.subscription(&sign(&keys, &wish, NOW).unwrap(), NOW).is_ok());
+    let subscription = verifier.subscription(&sign(&keys, &wish, NOW).unwrap(), NOW).unwrap();
+    assert_eq!(subscription.meta, "", "a connection has one");
     let caps = Some("[{\"channels\":[\"a\"],\"allow\":[\"sub\"]}]".to_owned());
     let capable = Wish { user: "u".into(), caps, ..Wish::default() };
     assert_eq!(verifier.connection(&sign(&keys, &capable, NOW).unwrap(), NOW).unwrap().caps.len(), 1);
@@ -298,6 +300,8 @@ fn what_is_signed_verifies() {
     }
     let wish = Wish { info: Some("{".into()), ..wish };
     assert!(matches!(sign(&keys, &wish, NOW), Err(SignError::Info(_))));
+    let wish = Wish { info: None, meta: Some("{".into()), ..wish };
+    assert!(matches!(sign(&keys, &wish, NOW), Err(SignError::Meta(_))));
     assert_eq!(sign(&Keys::default(), &wish, NOW), Err(SignError::NoSecret));
     assert!(!format!("{keys:?} {verifier:?}").contains("secret\""));
 }

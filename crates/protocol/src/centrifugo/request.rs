@@ -71,6 +71,8 @@ pub struct Connect<'a> {
     pub version: Cow<'a, str>,
     /// Channels that the server shall subscribe the client to, and where the client stands in those that it was subscribed to before.
     pub subs: Vec<Subscribe<'a>>,
+    /// What a browser can't say in its request's header: fields by name, in their order, in whatever case.
+    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// `subscribe`.

@@ -3,6 +3,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 
 use base::Object;
 use serde::Deserialize;
@@ -119,35 +120,35 @@ struct WireConnect<'a> {
     #[serde(borrow)]
     version: Text<'a>,
     #[serde(borrow)]
-    subs: Option<Subs<'a>>,
+    subs: Option<Members<'a, Option<Object<WireSubscribe<'a>>>>>,
+    #[serde(borrow)]
+    headers: Option<Members<'a, Text<'a>>>,
 }
 
-/// Channels and what is said of each, in their order.
-struct Subs<'a>(Vec<(Text<'a>, WireSubscribe<'a>)>);
+/// The members of an object, in their order.
+struct Members<'a, T>(Vec<(Text<'a>, T)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Subs<'a> {
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Members<'a, T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct All<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Subs<'de>;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for All<T> {
+            type Value = Members<'de, T>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-                let mut subs = Vec::new();
-                while let Some((channel, sub)) =
-                    members.next_entry::<Text<'de>, Option<Object<WireSubscribe<'de>>>>()?
-                {
-                    subs.push((channel, sub.map(|Object(sub)| sub).unwrap_or_default()));
+                let mut all = Vec::new();
+                while let Some(member) = members.next_entry()? {
+                    all.push(member);
                 }
-                Ok(Subs(subs))
+                Ok(Members(all))
             }
         }
 
-        from.deserialize_map(Members)
+        from.deserialize_map(All(PhantomData))
     }
 }
 
@@ -304,16 +305,20 @@ impl<'a> WireCommand<'a> {
 
 impl<'a> From<WireConnect<'a>> for centrifugo::Connect<'a> {
     fn from(wire: WireConnect<'a>) -> Self {
-        let sub = |(channel, sub): (Text<'a>, WireSubscribe<'a>)| centrifugo::Subscribe {
+        let sub = |(channel, sub): (Text<'a>, Option<Object<WireSubscribe<'a>>>)| centrifugo::Subscribe {
             channel: channel.0,
-            ..centrifugo::Subscribe::from(sub)
+            ..sub.map(|Object(sub)| sub).unwrap_or_default().into()
         };
         Self {
             token: wire.token.0,
             data: raw(wire.data),
             name: wire.name.0,
             version: wire.version.0,
-            subs: wire.subs.map(|Subs(subs)| subs.into_iter().map(sub).collect()).unwrap_or_default(),
+            subs: wire.subs.map(|Members(subs)| subs.into_iter().map(sub).collect()).unwrap_or_default(),
+            headers: wire
+                .headers
+                .map(|Members(headers)| headers.into_iter().map(|(name, value)| (name.0, value.0)).collect())
+                .unwrap_or_default(),
         }
     }
 }

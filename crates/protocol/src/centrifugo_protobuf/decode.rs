@@ -112,6 +112,7 @@ impl From<message::ConnectRequest> for centrifugo::Connect<'static> {
             name: text(wire.name),
             version: text(wire.version),
             subs: wire.subs.into_iter().map(sub).collect(),
+            headers: wire.headers.into_iter().map(|(name, value)| (text(name), text(value))).collect(),
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct ConnectRequest {
     pub name: String,
     #[prost(string, tag = "5")]
     pub version: String,
+    #[prost(btree_map = "string, string", tag = "6")]
+    pub headers: BTreeMap<String, String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

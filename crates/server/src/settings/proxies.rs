@@ -96,12 +96,17 @@ impl<'r> Wanted<'r> {
         let calls = self.calls()?;
         let mut fields = BTreeMap::<_, bool>::new();
         for (name, proxy) in &self.engine {
-            for field in &proxy.fields {
-                *fields.entry(field.clone()).or_default() |= name != CONNECT;
+            for (names, is_emulated) in [(&proxy.fields, false), (&proxy.emulated, true)] {
+                for field in names {
+                    *fields.entry((field.clone(), is_emulated)).or_default() |= name != CONNECT;
+                }
             }
         }
-        let fields = fields.into_iter().map(|(name, is_kept)| Field { name, is_kept }).collect();
-        let shard = Arc::new(Proxies { connect, refresh, calls, fields });
+        let field = |((name, is_emulated), is_kept)| Field { name, is_emulated, is_kept };
+        let fields = fields.into_iter().map(field).collect();
+        // Who connects has none yet.
+        let meta = self.engine.iter().any(|(name, proxy)| proxy.meta && name != CONNECT);
+        let shard = Arc::new(Proxies { connect, refresh, calls, fields, meta });
         Ok(ProxySettings { shard, engine: self.engine.into_values().collect() })
     }
 
@@ -155,9 +160,11 @@ fn proxy(name: &str, values: &Values, before: &str, spelled: &str) -> Result<hoo
         endpoint: values.text(&of("endpoint")),
         timeout: values.time(&of("timeout")),
         fields: fields(values.words(&of("http_headers")), "http_headers")?,
+        emulated: fields(values.words(&of("emulated_headers")), "emulated_headers")?,
         constant: names.into_iter().zip::<Vec<String>>(texts).collect(),
         statuses: values.statuses(&of("http.status_to_code_transforms")).into_iter().map(means).collect(),
         binary: values.flag(&of("binary_encoding")),
+        meta: values.flag(&of("include_connection_meta")),
     };
     settings.check().map_err(|(key, error)| malformed(key, error))?;
     Ok(settings)

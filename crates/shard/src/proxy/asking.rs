@@ -89,7 +89,9 @@ impl Shard {
             user: (row.session != NONE).then(|| self.user(conn).into()),
             about,
             data: data.into(),
-            fields: self.kept_fields.named(conn, &self.config.proxies.fields),
+            fields: self.kept_fields.named(conn, &self.config.proxies.fields, false),
+            emulated: self.kept_fields.named(conn, &self.config.proxies.fields, true),
+            meta: self.metas.of(conn).cloned(),
         }
     }
 

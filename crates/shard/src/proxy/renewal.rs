@@ -136,8 +136,9 @@ impl Shard {
         }
         match renewed {
             // A session that is to be refreshed has an end.
-            Some(Token { left: Some(left), info, .. }) => {
+            Some(Token { left: Some(left), info, meta, .. }) => {
                 self.set_end(conn, Some(left), now);
+                self.set_meta(conn, meta);
                 if !info.is_empty() {
                     self.identities.set_info(conn, info);
                 }

@@ -35,6 +35,7 @@ mod policy;
 mod presence;
 mod protobuf;
 mod proxy;
+mod proxy_facts;
 mod publish;
 mod rates;
 mod recovering;

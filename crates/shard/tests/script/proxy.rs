@@ -15,7 +15,7 @@ use crate::token::Plain;
 
 pub(crate) fn proxies() -> Proxies {
     let calls = Calls { bare: Methods { proxy: Some("rpc".into()) }, boundary: ":".into(), ..Calls::default() };
-    let field = |name: &str, is_kept| Field { name: name.into(), is_kept };
+    let field = |name: &str, is_kept| Field { name: name.into(), is_emulated: false, is_kept };
     Proxies {
         connect: Some("connect".into()),
         calls,

@@ -28,7 +28,8 @@ impl TokenVerifier for Plain {
         let info = format!("{{\"of\":\"{whose}\"}}");
         let left = left.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
         let info = info.into_bytes().into();
-        Ok(Token { user: user.into(), channel: channel.into(), info, left, subs, ..Token::default() })
+        let meta = format!("{{\"meta\":\"{whose}\"}}").into_bytes().into();
+        Ok(Token { user: user.into(), channel: channel.into(), info, meta, left, subs, ..Token::default() })
     }
 
     fn regex_fits(&self, _: &str, _: &str) -> bool {

@@ -219,3 +219,16 @@ fn a_connect_names_the_channels_that_the_server_is_to_subscribe_it_to() {
         assert!(commands(wrong.as_bytes()).next().unwrap().is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_connect_says_header_fields() {
+    let line = br#"{"id":1,"connect":{"headers":{"X-A":"1","x-a":"\u0031\n","X-B":null}}}"#;
+    let Ok(Command { request: Request::Connect(connect), .. }) = commands(line).next().unwrap() else { panic!() };
+    assert_eq!(
+        connect.headers,
+        [("X-A", "1"), ("x-a", "1\n"), ("X-B", "")].map(|(name, value)| (name.into(), value.into()))
+    );
+    for wrong in [r#"{"id":1,"connect":{"headers":["a"]}}"#, r#"{"id":1,"connect":{"headers":{"a":1}}}"#] {
+        assert!(commands(wrong.as_bytes()).next().unwrap().is_err(), "{wrong}");
+    }
+}

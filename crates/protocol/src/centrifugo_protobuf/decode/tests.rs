@@ -129,9 +129,20 @@ fn the_first_request_in_the_order_of_the_protocol_counts() {
 }
 
 #[test]
+fn a_connect_says_header_fields() {
+    let headers = [("X-A", "1"), ("x-b", "")].map(|(name, value)| (name.into(), value.into())).into();
+    let connect = message::ConnectRequest { headers, ..message::ConnectRequest::default() };
+    let bytes = delimited(&message::Command { id: 1, connect: Some(connect), ..message::Command::default() });
+    let Ok(Command { request: Request::Connect(connect), .. }) = one(&bytes) else { panic!() };
+    assert_eq!(connect.headers, [("X-A".into(), "1".into()), ("x-b".into(), "".into())]);
+    // Two bytes of a name that are no text.
+    assert!(one(b"\x0a\x08\x01\x22\x06\x32\x04\x0a\x02\xff\xff").is_err());
+}
+
+#[test]
 fn unknown_fields_are_read_over() {
-    // Tags 2 and 99 of every wire type that has a length, a group within a group, and `headers` of a connect.
-    let command = b"\x10\x05\x9a\x06\x03abc\x99\x06ABCDEFGH\x9d\x06ABCD\x9b\x06\x13\x14\x9c\x06\x22\x06\x32\x02xy\x22\x00\x08\x01";
+    // Tags 2 and 99 of every wire type that has a length, a group within a group, and `profile` of a connect.
+    let command = b"\x10\x05\x9a\x06\x03abc\x99\x06ABCDEFGH\x9d\x06ABCD\x9b\x06\x13\x14\x9c\x06\x22\x06\x4a\x02xy\x22\x00\x08\x01";
     let mut bytes = vec![u8::try_from(command.len()).unwrap()];
     bytes.extend_from_slice(command);
     let want = Command { id: 1, request: Request::Connect(centrifugo::Connect::default()) };

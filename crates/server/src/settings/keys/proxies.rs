@@ -18,6 +18,16 @@ macro_rules! proxy {
                 "",
                 "header fields of the client's request that it is told; but for `client.proxy.connect` they are kept for as long as the client is there",
             ),
+            Key::new(
+                concat!($section, "emulated_headers"),
+                Kind::Words,
+                "",
+                "header fields that it is told as the client says them in the `headers` of its connect, in the same way",
+            ),
+            Key::flag(
+                concat!($section, "include_connection_meta"),
+                "whether it is told the client's `meta`: its token's, or what a backend has answered to its connect",
+            ),
             Key::flag(concat!($section, "binary_encoding"), "whether data travels in base64, as `b64data`"),
             Key::new(concat!($section, "http.static_headers"), Kind::Pairs, "", "header fields of every request to it"),
             Key::new(
@@ -26,8 +36,6 @@ macro_rules! proxy {
                 "",
                 "what the client is told for statuses of its answers; any other than 200 that is not here is error 100",
             ),
-            Key::missing(concat!($section, "emulated_headers"), "headers of a client's connect are not looked at"),
-            Key::missing(concat!($section, "include_connection_meta"), "there is no meta"),
             Key::missing(concat!($section, "http.tls"), "https goes by the certificates of the system"),
             Key::missing(concat!($section, "grpc"), "proxies are asked over HTTP"),
             Key::missing(concat!($section, "grpc_metadata"), "proxies are asked over HTTP"),

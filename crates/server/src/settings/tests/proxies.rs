@@ -46,8 +46,37 @@ fn each_event_has_its_proxy_and_namespaces_may_name_another() {
     assert_eq!(shard.connect.as_deref(), Some("client.proxy.connect"));
     assert_eq!(shard.calls.namespaces["math"].proxy.as_deref(), Some("proxies.other"));
     assert!(shard.calls.namespaces["shut"].proxy.is_none() && shard.calls.bare.proxy.is_none());
-    let fields: Vec<_> = shard.fields.iter().map(|field| (&*field.name, field.is_kept)).collect();
-    assert_eq!(fields, [("cookie", false), ("x-a", true)]);
+    let fields: Vec<_> = shard.fields.iter().map(|one| (&*one.name, one.is_emulated, one.is_kept)).collect();
+    assert_eq!(fields, [("cookie", false, false), ("x-a", false, true)]);
+    assert!(!shard.meta && !connect.meta);
+}
+
+#[test]
+fn what_is_kept_of_a_client_is_what_somebody_is_told_later() {
+    let more = "emulated_headers = [\"X-A\", \"X-B\"]\ninclude_connection_meta = true\n";
+    let alone = load(".toml", &format!("{ONE}{more}")).unwrap();
+    assert_eq!(warnings(&alone), [""; 0]);
+    let fields = |settings: &Settings| {
+        let fields = settings.proxies.shard.fields.iter();
+        fields.map(|one| (one.name.to_string(), one.is_emulated, one.is_kept)).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&alone), [("x-a".into(), true, false), ("x-b".into(), true, false)]);
+    assert!(!alone.proxies.shard.meta, "who connects has none yet");
+    let rpc = "[rpc.without_namespace]\nproxy_enabled = true\n[rpc.proxy]\nendpoint = \"http://127.0.0.1:9000/rpc\"\n\
+               emulated_headers = [\"x-b\"]\nhttp_headers = [\"x-a\"]\ninclude_connection_meta = true";
+    let both = load(".toml", &format!("{ONE}{more}{rpc}")).unwrap();
+    let wanted = [("x-a", false, true), ("x-a", true, false), ("x-b", true, true)];
+    assert_eq!(fields(&both), wanted.map(|(name, is_emulated, is_kept)| (name.to_owned(), is_emulated, is_kept)));
+    assert!(both.proxies.shard.meta && both.proxies.engine.iter().all(|one| one.meta));
+    let variables = [
+        ("CENTRIFUGO_CLIENT_PROXY_CONNECT_ENABLED", "true"),
+        ("CENTRIFUGO_CLIENT_PROXY_CONNECT_ENDPOINT", "http://127.0.0.1:9000/connect"),
+        ("CENTRIFUGO_CLIENT_PROXY_CONNECT_EMULATED_HEADERS", "Authorization X-A"),
+        ("CENTRIFUGO_CLIENT_PROXY_CONNECT_INCLUDE_CONNECTION_META", "true"),
+    ];
+    let settings = load_all(".toml", "", &variables, &[]).unwrap();
+    assert_eq!(&*settings.proxies.engine[0].emulated, ["authorization".into(), "x-a".into()]);
+    assert!(settings.proxies.engine[0].meta);
 }
 
 #[test]
@@ -74,6 +103,10 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
         (
             format!("{ONE}http_headers = [\"Host\"]"),
             "client.proxy.connect.http_headers: 'host' is no field that is passed on",
+        ),
+        (
+            format!("{ONE}emulated_headers = [\"Content-Length\"]"),
+            "client.proxy.connect.emulated_headers: 'content-length' is no field that is passed on",
         ),
         (
             format!("{ONE}http = {{ static_headers = {{ \"a b\" = \"1\" }} }}"),
