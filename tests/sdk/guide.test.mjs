@@ -1,4 +1,4 @@
-// docs/GUIDE.md and docs/FEATURES.md, run: their settings, their examples, and what they print.
+// docs/GUIDE.md and docs/FEATURES.md, run: their settings, their examples, and what they print. The commands and settings of docs/PROXIES.md too.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -94,3 +94,43 @@ for (const name of ["GUIDE.md", "FEATURES.md"]) {
     await page.printed("sh", "ringcast config check ringcast.toml");
   });
 }
+
+// Its commands bring a back end and a server of their own.
+test("PROXIES.md: what its commands print, and its settings are all known", async () => {
+  const folder = await mkdtemp(path.join(here, ".guide-"));
+  try {
+    await symlink(binary, path.join(folder, "ringcast"));
+    const text = await readFile(path.join(docs, "PROXIES.md"), "utf8");
+    const blocks = [...text.matchAll(/^```(\S+)\n([\s\S]*?)^```$/gm)].map(([, kind, text]) => ({ kind, text }));
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+    const run = async (script) => {
+      const child = spawn("bash", ["-c", script], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });
+      let [out, error] = ["", ""];
+      child.stdout.on("data", (bytes) => (out += bytes));
+      child.stderr.on("data", (bytes) => (error += bytes));
+      const code = await new Promise((resolve) => child.on("close", resolve));
+      return { code, out, error };
+    };
+    const commands = blocks.filter(({ kind }) => kind === "sh");
+    assert.equal(commands.length, 1);
+    const backEnd = await freePort();
+    let port = backEnd;
+    while (port === backEnd) port = await freePort();
+    // On a slow machine a second is not long.
+    const script = commands[0].text
+      .replaceAll("9000", backEnd)
+      .replaceAll("8123", port)
+      .replaceAll("--max-time 2", "--max-time 6")
+      .replaceAll(/^endpoint = .*$/gm, '$&\ntimeout = "30s"');
+    const { out, error } = await run(script);
+    assert.match(out, /^data: \{"connect":\{.*"data":\{"hello":"ann"\}.*"subs":\{"news":/m, out + error);
+    assert.match(out, /^data: \{"disconnect":\{"code":4501,"reason":"log in first"\}\}$/m, out + error);
+    for (const [at, { text }] of blocks.filter(({ kind }) => kind === "toml").entries()) {
+      await writeFile(path.join(folder, `${at}.toml`), text);
+      const { code, out, error } = await run(`ringcast config check ${at}.toml`);
+      assert.equal(code, 0, `${text}\n${out}${error}`);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

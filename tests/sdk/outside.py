@@ -2,8 +2,9 @@
 
     python3 outside.py COMMAND...      runs the command with the world's addresses in its environment, and ends as it ends
 
-`WORLD` is where the hands are, over HTTP: `/cut` and `/mend` the cable, `/stop` and `/start` the server, and `/token?…` signs one with the
-claims that the query has. `SERVER_WS`, `CABLE_WS` and `SERVER_HTTP` are the addresses of server and cable, `API_KEY` a key of the API.
+`WORLD` is where the hands are, over HTTP: `/cut` and `/mend` the cable, `/stop` and `/start` the server, `/token?…` signs one with the
+claims that the query has, and `/asked?path=…&client=…` says what a back end was asked. `SERVER_WS`, `CABLE_WS` and `SERVER_HTTP` are the addresses
+of server and cable, `API_KEY` a key of the API; `PROXIED_WS` is another server, whose clients are let in and answered by that back end.
 """
 
 import base64
@@ -22,6 +23,8 @@ import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from proxied import BackEnd
 
 BINARY = os.environ.get("SERVER_UNDER_TEST") or str(Path(__file__).parents[2] / "target/release/ringcast")
 PATIENCE_S = 20
@@ -168,12 +171,13 @@ def claims_of(query):
     return claims
 
 
-def hands(server, cable):
+def hands(server, cable, back_end):
     class Hands(BaseHTTPRequestHandler):
         def do_GET(self):
             path, _, query = self.path.partition("?")
             deeds = {"/cut": cable.cut, "/mend": cable.mend, "/stop": server.stop, "/start": server.start}
-            answer = token(claims_of(query)) if path == "/token" else deeds[path]() or b""
+            tells = {"/token": lambda: token(claims_of(query)), "/asked": lambda: back_end.asked(dict(urllib.parse.parse_qsl(query)))}
+            answer = tells[path]() if path in tells else deeds[path]() or b""
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -192,11 +196,17 @@ def main():
         config = Path(folder) / "ringcast.toml"
         config.write_text(CONFIG)
         server = Server(config)
-        server.start()
+        back_end = BackEnd()
+        other = Path(folder) / "proxied.toml"
+        other.write_text(back_end.config())
+        proxied = Server(other)
         try:
+            server.start()
+            proxied.start()
             cable = Cable(server.port)
             world = {
-                "WORLD": hands(server, cable),
+                "WORLD": hands(server, cable, back_end),
+                "PROXIED_WS": f"ws://127.0.0.1:{proxied.port}/connection/websocket",
                 "SERVER_WS": f"ws://127.0.0.1:{server.port}/connection/websocket",
                 "CABLE_WS": f"ws://127.0.0.1:{cable.port}/connection/websocket",
                 "SERVER_HTTP": f"http://127.0.0.1:{server.port}",
@@ -205,6 +215,7 @@ def main():
             return subprocess.run(sys.argv[1:], env={**os.environ, **world}).returncode
         finally:
             server.stop()
+            proxied.stop()
 
 
 if __name__ == "__main__":

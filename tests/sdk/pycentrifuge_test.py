@@ -232,6 +232,58 @@ class Both:
         await heard.next("subscribed")
 
 
+    async def proxied(self, user, connected=True, **options):
+        address, headers = os.environ["PROXIED_WS"], {"X-User": user} if user else {}
+        return await self.client(address, connected, token="", headers=headers, **options)
+
+    async def asked(self, path, client):
+        return json.loads(await hand("asked", path=path, client=client))
+
+    async def test_a_back_end_says_who_connects(self):
+        one, events, hello = await self.proxied("ann", name="script", version="7", data=self.data({"wish": "in"}))
+        self.assertEqual(self.value(hello.data), {"hello": "ann"})
+        self.assertEqual((await events.next("subscribed")).channel, "given")
+        ((question),) = await self.asked("/connect", hello.client)
+        spoken = "protobuf" if self.protobuf else "json"
+        told = {"transport": "websocket", "protocol": spoken, "encoding": "json", "name": "script", "version": "7", "data": {"wish": "in"}}
+        self.assertEqual(question["body"], {"client": hello.client, **told})
+        for user, code in [("", 4501), ("late", 4242)]:
+            _, events, _ = await self.proxied(user, connected=False)
+            self.assertEqual((await events.next("disconnected")).code, code)
+
+    async def test_a_back_end_answers_for_subscriptions_and_publications(self):
+        one, _, hello = await self.proxied("ann")
+        sub, events, context = await self.listen(one, f"asked:{fresh('open')}", data=self.data([1]))
+        self.assertEqual(self.value(context.data), {"of": "ann"})
+        (question,) = await self.asked("/subscribe", hello.client)
+        self.assertEqual((question["body"]["data"], question["body"]["meta"]), ([1], {"tenant": 7}))
+        await sub.publish(self.data({"text": "hi"}))
+        (heard,) = await self.heard(events, 1)
+        self.assertEqual((self.value(heard.data), heard.tags, heard.info.user), ({"text": "HI"}, {"k": "v"}, "ann"))
+        with self.assertRaises(ReplyError) as refused:
+            await sub.publish(self.data({"bad": True}))
+        self.assertEqual(refused.exception.code, 1000)
+        refused = Events(SubscriptionEventHandler)
+        await one.new_subscription("asked:closed", events=refused.handler).subscribe()
+        self.assertEqual((await refused.next("unsubscribed")).code, 403)
+
+    async def test_a_back_end_answers_calls(self):
+        one, _, hello = await self.proxied("ann")
+        answers = await asyncio.gather(*(one.rpc("sum", self.data([number, 1])) for number in range(5)))
+        self.assertEqual([self.value(one.data) for one in answers], [{"sum": number + 1, "user": "ann"} for number in range(5)])
+        with self.assertRaises(ReplyError) as failed:
+            await one.rpc("fail", self.data([]))
+        self.assertEqual(failed.exception.code, 1234)
+        question = (await self.asked("/rpc", hello.client))[0]["body"]
+        self.assertEqual((question["method"], question["data"], question["meta"]), ("sum", [0, 1], {"tenant": 7}))
+
+    async def test_a_session_lasts_as_long_as_the_back_end_says(self):
+        _, events, hello = await self.proxied("ann", data=self.data({"wish": "brief"}))
+        await events.next("connecting")
+        self.assertEqual((await events.next("connecting")).code, 3005)
+        self.assertEqual(len(await self.asked("/refresh", hello.client)), 2)
+
+
 class Json(Both, unittest.IsolatedAsyncioTestCase):
     async def test_bytes_that_are_no_json_end_it_and_nobody_else(self):
         one, events, _ = await self.client()

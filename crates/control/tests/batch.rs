@@ -15,7 +15,8 @@ fn a_batch_is_answered_in_the_order_asked_without_a_result_around_it() {
     for parallel in ["", r#","parallel":true"#] {
         let body = format!(
             r#"{{"commands":[{{"publish":{{"channel":"a","data":1}}}},{{"nonsense":{{}}}},null,{{"presence_stats":{{"channel":"a"}}}},
-                {{"publish":{{"channel":"unknown","data":1}}}},{{"publish":null}},{{"rpc":{{"method":"m"}}}}]{parallel}}}"#
+                {{"publish":{{"channel":"unknown","data":1}}}},{{"publish":null}},{{"rpc":{{"method":"m"}}}},
+                {{"publish":{{"channel":"two","data":1}},"info":{{}}}},{{"info":null,"presence_stats":{{"channel":"a"}},"id":1}}]{parallel}}}"#
         );
         let answer = server.post("/api/batch", "X-Centrifugo-Error-Mode: transport\r\n", &body);
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -24,7 +25,8 @@ fn a_batch_is_answered_in_the_order_asked_without_a_result_around_it() {
         assert_eq!(replies[0]["publish"]["epoch"], "e");
         assert_eq!(replies[3], serde_json::json!({"presence_stats": {"num_clients": 3, "num_users": 2}}));
         let codes: Vec<_> = replies.iter().map(|reply| reply["error"]["code"].as_u64()).collect();
-        assert_eq!(codes, [None, Some(104), Some(107), None, Some(102), Some(104), Some(104)]);
+        assert_eq!(codes, [None, Some(104), Some(107), None, Some(102), Some(104), Some(104), Some(107), None]);
+        assert!(server.recorder.published.lock().unwrap().iter().all(|one| one.subject != "two"), "neither is run");
     }
     let lines = server.post("/api", "", r#"{"id":1,"method":"batch","params":{"commands":[]}}"#);
     assert_eq!(lines.body, r#"{"id":1,"result":{"replies":[]}}"#);

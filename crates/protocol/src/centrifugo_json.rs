@@ -3,6 +3,7 @@
 //! [`commands`] reads; every encoder appends one line without its line feed. Replies that leave together are joined by
 //! one `\n`, with none after the last.
 mod decode;
+mod filter;
 mod line;
 mod push;
 mod reply;

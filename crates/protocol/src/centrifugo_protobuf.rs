@@ -4,6 +4,7 @@
 //! from: prost writes only from messages that own all they say, so every payload would be copied twice. Tests hold both
 //! against each other.
 mod decode;
+mod filter;
 pub mod message;
 mod push;
 mod reply;

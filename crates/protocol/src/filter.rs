@@ -28,6 +28,13 @@ pub struct FilterNode {
     pub nodes: Vec<FilterNode>,
 }
 
+impl FilterNode {
+    /// What is read of a filter that is nested deeper than it may have conditions: one that means nothing, whatever else is in it.
+    pub(crate) fn too_deep() -> Self {
+        Self { op: "too deep".into(), ..Self::default() }
+    }
+}
+
 /// Why a filter means nothing; all are answered by error 107.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FilterError {

@@ -22,12 +22,14 @@ mod key;
 mod keys;
 mod migrate;
 mod namespaces;
+mod older;
 mod page;
 mod proxies;
 mod rates;
 mod reading;
 mod tokens;
 mod transports;
+mod twice;
 mod value;
 mod values;
 mod warning;
@@ -254,6 +256,15 @@ fn file(path: &Path) -> Result<Dict, SettingsError> {
         Some("json") => Figment::from(Json::string(&text)),
         Some(_) | None => return Err(named("a settings file ends in .toml, .yaml, .yml or .json".into())),
     };
+    let twice = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => twice::twice::<Json>(&text),
+        Some("yaml" | "yml") => twice::twice::<Yaml>(&text),
+        // TOML's reader refuses it itself.
+        Some(_) | None => None,
+    };
+    if let Some(key) = twice {
+        return Err(SettingsError::Malformed { key, reason: "it is there twice: one of them has to go".into() });
+    }
     figment.extract().map_err(|error| named(format!("it can't be read: {}", error.kind)))
 }
 

@@ -52,6 +52,7 @@ pub mod limits;
 mod listen;
 mod meter;
 mod order;
+mod overrides;
 mod pace;
 mod parcel;
 mod permission;
@@ -89,6 +90,7 @@ pub use hook::{
 };
 pub use meter::{BUCKETS_MAX, BUCKETS_MIN, EMISSION_MIN, INTERVAL_MAX, Meter, Rate};
 pub use order::{Order, Subscription, Whom};
+pub use overrides::Overrides;
 pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use permission::to_carry as may_carry;
 pub use presence::{PresenceError, Roll};

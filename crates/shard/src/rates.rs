@@ -6,9 +6,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
+use hub::Naming;
 use protocol::centrifugo::Request;
 
 use crate::meter::{Meter, Rate, Taken};
+use crate::overrides::Overrides;
 use crate::shard::Shard;
 
 /// A command that has buckets.
@@ -69,18 +71,18 @@ impl Metered {
         }
     }
 
-    /// The command, if it has buckets: `connect` is looked at when it is known whose it is.
-    fn of(request: &Request<'_>) -> Option<Self> {
+    /// The command, if it has buckets, and its channel or method: `connect` is looked at when it is known whose it is.
+    fn of<'r>(request: &'r Request<'_>) -> Option<(Self, &'r str)> {
         Some(match request {
-            Request::Subscribe(_) => Self::Subscribe,
-            Request::Unsubscribe(_) => Self::Unsubscribe,
-            Request::Publish(_) => Self::Publish,
-            Request::History(_) => Self::History,
-            Request::Presence(_) => Self::Presence,
-            Request::PresenceStats(_) => Self::PresenceStats,
-            Request::Refresh(_) => Self::Refresh,
-            Request::SubRefresh(_) => Self::SubRefresh,
-            Request::Rpc(_) => Self::Rpc,
+            Request::Subscribe(subscribe) => (Self::Subscribe, &subscribe.channel),
+            Request::Unsubscribe(unsubscribe) => (Self::Unsubscribe, &unsubscribe.channel),
+            Request::Publish(publish) => (Self::Publish, &publish.channel),
+            Request::History(history) => (Self::History, &history.channel),
+            Request::Presence(presence) => (Self::Presence, &presence.channel),
+            Request::PresenceStats(stats) => (Self::PresenceStats, &stats.channel),
+            Request::Refresh(_) => (Self::Refresh, ""),
+            Request::SubRefresh(refresh) => (Self::SubRefresh, &refresh.channel),
+            Request::Rpc(rpc) => (Self::Rpc, &rpc.method),
             Request::Connect(_) | Request::Pong | Request::Ping | Request::Send(_) | Request::Empty => return None,
         })
     }
@@ -115,8 +117,31 @@ impl Whose {
 pub struct Layer {
     /// Those of each command, by [`Metered::ALL`]; a command without any is not limited by itself.
     pub buckets: [Vec<Rate>; Metered::ALL.len()],
+    /// Those in their place, by the namespace of the channel that a command names; of `rpc`, by its method.
+    pub overrides: [Overrides; Metered::ALL.len()],
     /// Those of all commands together.
     pub total: Vec<Rate>,
+}
+
+impl Layer {
+    /// The buckets of a command about this channel or method, and what tells them from others of the command.
+    fn buckets_of(&self, command: Metered, about: &str, naming: &Naming) -> (u64, &[Rate]) {
+        let overrides = &self.overrides[command as usize];
+        let instead = match command {
+            _ if overrides.is_empty() => None,
+            Metered::Rpc => overrides.of(about),
+            Metered::Connect
+            | Metered::Subscribe
+            | Metered::Unsubscribe
+            | Metered::Publish
+            | Metered::History
+            | Metered::Presence
+            | Metered::PresenceStats
+            | Metered::Refresh
+            | Metered::SubRefresh => naming.split(about).0.and_then(|namespace| overrides.of(namespace)),
+        };
+        instead.unwrap_or((0, &self.buckets[command as usize]))
+    }
 }
 
 /// How often clients and users may say what.
@@ -148,7 +173,7 @@ impl Shard {
         if self.config.admission.rates.layers.is_none() {
             return true;
         }
-        let Some(command) = Metered::of(request) else {
+        let Some((command, about)) = Metered::of(request) else {
             return true;
         };
         let mut place = [0; 10];
@@ -158,8 +183,8 @@ impl Shard {
         let client = self.config.key.hash(&place).0;
         let session = self.conns.rows[conn.0].session;
         let user = (!self.user(conn).is_empty()).then(|| self.sessions.user_hash(session));
-        let is_fine = self.is_within(Whose::Client, client, command, now)
-            && user.is_none_or(|user| self.is_within(Whose::User, user, command, now));
+        let is_fine = self.is_within(Whose::Client, client, (command, about), now)
+            && user.is_none_or(|user| self.is_within(Whose::User, user, (command, about), now));
         is_fine || command == Metered::Unsubscribe
     }
 
@@ -169,21 +194,22 @@ impl Shard {
             return true;
         }
         let user = self.config.key.hash(user.as_bytes()).0;
-        self.is_within(Whose::User, user, Metered::Connect, now)
+        self.is_within(Whose::User, user, (Metered::Connect, ""), now)
     }
 
-    /// Takes a token of each bucket, or none of any if one is empty.
-    fn is_within(&mut self, whose: Whose, owner: u64, command: Metered, now: Instant) -> bool {
+    /// Takes a token of each bucket, or none of any if one is empty; `about` is the channel or the method.
+    fn is_within(&mut self, whose: Whose, owner: u64, (command, about): (Metered, &str), now: Instant) -> bool {
         let Rates { layers: Some(layers), meter: Some(meter) } = &self.config.admission.rates else {
             return true;
         };
         let layer = &layers[whose as usize];
-        let of = |place: usize, rates: &[Rate], asked: &mut dyn FnMut(u64, &Rate) -> bool| {
-            rates.iter().enumerate().all(|(at, rate)| asked(bucket(owner, whose, place, at), rate))
+        let of = |(salt, place): (u64, usize), rates: &[Rate], asked: &mut dyn FnMut(u64, &Rate) -> bool| {
+            rates.iter().enumerate().all(|(at, rate)| asked(bucket(owner ^ salt, whose, place, at), rate))
         };
-        let (own, total) = (&layer.buckets[command as usize], &layer.total);
+        let (salt, own) = layer.buckets_of(command, about, &self.config.admission.naming);
+        let (own_place, total_place, total) = ((salt, command as usize), (0, TOTAL), &layer.total);
         let mut has = |bucket: u64, rate: &Rate| meter.has(bucket, rate, now);
-        let is_there = of(command as usize, own, &mut has) && of(TOTAL, total, &mut has);
+        let is_there = of(own_place, own, &mut has) && of(total_place, total, &mut has);
         let mut forgotten = 0;
         let mut is_fine = is_there;
         // What is never refused takes what there is.
@@ -195,8 +221,8 @@ impl Shard {
                 is_fine &= taken != Taken::No;
                 true
             };
-            of(command as usize, own, &mut take);
-            of(TOTAL, total, &mut take);
+            of(own_place, own, &mut take);
+            of(total_place, total, &mut take);
         }
         self.report.buckets_forgotten += forgotten;
         if !is_fine {

@@ -86,10 +86,10 @@ type client struct {
 	disconnected chan centrifuge.DisconnectedEvent
 }
 
-// dial makes a client of one encoding; without credentials of its own it is ann.
+// dial makes a client of one encoding; without credentials of its own it is ann. Who says header fields is known by them.
 func (encoding encoding) dial(t *testing.T, address string, config centrifuge.Config) client {
 	t.Helper()
-	if config.Token == "" && config.GetToken == nil {
+	if config.Token == "" && config.GetToken == nil && config.Header == nil {
 		config.Token = hand(t, "token", "sub", "ann", "info", `{"name":"Ann"}`)
 	}
 	config.MinReconnectDelay, config.MaxReconnectDelay = 50*time.Millisecond, 300*time.Millisecond

@@ -61,10 +61,16 @@ impl Batch {
                 return Ok(Err(ApiError::bad_request("a command is null")));
             };
             let said = |name: &str| command.get(name).filter(|params| params.get() != "null");
-            let found = Method::ALL.iter().find_map(|(name, method)| Some((*name, *method, *said(name)?)));
-            let Some((name, method, params)) = found else {
+            let mut found = Method::ALL.iter().filter_map(|(name, method)| Some((*name, *method, *said(name)?)));
+            let Some((name, method, params)) = found.next() else {
                 return Ok(Err(ApiError::NOT_FOUND));
             };
+            if let Some((second, ..)) = found.next() {
+                // Rather than to run one of them and not to tell of the other.
+                return Ok(Err(ApiError::bad_request(&format!(
+                    "a command has one method, not '{name}' and '{second}'"
+                ))));
+            }
             Single::parse(method, params).map(|single| Ok((name, single)))
         };
         let commands = params.commands.iter().map(read).collect::<serde_json::Result<_>>()?;

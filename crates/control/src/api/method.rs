@@ -59,7 +59,6 @@ macro_rules! methods {
 }
 
 methods! {
-    // In the order in which Centrifugo looks for them in a command of a batch that has several.
     Publish(Publish) "publish";
     Broadcast(Broadcast) "broadcast";
     Subscribe(Subscribe) "subscribe";

@@ -56,7 +56,7 @@ pub(crate) struct Refresh {
 struct Close {
     /// 0: [`FORCED`]. A code that can't be in a close frame ends WebSockets without one.
     #[serde(default, deserialize_with = "or_default")]
-    code: u16,
+    code: u32,
     #[serde(default, deserialize_with = "or_default")]
     reason: String,
 }
@@ -69,6 +69,11 @@ impl Disconnect {
     pub(crate) async fn run(self, app: &App<impl DataPlane>) -> Result<Done, ApiError> {
         let Self { user, client, session, whitelist, disconnect } = self;
         let Close { code, reason } = disconnect.map(|Object(close)| close).unwrap_or_default();
+        let Ok(code) = u16::try_from(code) else {
+            return Err(ApiError::bad_request(
+                "a code of a disconnect is below 65536: no close frame has room for more",
+            ));
+        };
         let code = if code == 0 { FORCED } else { code };
         if reason.len() > REASON_BYTES_MAX {
             return Err(ApiError::bad_request("a reason has at most 123 bytes"));

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::centrifugo::{self, Command, Request};
 use crate::centrifugo_json::DecodeError;
+use crate::centrifugo_json::filter::filter;
 use crate::filter::FilterNode;
 
 pub(super) fn command(line: &[u8]) -> Result<Command<'_>, DecodeError> {
@@ -170,42 +171,11 @@ struct WireSubscribe<'a> {
     join_leave: Option<bool>,
     #[serde(borrow)]
     delta: Text<'a>,
-    #[serde(borrow)]
-    tf: Option<Object<WireFilter<'a>>>,
+    #[serde(deserialize_with = "filter")]
+    tf: Option<Box<FilterNode>>,
     flag: Option<i64>,
     #[serde(rename = "type")]
     kind: Option<i32>,
-}
-
-/// As deep as serde_json reads at most.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireFilter<'a> {
-    #[serde(borrow)]
-    op: Text<'a>,
-    #[serde(borrow)]
-    key: Text<'a>,
-    #[serde(borrow)]
-    cmp: Text<'a>,
-    #[serde(borrow)]
-    val: Text<'a>,
-    #[serde(borrow)]
-    vals: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
-    nodes: Option<Vec<Object<WireFilter<'a>>>>,
-}
-
-impl From<WireFilter<'_>> for FilterNode {
-    fn from(wire: WireFilter<'_>) -> Self {
-        Self {
-            op: Box::from(&*wire.op.0),
-            key: Box::from(&*wire.key.0),
-            cmp: Box::from(&*wire.cmp.0),
-            val: Box::from(&*wire.val.0),
-            vals: wire.vals.unwrap_or_default().iter().map(|text| Box::from(&*text.0)).collect(),
-            nodes: wire.nodes.unwrap_or_default().into_iter().map(|Object(node)| node.into()).collect(),
-        }
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -336,7 +306,7 @@ impl<'a> From<WireSubscribe<'a>> for centrifugo::Subscribe<'a> {
             recoverable: wire.recoverable.unwrap_or(false),
             join_leave: wire.join_leave.unwrap_or(false),
             delta: wire.delta.0,
-            filter: wire.tf.map(|Object(node)| Box::new(node.into())),
+            filter: wire.tf,
             flag: wire.flag.unwrap_or(0),
             kind: wire.kind.unwrap_or(0),
         }

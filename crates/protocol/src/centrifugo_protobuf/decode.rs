@@ -8,8 +8,8 @@ use core::fmt;
 use prost::Message as _;
 
 use crate::centrifugo::{self, Command, Request};
+use crate::centrifugo_protobuf::filter::filter;
 use crate::centrifugo_protobuf::message;
-use crate::filter::FilterNode;
 
 /// What is wrong with a message; all are answered by disconnect 3501.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +53,9 @@ fn read(message: &[u8]) -> (usize, Result<Command<'_>, DecodeError>) {
         return (0, Err(DecodeError::Length));
     };
     let taken = message.len() - rest.len() + command.len();
-    (taken, message::Command::decode(command).map(Command::from).map_err(|_| DecodeError::Malformed))
+    let command = message::Command::decode(command)
+        .and_then(|command| Ok(Command { id: command.id, request: request(command)? }));
+    (taken, command.map_err(|_| DecodeError::Malformed))
 }
 
 fn text(text: String) -> Cow<'static, str> {
@@ -64,22 +66,16 @@ fn data(data: Vec<u8>) -> Cow<'static, [u8]> {
     Cow::Owned(data)
 }
 
-impl From<message::Command> for Command<'static> {
-    fn from(command: message::Command) -> Self {
-        Self { id: command.id, request: request(command) }
-    }
-}
-
 /// The first request that is there, in the reference server's order.
-fn request(command: message::Command) -> Request<'static> {
-    if command.id == 0 && command.send.is_none() {
+fn request(command: message::Command) -> Result<Request<'static>, prost::DecodeError> {
+    Ok(if command.id == 0 && command.send.is_none() {
         Request::Pong
     } else if let Some(connect) = command.connect {
-        Request::Connect(connect.into())
+        Request::Connect(connect.try_into()?)
     } else if command.ping.is_some() {
         Request::Ping
     } else if let Some(subscribe) = command.subscribe {
-        Request::Subscribe(subscribe.into())
+        Request::Subscribe(subscribe.try_into()?)
     } else if let Some(message::ChannelRequest { channel }) = command.unsubscribe {
         Request::Unsubscribe(centrifugo::Unsubscribe { channel: text(channel) })
     } else if let Some(publish) = command.publish {
@@ -100,26 +96,32 @@ fn request(command: message::Command) -> Request<'static> {
         Request::SubRefresh(centrifugo::SubRefresh { channel: text(refresh.channel), token: text(refresh.token) })
     } else {
         Request::Empty
-    }
+    })
 }
 
-impl From<message::ConnectRequest> for centrifugo::Connect<'static> {
-    fn from(wire: message::ConnectRequest) -> Self {
-        let sub = |(channel, sub)| centrifugo::Subscribe { channel: text(channel), ..centrifugo::Subscribe::from(sub) };
-        Self {
+impl TryFrom<message::ConnectRequest> for centrifugo::Connect<'static> {
+    type Error = prost::DecodeError;
+
+    fn try_from(wire: message::ConnectRequest) -> Result<Self, Self::Error> {
+        let sub = |(channel, sub)| {
+            centrifugo::Subscribe::try_from(sub).map(|sub| centrifugo::Subscribe { channel: text(channel), ..sub })
+        };
+        Ok(Self {
             token: text(wire.token),
             data: data(wire.data),
             name: text(wire.name),
             version: text(wire.version),
-            subs: wire.subs.into_iter().map(sub).collect(),
+            subs: wire.subs.into_iter().map(sub).collect::<Result<_, _>>()?,
             headers: wire.headers.into_iter().map(|(name, value)| (text(name), text(value))).collect(),
-        }
+        })
     }
 }
 
-impl From<message::SubscribeRequest> for centrifugo::Subscribe<'static> {
-    fn from(wire: message::SubscribeRequest) -> Self {
-        Self {
+impl TryFrom<message::SubscribeRequest> for centrifugo::Subscribe<'static> {
+    type Error = prost::DecodeError;
+
+    fn try_from(wire: message::SubscribeRequest) -> Result<Self, Self::Error> {
+        Ok(Self {
             channel: text(wire.channel),
             token: text(wire.token),
             recover: wire.recover,
@@ -130,23 +132,10 @@ impl From<message::SubscribeRequest> for centrifugo::Subscribe<'static> {
             recoverable: wire.recoverable,
             join_leave: wire.join_leave,
             delta: text(wire.delta),
-            filter: wire.filter.map(|node| Box::new(node.into())),
+            filter: wire.filter.map(|bytes| filter(&bytes).map(Box::new)).transpose()?,
             flag: wire.flag,
             kind: wire.kind,
-        }
-    }
-}
-
-impl From<message::FilterNode> for FilterNode {
-    fn from(wire: message::FilterNode) -> Self {
-        Self {
-            op: wire.op.into(),
-            key: wire.key.into(),
-            cmp: wire.cmp.into(),
-            val: wire.val.into(),
-            vals: wire.vals.into_iter().map(Into::into).collect(),
-            nodes: wire.nodes.into_iter().map(Into::into).collect(),
-        }
+        })
     }
 }
 

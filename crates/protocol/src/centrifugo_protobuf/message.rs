@@ -88,15 +88,15 @@ pub struct SubscribeRequest {
     pub join_leave: bool,
     #[prost(string, tag = "12")]
     pub delta: String,
-    #[prost(message, optional, tag = "13")]
-    pub filter: Option<FilterNode>,
+    /// A [`FilterNode`], read level by level: see `filter`.
+    #[prost(bytes = "vec", optional, tag = "13")]
+    pub filter: Option<Vec<u8>>,
     #[prost(int64, tag = "14")]
     pub flag: i64,
     #[prost(int32, tag = "15")]
     pub kind: i32,
 }
 
-/// As deep as prost reads at most.
 #[derive(Clone, PartialEq, Message)]
 pub struct FilterNode {
     #[prost(string, tag = "1")]
@@ -109,8 +109,9 @@ pub struct FilterNode {
     pub val: String,
     #[prost(string, repeated, tag = "5")]
     pub vals: Vec<String>,
-    #[prost(message, repeated, tag = "6")]
-    pub nodes: Vec<FilterNode>,
+    /// Each is a node.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub nodes: Vec<Vec<u8>>,
 }
 
 /// `UnsubscribeRequest`, `PresenceRequest` and `PresenceStatsRequest`: only a channel.

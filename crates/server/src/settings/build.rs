@@ -65,7 +65,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
             user_field: values.text("client.user_id_http_header").to_ascii_lowercase().into(),
             gate: Arc::default(),
             blocks: None,
-            rates: rates::build(values)?,
+            rates: rates::build(values, &reading.namespaces)?,
             roster: roster(values),
             time: values.flag("client.connect_include_server_time").then(|| Arc::new(SystemTime) as _),
             personal: personal(values, &naming, &namespaces, dev)?,

@@ -1,10 +1,10 @@
 //! Settings from the environment: `CENTRIFUGO_…`, as a Centrifugo is configured, and `RINGCAST_…`, which wins over it.
 use figment::value::Value as Written;
 
-use super::SettingsError;
 use super::keys::{HOOKS, METHODS, NAMESPACE, NAMESPACES, PATTERNS, PROXIES, SERVER, WITHOUT_NAMESPACE, variable};
 use super::reading::{Reading, Section, Target};
 use super::warning::{Warning, nearest_of};
+use super::{SettingsError, older};
 
 /// Variables that begin with this are settings: `RINGCAST_HTTP_SERVER_PORT` is `http_server.port`.
 pub const ENVIRONMENT_PREFIX: &str = "RINGCAST_";
@@ -75,9 +75,14 @@ fn one(reading: &mut Reading, bare: &str, name: &str, value: &str) -> Result<(),
     if let Some((target, option)) = found {
         return reading.option(target, option, &text(value), name.to_owned());
     }
+    let prefix = &name[..name.len() - bare.len()];
+    if let Some(meant) = older::meant(&SERVER, &bare.to_ascii_lowercase()) {
+        let meant = format!("{prefix}{}", variable(&meant));
+        reading.warnings.push(Warning::Older { key: name.to_owned(), meant });
+        return Ok(());
+    }
     let candidates: Vec<_> = SERVER.keys().map(|key| variable(key.name)).collect();
     let nearest = nearest_of(candidates.iter().map(String::as_str), bare);
-    let prefix = &name[..name.len() - bare.len()];
     let nearest = nearest.map(|nearest| format!("{prefix}{nearest}"));
     reading.warnings.push(Warning::Unknown { key: name.to_owned(), nearest });
     Ok(())

@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Regex,
     /// A list of `{interval, rate}`.
     Buckets,
+    /// A list of such lists, each of the namespace or method that this names.
+    Overrides(&'static str),
     /// Texts by name.
     Pairs,
     /// A list of what statuses of a back end's answers mean.
@@ -192,6 +194,9 @@ impl Kind {
             Self::Regex => "a regular expression".into(),
             Self::Buckets => {
                 "a list of {interval, rate}: an interval from 1s to 1h, a rate from 1 to 100000 a second".into()
+            }
+            Self::Overrides(name) => {
+                format!("a list of {{{name}, enabled, buckets}}, with buckets as above; also as a section by {name}")
             }
             Self::Transforms(told) => told.wanted(),
             Self::Pairs => PAIRS.into(),

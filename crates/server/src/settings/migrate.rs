@@ -11,7 +11,7 @@ use super::keys::{
 use super::reading::Reading;
 use super::value::is_off;
 use super::warning::nearest;
-use super::{SettingsError, build, file};
+use super::{SettingsError, build, file, older};
 
 /// A file that was looked through.
 #[derive(Debug)]
@@ -35,13 +35,15 @@ pub enum Fate {
     Missing(&'static str),
     /// There is no such key; the nearest one.
     Unknown(Option<&'static str>),
+    /// It is one of Centrifugo's before its version 6; what it is called since.
+    Older(String),
 }
 
 impl Fate {
     /// True if something that was configured is not done.
     #[must_use]
     pub fn is_loss(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Unknown(_))
+        matches!(self, Self::Missing(_) | Self::Unknown(_) | Self::Older(_))
     }
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Fate {
             Self::Missing(why) => write!(out, "NOT supported yet: {why}"),
             Self::Unknown(Some(nearest)) => write!(out, "UNKNOWN; is it '{nearest}'?"),
             Self::Unknown(None) => out.write_str("UNKNOWN"),
+            Self::Older(meant) => write!(out, "UNKNOWN: a key of Centrifugo v5, which is '{meant}' since v6"),
         }
     }
 }
@@ -136,7 +139,7 @@ fn one(
 
 fn fate(table: &'static Table, key: Option<&'static Key>, path: &str, written: &Written) -> Fate {
     match key.map(|key| key.state) {
-        None => Fate::Unknown(nearest(table, path)),
+        None => older::meant(table, path).map_or_else(|| Fate::Unknown(nearest(table, path)), Fate::Older),
         Some(State::Works | State::Same(_) | State::SameInMillis(_)) => Fate::Carried,
         Some(State::Missing(_)) if is_off(written) => Fate::Off,
         Some(State::Missing(why)) => Fate::Missing(why),

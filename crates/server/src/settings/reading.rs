@@ -1,14 +1,15 @@
 //! Reading the sources in their order: what each says of each key, what is unknown and what is missing.
 use figment::value::{Dict, Value as Written};
 
-use super::SettingsError;
 use super::key::{Key, Kind, State};
 use super::keys::{
     HOOK, HOOKS, METHOD, METHODS, NAMESPACE, NAMESPACES, PATTERNS, PROXIES, PROXY, SERVER, Table, WITHOUT_NAMESPACE,
 };
+use super::twice::twice;
 use super::value::is_off;
 use super::values::Values;
 use super::warning::{Warning, nearest};
+use super::{SettingsError, older};
 
 /// What all sources have said so far.
 #[derive(Debug)]
@@ -110,7 +111,11 @@ impl Reading {
         Ok(())
     }
 
-    fn unknown(&mut self, table: &Table, path: &str, spelled: String) {
+    fn unknown(&mut self, table: &'static Table, path: &str, spelled: String) {
+        if let Some(meant) = older::meant(table, path) {
+            self.warnings.push(Warning::Older { key: spelled, meant });
+            return;
+        }
         let nearest = nearest(table, path).map(str::to_owned);
         self.warnings.push(Warning::Unknown { key: spelled, nearest });
     }
@@ -272,6 +277,9 @@ fn named(name: &str) -> Written {
 pub(crate) fn list_of_text(text: &str) -> Result<Vec<Written>, String> {
     use figment::providers::{Format as _, Json};
     let wrapped = format!("{{\"list\":{text}}}");
+    if let Some(key) = twice::<Json>(&wrapped) {
+        return Err(format!("{} is there twice", key.strip_prefix("list").unwrap_or(&key)));
+    }
     let json = Json::from_str::<Dict>(&wrapped).map_err(|error| error.to_string());
     let list = match json {
         Ok(mut dict) => dict.remove("list"),

@@ -158,6 +158,50 @@ fn a_key_that_does_not_exist_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_key_of_centrifugo_v5_is_told_with_its_name_since() {
+    let text = r#"{"token_hmac_secret_key":"x","allowed_origins":["*"],"api_key":"k","port":"8000","history_size":1,
+                   "namespaces":[{"name":"chat"}],"channel":{"namespaces":[{"name":"news","proxy_subscribe":true}]}}"#;
+    let told = warnings(&load(".json", text).unwrap());
+    let since = |old: &str, new: &str| {
+        format!("there is no setting '{old}': it is a key of Centrifugo v5, and '{new}' since v6")
+    };
+    let mut wanted = [
+        since("token_hmac_secret_key", "client.token.hmac_secret_key"),
+        since("allowed_origins", "client.allowed_origins"),
+        since("api_key", "http_api.key"),
+        since("port", "http_server.port"),
+        since("history_size", "channel.without_namespace.history_size"),
+        since("namespaces", "channel.namespaces"),
+        since("channel.namespaces[0].proxy_subscribe", "subscribe_proxy_enabled"),
+    ];
+    wanted.sort();
+    let mut told = told;
+    told.sort();
+    assert_eq!(told, wanted);
+    let variables = [("CENTRIFUGO_TOKEN_HMAC_SECRET_KEY", "x")];
+    assert_eq!(
+        warnings(&load_all(".toml", "", &variables, &[]).unwrap()),
+        [since("CENTRIFUGO_TOKEN_HMAC_SECRET_KEY", "CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY")]
+    );
+}
+
+#[test]
+fn what_is_there_twice_is_refused_with_its_path() {
+    let twice = |ending: &str, text: &str| load(ending, text).unwrap_err().to_string();
+    let json = r#"{"client":{"insecure":true,"token":{},"insecure":false}}"#;
+    assert_eq!(twice(".json", json), "client.insecure: it is there twice: one of them has to go");
+    let json = r#"{"channel":{"namespaces":[{"name":"aa"},{"name":"bb","presence":true,"presence":false}]}}"#;
+    assert_eq!(twice(".json", json), "channel.namespaces[1].presence: it is there twice: one of them has to go");
+    let yaml = "client:\n  insecure: true\n  insecure: false\n";
+    assert!(twice(".yaml", yaml).contains("insecure"), "{}", twice(".yaml", yaml));
+    let toml = twice(".toml", "[client]\ninsecure = true\ninsecure = false");
+    assert!(toml.contains("duplicate"), "{toml}");
+    let variables = [("CENTRIFUGO_CHANNEL_NAMESPACES", r#"[{"name":"aa","presence":true,"presence":false}]"#)];
+    let list = load_all(".toml", "", &variables, &[]).unwrap_err().to_string();
+    assert_eq!(list, "CENTRIFUGO_CHANNEL_NAMESPACES: [0].presence is there twice");
+}
+
+#[test]
 fn what_does_not_work_yet_is_told_if_it_is_switched_on() {
     assert_eq!(warned("[admin]\nenabled = false\npassword = \"x\"\n[grpc_api]\nport = 0"), [""; 0]);
     assert_eq!(warned("[health]\nenabled = true\nhandler_prefix = \"/health\""), [""; 0]);

@@ -10,8 +10,10 @@ use super::key::{Kind, TIME_MIN};
 use super::reading::list_of_text;
 use shard::{EMISSION_MIN, INTERVAL_MAX};
 
+mod overrides;
 mod proxied;
 mod transform;
+pub(crate) use overrides::Override;
 pub(crate) use proxied::{Means, PAIRS, STATUSES, StatusMeans};
 pub(crate) use transform::Transform;
 
@@ -24,6 +26,7 @@ pub(crate) enum Value {
     Text(String),
     Words(Vec<String>),
     Buckets(Vec<(Duration, u64)>),
+    Overrides(Vec<Override>),
     Transforms(Vec<Transform>),
     Pairs(Vec<(String, String)>),
     Statuses(Vec<StatusMeans>),
@@ -63,6 +66,7 @@ pub(crate) fn read(kind: &Kind, in_millis: bool, written: &Written) -> Result<Va
             Ok(Value::Text(given))
         }
         Kind::Buckets => buckets(written).map(Value::Buckets),
+        Kind::Overrides(named_by) => overrides::overrides(written, named_by).map(Value::Overrides),
         Kind::Pairs => proxied::pairs(written).map(Value::Pairs),
         Kind::Statuses => proxied::statuses(written).map(Value::Statuses),
         Kind::Transforms(told) => transform::transforms(written, told).map(Value::Transforms),

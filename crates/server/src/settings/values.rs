@@ -7,7 +7,7 @@ use figment::value::Value as Written;
 use super::SettingsError;
 use super::key::{Key, State};
 use super::keys::Table;
-use super::value::{self, StatusMeans, Transform, Value, Wrong};
+use super::value::{self, Override, StatusMeans, Transform, Value, Wrong};
 
 /// Values by key; what nobody has said has its default.
 #[derive(Clone, Debug)]
@@ -101,6 +101,12 @@ impl Values {
     pub(crate) fn buckets(&self, name: &str) -> Vec<(Duration, u64)> {
         let Value::Buckets(buckets) = self.value(name) else { unreachable!("'{name}' is a list of buckets") };
         buckets
+    }
+
+    /// Buckets of namespaces or methods.
+    pub(crate) fn overrides(&self, name: &str) -> Vec<Override> {
+        let Value::Overrides(overrides) = self.value(name) else { unreachable!("'{name}' is a list of overrides") };
+        overrides
     }
 
     pub(crate) fn words(&self, name: &str) -> Vec<String> {

@@ -41,6 +41,13 @@ pub enum Warning {
         /// The key that it resembles most.
         nearest: Option<String>,
     },
+    /// A key of Centrifugo's before its version 6.
+    Older {
+        /// As it was written.
+        key: String,
+        /// What it is called since.
+        meant: String,
+    },
     /// A key of Centrifugo's that does not work yet.
     Missing {
         /// As it was written.
@@ -71,6 +78,9 @@ impl fmt::Display for Warning {
                 write!(out, "there is no setting '{key}'; did you mean '{nearest}'?")
             }
             Self::Unknown { key, nearest: None } => write!(out, "there is no setting '{key}'"),
+            Self::Older { key, meant } => {
+                write!(out, "there is no setting '{key}': it is a key of Centrifugo v5, and '{meant}' since v6")
+            }
             Self::Missing { key, reason } => write!(out, "{key} is not supported yet: {reason}"),
         }
     }

@@ -6,8 +6,9 @@ use hub::{Extra, HistoryBounds, Namespace};
 use serde_json::Value;
 use shard::ShardConfig;
 
+use crate::both::{BOTH, Spoken};
 use crate::delivery::publish;
-use crate::desk::{Desk, dev, namespace};
+use crate::desk::{Desk, dev, frame, namespace};
 use crate::session::{lines, open, say};
 
 fn config() -> ShardConfig {
@@ -209,4 +210,40 @@ fn positions_are_kept_as_long_as_the_namespace_says() {
     assert!(recovers(&mut desk, 0), "it was read since");
     desk.pass(Duration::from_secs(101));
     assert_eq!((recovers(&mut desk, 0), desk.report().subjects), (false, 0));
+}
+
+#[test]
+fn a_filter_nested_too_deep_is_an_error_and_the_session_goes_on() {
+    let leaf = || serde_json::json!({"key": "a", "cmp": "ex"});
+    let nested =
+        |levels: usize| (1..levels).fold(leaf(), |within, _| serde_json::json!({"op": "not", "nodes": [within]}));
+    for spoken in BOTH {
+        let mut desk = Desk::new(&config());
+        let conn = spoken.connected(&mut desk, "");
+        let mut id = 1;
+        for (filter, code) in [
+            (nested(62), None),
+            (nested(64), None),
+            (nested(65), Some(107)),
+            (nested(128), Some(107)),
+            (nested(1_000), Some(107)),
+            (serde_json::json!({"op": "and", "nodes": [nested(40), nested(40)]}), Some(107)),
+            (leaf(), None),
+        ] {
+            id += 1;
+            let subscribe = serde_json::json!({"channel": format!("f.{id}"), "tf": filter});
+            let reply = spoken.ask(&mut desk, conn, serde_json::json!({"id": id, "subscribe": subscribe}));
+            assert_eq!(reply["error"]["code"].as_u64(), code, "{spoken:?} {reply}");
+        }
+        desk.leave_nothing(&[conn]);
+        // A filter that is none at all is no command.
+        let conn = spoken.connected(&mut desk, "");
+        let broken = match spoken {
+            Spoken::Json => frame(0x81, "{\"id\":2,\"subscribe\":{\"channel\":\"f.a\",\"tf\":{\"key\":1}}}"),
+            // A filter whose key is no text.
+            Spoken::Protobuf => frame(0x82, b"\x0e\x08\x02\x2a\x0a\x0a\x03f.a\x6a\x03\x12\x01\xff"),
+        };
+        let heard = desk.say(conn, broken);
+        assert_eq!(spoken.heard(&heard)[0]["close"], 3_501, "{spoken:?}");
+    }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use base::ConnId;
 use serde_json::Value;
-use shard::{Admission, Command, Input, Layer, Meter, Metered, Rate, Rates, ShardConfig, Ticket, Tokens, Whose};
+use shard::{
+    Admission, Command, Input, Layer, Meter, Metered, Overrides, Rate, Rates, ShardConfig, Ticket, Tokens, Whose,
+};
 
 use crate::desk::{Desk, dev, frame, upgrade};
 use crate::emulation::post;
@@ -160,4 +162,37 @@ fn commands_beside_a_stream_count_as_well() {
         let reply: Value = serde_json::from_str(reply.trim()).unwrap();
         assert_eq!(reply["error"]["code"], code, "{reply}");
     }
+}
+
+#[test]
+fn a_namespace_or_a_method_has_buckets_of_its_own_in_place_of_the_commands() {
+    let mut client = layer(&[(Metered::Publish, 2), (Metered::Rpc, 1)], 12);
+    let own = |name: &str, count| Overrides::new([(name.into(), if count > 0 { rate(60, count) } else { Vec::new() })]);
+    client.overrides[Metered::Publish as usize] =
+        Overrides::new([("chat".into(), rate(60, 4)), ("news".into(), rate(60, 1)), ("free".into(), Vec::new())]);
+    client.overrides[Metered::Rpc as usize] = own("up", 2);
+    let mut user = Layer::default();
+    user.overrides[Metered::History as usize] = own("chat", 1);
+    let mut desk = Desk::new(&config(2, client, user));
+    let conn = session(&mut desk, "ann");
+    let publish = |channel: &str| format!("\"publish\":{{\"channel\":\"{channel}\",\"data\":1}}");
+    assert_eq!(codes(&mut desk, conn, &publish("chat:a"), 3), [0, 0, 0]);
+    assert_eq!(codes(&mut desk, conn, &publish("$chat:b"), 2), [0, 111], "the namespace has them, not the channel");
+    assert_eq!(codes(&mut desk, conn, &publish("news:a"), 2), [0, 111]);
+    assert_eq!(codes(&mut desk, conn, &publish("other:a"), 1), [0]);
+    assert_eq!(codes(&mut desk, conn, &publish("chat"), 2), [0, 111], "who has none of its own has the command's");
+    let call = |method: &str| format!("\"rpc\":{{\"method\":\"{method}\"}}");
+    assert_eq!(codes(&mut desk, conn, &call("up"), 3), [108, 108, 111]);
+    assert_eq!(codes(&mut desk, conn, &call("other"), 2), [108, 111]);
+    // Ten were let pass: two are left of the total for what is not limited by itself.
+    assert_eq!(codes(&mut desk, conn, &publish("free:a"), 4), [0, 0, 111, 111]);
+    // A user has them on whatever shard.
+    let mut all = Vec::new();
+    for shard in 0..2 {
+        desk.turn_to(shard);
+        let conn = session(&mut desk, "bob");
+        all.extend(codes(&mut desk, conn, "\"history\":{\"channel\":\"chat:a\"}", 1));
+        all.extend(codes(&mut desk, conn, "\"history\":{\"channel\":\"news:a\"}", 1));
+    }
+    assert!(all[2] == 111 && all[0] != 111 && all[1] == all[3] && all[1] != 111, "{all:?}");
 }

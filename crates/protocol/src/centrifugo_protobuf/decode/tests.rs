@@ -4,6 +4,7 @@ use alloc::vec;
 use base::Prng;
 
 use super::*;
+use crate::filter::FilterNode;
 
 fn one(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
     let mut all = commands(bytes);
@@ -51,7 +52,8 @@ fn every_request_is_read_with_all_its_fields() {
         vals: vec!["a".into(), "b".into()],
         ..message::FilterNode::default()
     };
-    let joint = message::FilterNode { op: "not".into(), nodes: vec![leaf], ..message::FilterNode::default() };
+    let joint =
+        message::FilterNode { op: "not".into(), nodes: vec![leaf.encode_to_vec()], ..message::FilterNode::default() };
     let command = message::Command {
         id: u32::MAX,
         subscribe: Some(message::SubscribeRequest {
@@ -65,7 +67,7 @@ fn every_request_is_read_with_all_its_fields() {
             recoverable: true,
             join_leave: true,
             delta: "fossil".into(),
-            filter: Some(joint),
+            filter: Some(joint.encode_to_vec()),
             flag: -1,
             kind: -2,
         }),

@@ -1,7 +1,11 @@
 //! How often clients may say what: `client.rate_limit`, as Centrifugo PRO names it.
 use crate::settings::key::{Key, Kind};
 
-const NO_OVERRIDE: &str = "a command's buckets are the same in every namespace, and for every method";
+/// Which namespaces have buckets of their own.
+const OF_NAMESPACES: &str =
+    "the same for channels of a namespace, in place of those above; without buckets those of `default`";
+/// Which methods have.
+const OF_METHODS: &str = "the same for calls of a method, in place of those above; without buckets those of `default`";
 
 /// A layer's keys: `enabled`, and two of each of its containers of buckets.
 macro_rules! layer {
@@ -19,18 +23,20 @@ macro_rules! layer {
             ("refresh", "`refresh`"),
             ("sub_refresh", "`sub_refresh`"),
             ("rpc", "`rpc`"),
-        ])
+        ], ["subscribe", "unsubscribe", "publish", "history", "presence", "presence_stats", "sub_refresh"])
     };
-    ($layer:literal, $says:literal, [$(($command:literal, $of:literal)),* $(,)?]) => {
+    ($layer:literal, $says:literal, [$(($command:literal, $of:literal)),* $(,)?], [$($channel:literal),*]) => {
         &[
             Key::flag(concat!("client.rate_limit.", $layer, ".enabled"), $says),
             $(
                 Key::flag(concat!("client.rate_limit.", $layer, ".", $command, ".enabled"), concat!("whether ", $of, " is limited by the buckets below")),
                 Key::new(concat!("client.rate_limit.", $layer, ".", $command, ".buckets"), Kind::Buckets, "", "so many in each interval, and as many at once (111); a command has to fit all of them"),
-                Key::missing(concat!("client.rate_limit.", $layer, ".", $command, ".namespace_overrides"), NO_OVERRIDE),
             )*
-            Key::missing(concat!("client.rate_limit.", $layer, ".rpc.method_overrides"), NO_OVERRIDE),
-            Key::missing(concat!("client.rate_limit.", $layer, ".rpc.method_override"), NO_OVERRIDE),
+            $(
+                Key::new(concat!("client.rate_limit.", $layer, ".", $channel, ".namespace_overrides"), Kind::Overrides("namespace_name"), "", OF_NAMESPACES),
+            )*
+            Key::new(concat!("client.rate_limit.", $layer, ".rpc.method_overrides"), Kind::Overrides("method"), "", OF_METHODS),
+            Key::same(concat!("client.rate_limit.", $layer, ".rpc.method_override"), concat!("client.rate_limit.", $layer, ".rpc.method_overrides")),
             Key::missing(concat!("client.rate_limit.", $layer, ".dry_run"), "what is over a limit is refused"),
             Key::missing(concat!("client.rate_limit.", $layer, ".disconnect_on_accounted_limit"), "too many unsubscribes are counted"),
         ]

@@ -30,6 +30,9 @@ fn every_key_is_told_and_what_carries_over_is_a_file() {
     assert!(matches!(fate("client.concurrency"), Fate::Idle(_)));
     assert!(matches!(fate("channel.without_namespace.subscription_type"), Fate::Missing(_)));
     assert_eq!(fate("channel.namespaces[1].subscription_type"), Fate::Off);
+    let v5 = migrated(r#"{"token_hmac_secret_key":"x"}"#).unwrap();
+    assert_eq!(v5.keys, [("token_hmac_secret_key".to_owned(), Fate::Older("client.token.hmac_secret_key".into()))]);
+    assert!(v5.keys[0].1.is_loss());
     assert_eq!(fate("channel.without_namespace.delta_publish_x"), Fate::Unknown(Some("delta_publish")));
     assert_eq!(fate("grpc_api"), Fate::Off);
     assert!(fate("consumers").is_loss() && !fate("grpc_api").is_loss());

@@ -1,6 +1,6 @@
 //! `client.rate_limit`.
 use super::*;
-use shard::{Metered, Rate, Whose};
+use shard::{Metered, Overrides, Rate, Whose};
 
 const PUBLISH: &str = "[client.rate_limit.client_command]\nenabled = true\n\
     [client.rate_limit.client_command.publish]\nenabled = true\n";
@@ -88,6 +88,73 @@ fn what_is_no_bucket_is_refused() {
 fn what_is_not_there_yet_is_told() {
     let text = "[client.rate_limit.ip_connect]\nenabled = true\n\
         [client.rate_limit.client_command]\ndry_run = true\n\
-        [client.rate_limit.client_command.publish]\nnamespace_overrides = [{ namespace_name = \"chat\" }]\n";
+        [client.rate_limit.redis_user_command]\nenabled = true\n";
     assert_eq!(warned(text).len(), 3, "{:?}", warned(text));
+}
+
+#[test]
+fn namespaces_and_methods_have_buckets_of_their_own() {
+    let json = r#"{"channel": {"namespaces": [{"name": "chat"}, {"name": "news"}]}, "client": {"rate_limit": {
+        "client_command": {"enabled": true,
+            "default": {"enabled": true, "buckets": [{"interval": "1s", "rate": 60}]},
+            "publish": {"enabled": true, "buckets": [{"interval": "1s", "rate": 5}], "namespace_overrides": [
+                {"namespace_name": "chat", "enabled": true, "buckets": [{"interval": "1s", "rate": 20}]},
+                {"namespace_name": "news", "enabled": false, "buckets": [{"interval": "10s", "rate": 1}]}]},
+            "history": {"namespace_overrides": [{"namespace_name": "news", "enabled": true}]},
+            "rpc": {"method_overrides": [{"method": "up", "enabled": true, "buckets": [{"interval": "20s", "rate": 1}]}]}},
+        "user_command": {"enabled": true, "rpc": {
+            "method_override": {"up": {"enabled": true, "buckets": [{"interval": "5s", "rate": 5}]}, "down": {}}}}}}}"#;
+    let settings = load(".json", json).unwrap();
+    assert_eq!(warnings(&settings), [""; 0]);
+    let layers = settings.admission.rates.layers.unwrap();
+    let of = |whose: Whose, command: Metered| layers[whose as usize].overrides[command as usize].clone();
+    let named = |name: &str, rates: Vec<Rate>| Overrides::new([(name.into(), rates)]);
+    assert_eq!(of(Whose::Client, Metered::Publish), named("chat", one(1, 20)), "what is not enabled is not there");
+    assert_eq!(of(Whose::Client, Metered::History), named("news", one(1, 60)), "by default");
+    assert_eq!(of(Whose::Client, Metered::Rpc), named("up", one(20, 1)));
+    assert_eq!(of(Whose::User, Metered::Rpc), named("up", one(5, 5)));
+    assert_eq!(of(Whose::Client, Metered::Subscribe), Overrides::default());
+    let variables = [
+        ("CENTRIFUGO_CLIENT_RATE_LIMIT_USER_COMMAND_ENABLED", "true"),
+        (
+            "CENTRIFUGO_CLIENT_RATE_LIMIT_USER_COMMAND_RPC_METHOD_OVERRIDES",
+            r#"[{"method":"up","enabled":true,"buckets":[{"interval":"2s","rate":3}]}]"#,
+        ),
+    ];
+    let layers = load_all(".toml", "", &variables, &[]).unwrap().admission.rates.layers.unwrap();
+    assert_eq!(layers[Whose::User as usize].overrides[Metered::Rpc as usize], named("up", one(2, 3)));
+}
+
+#[test]
+fn what_is_no_override_is_refused() {
+    let with = |key: &str, written: &str| {
+        refusal(&format!(
+            "{PUBLISH}buckets = [{{ interval = \"1s\", rate = 1 }}]\n{key} = {written}\n\
+        [[channel.namespaces]]\nname = \"chat\"\n"
+        ))
+    };
+    for (written, reason) in [
+        ("1", "a list of {namespace_name, enabled, buckets} is wanted"),
+        ("[1]", "a list of {namespace_name, enabled, buckets} is wanted"),
+        ("[{ enabled = true }]", "an entry without a namespace_name"),
+        ("[{ namespace_name = \"chats\" }]", "there is no namespace 'chats' in channel.namespaces"),
+        (
+            "[{ namespace_name = \"chat\" }, { namespace_name = \"chat\" }]",
+            "there are two entries of the namespace_name 'chat'",
+        ),
+        ("[{ namespace_name = \"chat\", method = \"m\" }]", "and no 'method'"),
+        ("[{ namespace_name = \"chat\", buckets = [{ interval = \"1s\", rate = 0 }] }]", "0"),
+        ("[{ namespace_name = \"chat\", enabled = \"perhaps\" }]", "true or false is wanted"),
+    ] {
+        let told = with("namespace_overrides", written);
+        assert!(
+            told.contains("client_command.publish.namespace_overrides") && told.contains(reason),
+            "{written}: {told}"
+        );
+    }
+    let nine = "{ interval = \"1s\", rate = 1 },".repeat(9);
+    let nine = with("namespace_overrides", &format!("[{{ namespace_name = \"chat\", buckets = [{nine}] }}]"));
+    assert!(nine.contains("at most 8 buckets"), "{nine}");
+    let both = "[client.rate_limit.client_command]\nenabled = true\nrpc = { method_override = { a = {} }, method_overrides = [] }";
+    assert!(refusal(both).contains("it is the same setting as"), "{}", refusal(both));
 }
