@@ -123,7 +123,7 @@ test("PROXIES.md: what its commands print, and its settings are all known", asyn
       .replaceAll("--max-time 2", "--max-time 6")
       .replaceAll(/^endpoint = .*$/gm, '$&\ntimeout = "30s"');
     const { out, error } = await run(script);
-    assert.match(out, /^data: \{"connect":\{.*"data":\{"hello":"ann"\}.*"subs":\{"news":/m, out + error);
+    assert.match(out, /^data: \{"connect":\{.*"data":\{"hello": "ann"\}.*"subs":\{"news":/m, out + error);
     assert.match(out, /^data: \{"disconnect":\{"code":4501,"reason":"log in first"\}\}$/m, out + error);
     for (const [at, { text }] of blocks.filter(({ kind }) => kind === "toml").entries()) {
       await writeFile(path.join(folder, `${at}.toml`), text);
