@@ -26,6 +26,7 @@ mod governor;
 mod line;
 mod proxy;
 mod settings;
+mod shown;
 mod strict;
 mod target;
 mod told;

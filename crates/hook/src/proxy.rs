@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::exchange::{fields, read};
 use crate::figures::{Ended, Figures, Held, Meter};
 use crate::settings::{Protocol, SettingsError};
+use crate::shown::without_secrets;
 use crate::told::{Said, Told};
 
 /// Requests to one proxy at a time, and idle connections to it: the reference's.
@@ -64,6 +65,8 @@ pub(crate) struct Proxies(BTreeMap<String, Proxy>);
 #[derive(Debug)]
 struct Proxy {
     settings: ProxySettings,
+    /// Its URL, as the metrics call it.
+    shown: String,
     figures: Figures,
     uri: Uri,
     constant: HeaderMap,
@@ -125,9 +128,9 @@ impl Proxies {
         }
     }
 
-    /// The figures of each, with its name and its URL.
+    /// The figures of each, with its name and its URL, of which nothing secret is shown.
     pub(crate) fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
-        self.0.values().map(|proxy| (&*proxy.settings.name, &*proxy.settings.endpoint, &proxy.figures))
+        self.0.values().map(|proxy| (&*proxy.settings.name, &*proxy.shown, &proxy.figures))
     }
 }
 
@@ -139,6 +142,7 @@ impl Proxy {
             constant: settings
                 .constant()
                 .map_err(|_| SettingsError::BackEnd(settings.name.clone(), "a field is none"))?,
+            shown: without_secrets(&settings.endpoint),
             settings: settings.clone(),
             figures: Figures::default(),
             uri,
