@@ -37,4 +37,4 @@ pub use event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 pub use figures::{Figures, Meter};
 pub use proxy::{ProxySettings, StatusMeans};
 pub use settings::{Choice, CircuitSettings, OnFailure, OnFlood, OnOpen, Protocol, Settings, SettingsError};
-pub use told::{Granted, GrantedSub, Said, Told};
+pub use told::{Granted, GrantedSub, KEY_BYTES_MAX, Said, Told};

@@ -125,6 +125,26 @@ fn what_is_not_for_the_shards_is_answered_by_the_control_plane() {
     server.wait().unwrap();
 }
 
+/// What `nc -N` does.
+#[test]
+fn a_request_to_the_control_plane_with_a_fin_behind_it_is_answered() {
+    let server = start(1);
+    let body = r#"{"channel":"a","data":1}"#;
+    for pause in [0, 50] {
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let head = format!("POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        socket.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""result""#), "{answer}");
+    }
+    server.leave();
+    server.wait().unwrap();
+}
+
 #[test]
 fn a_large_request_to_the_control_plane_arrives_whole_however_much_of_it_one_read_brings() {
     let server = start(1);
