@@ -14,6 +14,7 @@
 #![warn(clippy::cast_possible_truncation)]
 
 mod accept;
+mod announce;
 mod asks;
 mod ban;
 mod bans;
@@ -31,12 +32,14 @@ mod listing;
 mod mesh;
 mod order;
 mod plane;
+mod plane_thread;
 mod port;
 mod presence;
 mod rate;
 mod reload;
 mod roster;
 mod run;
+mod seat;
 pub mod settings;
 mod slots;
 mod tally;

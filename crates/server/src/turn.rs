@@ -25,8 +25,8 @@ const READ_BYTES_PER_TURN: usize = 4 << 20;
 /// Completions of one turn: some milliseconds of work when each is a new connection.
 const COMPLETIONS_PER_TURN: usize = 512;
 
-/// Parcels of one turn from each mailbox.
-const PARCELS_PER_TURN: usize = 1_024;
+/// Parcels of one lane at a time: some hundred microseconds of work.
+const PARCELS_AT_ONCE: usize = 1_024;
 
 /// Commands of one turn.
 const COMMANDS_PER_TURN: u64 = 256;
@@ -192,11 +192,20 @@ impl Core {
     }
 
     /// Reads a connection until it has no more, within the turn's bounds, and sees to it that it is read again.
+    ///
+    /// The mail is opened before each read: what a client was answered by another shard, and what that shard sent here before, is
+    /// known when anybody who heard of it says something here.
     fn read(&mut self, conn: ConnId, last: bool, now: Instant) -> u64 {
-        let (shard, world) = (&mut self.shard, &mut self.world);
+        let mut handled = 0;
         for reads in 0..READS_PER_TURN {
             if self.read_bytes >= READ_BYTES_PER_TURN {
                 break;
+            }
+            handled += self.open_mail(now);
+            let (shard, world) = (&mut self.shard, &mut self.world);
+            // A parcel may have paused or ended it.
+            if !world.is_readable(conn) {
+                return handled;
             }
             let most = shard.read_bytes_max(conn).min(self.scratch.len());
             match world.receive(conn, &mut self.scratch[..most]) {
@@ -205,7 +214,7 @@ impl Core {
                     shard.handle(Input::Received { conn, bytes: &mut self.scratch[..count] }, now, world);
                     // By now it may be paused, closed or handed over.
                     if !world.wants_input(conn) {
-                        return 1;
+                        return handled + 1;
                     }
                     if count < most {
                         if last && world.polls_always(conn) {
@@ -213,25 +222,25 @@ impl Core {
                         } else {
                             world.await_input(conn);
                         }
-                        return 1;
+                        return handled + 1;
                     }
                 }
                 Received::Nothing => {
                     world.await_input(conn);
-                    return u64::from(reads > 0);
+                    return handled + u64::from(reads > 0);
                 }
                 Received::End => {
                     shard.handle(Input::Ended { conn, end: End::Finished }, now, world);
-                    return 1;
+                    return handled + 1;
                 }
                 Received::Broken => {
                     shard.handle(Input::Ended { conn, end: End::Broken }, now, world);
-                    return 1;
+                    return handled + 1;
                 }
             }
         }
-        world.queue(conn);
-        1
+        self.world.queue(conn);
+        handled + 1
     }
 
     /// Empties the mailboxes: deliveries whatever happens, requests as long as what follows from them can be sent.
@@ -239,7 +248,7 @@ impl Core {
         let mut handled = 0;
         for mailbox in 0..self.world.mesh.mailboxes() {
             for lane in [Lane::Delivery, Lane::Request] {
-                for _ in 0..PARCELS_PER_TURN {
+                for _ in 0..PARCELS_AT_ONCE {
                     if lane == Lane::Request && !self.shard.accepts_requests() {
                         break;
                     }

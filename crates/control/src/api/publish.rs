@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use base64::Engine as _;
 use base::KEY_BYTES_MAX;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use futures_util::stream;

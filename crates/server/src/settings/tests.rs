@@ -56,7 +56,7 @@ fn without_a_file_the_defaults_hold_and_nothing_is_open() {
     let settings = Settings::load_with(None, &[], Flags::default()).unwrap();
     assert_eq!(settings.address, "0.0.0.0:8000".parse().unwrap());
     assert!(settings.api.keys.is_empty() && !settings.api.open && !settings.dev && !settings.admission.insecure);
-    assert_eq!(settings.batch_window, Duration::from_micros(800));
+    assert_eq!(settings.batch_window, Duration::from_millis(1));
     let [bare] = settings.namespaces.as_slice() else { panic!("{:?}", settings.namespaces) };
     assert!(bare.pattern.matches("news") && !bare.pattern.matches("news:a"));
     assert_eq!((bare.subscribe, bare.publish, bare.history), (Access::default(), Access::default(), None));

@@ -134,7 +134,7 @@ pub(super) const KEYS: &[Key] = &[
         "true",
         "under load, collect what arrives in a window (kernel 6.12): less CPU, up to the window more latency",
     ),
-    Key::number("batch_wait.window_us", "800", (10, 10_000), "that window, in microseconds"),
+    Key::number("batch_wait.window_us", "1000", (10, 10_000), "that window, in microseconds"),
     Key::millis("drain.spread_ms", "10000", (0, DAY_MS), "over how long connections are told to leave"),
     Key::same_in_millis("drain.deadline_ms", "shutdown.timeout"),
 ];

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::load;
 
-const STRICT: &str = "[[ws2api]]\nprefix = \"/ws/\"\nmode = \"strict\"\ninsecure = true\nbackends = [\"http://127.0.0.1:9\"]\n";
+const STRICT: &str =
+    "[[ws2api]]\nprefix = \"/ws/\"\nmode = \"strict\"\ninsecure = true\nbackends = [\"http://127.0.0.1:9\"]\n";
 
 #[test]
 fn what_is_not_said_is_the_originals() {
