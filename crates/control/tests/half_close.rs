@@ -1,4 +1,5 @@
 //! Clients that send no more behind their request, as `nc -N` does and some of HTTP/1.0.
+#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 mod support;
 
 use std::net::Shutdown;
