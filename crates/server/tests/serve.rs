@@ -160,11 +160,21 @@ fn a_large_request_to_the_control_plane_arrives_whole_however_much_of_it_one_rea
     server.wait().unwrap();
 }
 
+/// Reads, however often a signal comes between.
+fn uninterrupted(mut read: impl FnMut() -> std::io::Result<usize>) -> usize {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.unwrap(),
+        }
+    }
+}
+
 /// Reads until `enough`.
 fn read_until(socket: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
     let (mut heard, mut part) = (String::new(), [0; 4096]);
     while !enough(&heard) {
-        let count = socket.read(&mut part).unwrap();
+        let count = uninterrupted(|| socket.read(&mut part));
         assert!(count > 0, "it ends after {heard:?}");
         heard.push_str(std::str::from_utf8(&part[..count]).unwrap());
     }
@@ -206,7 +216,7 @@ fn the_end_of_a_poll_with_bytes_behind_it_is_noticed() {
         // An answer that is not read makes the end a reset.
         let mut broken = connect();
         broken.write_all(format!("{options}{poll}stray").as_bytes()).unwrap();
-        broken.peek(&mut [0]).unwrap();
+        uninterrupted(|| broken.peek(&mut [0]));
         drop(broken);
         no_poll_is_left(address);
         // A FIN that comes with the rest, and one that comes later.
