@@ -1,15 +1,15 @@
 //! One request and its answer: bounded in time, in bytes, and in where it leads.
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::back_end::{BackEnd, BackEnds, Place};
 use crate::circuit::Watch;
-use crate::client::Client;
+use crate::client::{Client, Wanted};
 use crate::figures::{Ended, Purpose};
 
 /// After so long a question that waits is put again to back ends that could not be reached.
@@ -146,26 +146,20 @@ impl Question<'_> {
 
     async fn ask_one(&self, client: &Client, back_end: &BackEnd) -> Result<Answer, Ended> {
         let mut uri = back_end.target.client(self.id, self.query).ok_or(Ended::Unreachable)?;
+        let is_led = self.purpose == Purpose::Connect;
+        let is_read = if is_led { |status: StatusCode| !status.is_redirection() } else { |_| true };
+        let wanted = Wanted { bytes_max: self.answer_bytes_max, is_read };
         let mut redirects = 0;
-        let mut again = self.purpose == Purpose::Connect;
         loop {
-            let response = match client.request(self.request(uri.clone())).await {
-                Ok(response) => response,
-                // A connection that was kept has been closed under the request: one that changes nothing is made again, once.
-                Err(Ended::Broken) if again => {
-                    again = false;
-                    continue;
-                }
-                Err(ended) => return Err(ended),
-            };
-            if !response.status().is_redirection() || self.purpose != Purpose::Connect {
-                return read(response, self.answer_bytes_max).await;
+            let answer = client.ask(self.request(uri), wanted).await?;
+            if !is_led || !answer.status.is_redirection() {
+                return Ok(answer);
             }
             if redirects == self.redirects_max {
                 return Err(Ended::Redirected);
             }
             redirects += 1;
-            uri = next(back_end, &response).ok_or(Ended::Redirected)?;
+            uri = next(back_end, &answer).ok_or(Ended::Redirected)?;
         }
     }
 
@@ -184,19 +178,8 @@ impl Question<'_> {
     }
 }
 
-/// The whole answer, whose body has at most `bytes_max`.
-pub(crate) async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Answer, Ended> {
-    let (head, body) = response.into_parts();
-    let body = match Limited::new(body, bytes_max).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
-        Err(_) => return Err(Ended::Broken),
-    };
-    Ok(Answer { status: head.status, fields: head.headers, body })
-}
-
-fn next(back_end: &BackEnd, response: &Response<Incoming>) -> Option<Uri> {
-    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+fn next(back_end: &BackEnd, answer: &Answer) -> Option<Uri> {
+    let location = answer.fields.get(header::LOCATION)?.to_str().ok()?;
     back_end.target.redirected(location)
 }
 

@@ -24,6 +24,7 @@ mod exchange;
 mod figures;
 mod governor;
 mod line;
+mod pool;
 mod proxy;
 mod settings;
 mod shown;

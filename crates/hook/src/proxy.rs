@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ask::Ask;
-use crate::client::Client;
-use crate::exchange::{fields, read};
+use crate::client::{Client, Wanted};
+use crate::exchange::fields;
 use crate::figures::{Ended, Figures, Held, Meter};
 use crate::settings::{Protocol, SettingsError};
 use crate::shown::without_secrets;
@@ -181,13 +181,13 @@ impl Proxy {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.fields(ask);
-        let response = self.client.request(request).await?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            let means = self.settings.statuses.iter().find(|means| means.status == status.as_u16());
-            return means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status);
+        let wanted = Wanted { bytes_max: ANSWER_BYTES_MAX, is_read: |status| status == StatusCode::OK };
+        let answer = self.client.ask(request, wanted).await?;
+        if answer.status == StatusCode::OK {
+            return Ok(Answer::Body(answer.body));
         }
-        read(response, ANSWER_BYTES_MAX).await.map(|answer| Answer::Body(answer.body))
+        let means = self.settings.statuses.iter().find(|means| means.status == answer.status.as_u16());
+        means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status)
     }
 
     /// Waits for its turn, unless too much does.

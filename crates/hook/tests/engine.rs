@@ -412,3 +412,63 @@ async fn a_back_end_that_does_not_speak_http_2_is_no_back_end() {
     let (replies, _) = run(Settings { protocol: Protocol::H2, ..settings(&url) }, vec![message("a")], true).await;
     assert!(matches!(replies[..], [Reply::Outcome { outcome: Outcome::Close { code: 1011, .. }, .. }]), "{replies:?}");
 }
+
+#[tokio::test]
+async fn a_back_end_has_no_more_connections_than_it_may_have_requests() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = url(&listener);
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now, ever) = (Arc::clone(&open), Arc::clone(&most));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            ever.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let now = Arc::clone(&now);
+            tokio::spawn(async move {
+                serve(stream, Heard::default(), |_, _| None).await;
+                now.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    });
+    let events = (0..50).map(|conn| {
+        let of = Of { conn, ..OF };
+        Event::Message(Message { of, hook: 0, id: "a".into(), payload: Payload::Text("a".into()) })
+    });
+    let (replies, _) = run(settings(&url), events.collect(), true).await;
+    let is_echo = |reply: &Reply| matches!(reply, Reply::Outcome { outcome: Outcome::Reply(Payload::Text(text)), .. } if text == "a");
+    assert!(replies.len() == 50 && replies.iter().all(is_echo), "{replies:?}");
+    assert_eq!(most.load(Ordering::Relaxed), 4, "as many as `requests_max`, and all of them");
+    assert_eq!(open.load(Ordering::Relaxed), 4, "they are kept");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_fails_its_message_alone_and_nothing_is_asked_twice() {
+    const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+    // It never comes to the rest: the back end's task ends, and with it the connection.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = url(&listener);
+    let heard = Heard::default();
+    let all = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let all = Arc::clone(&all);
+            tokio::spawn(async move {
+                let cut = |_: &str, count| (count == 2).then_some(CUT);
+                tokio::time::timeout(Duration::from_millis(100), serve(stream, all, cut)).await
+            });
+        }
+    });
+    let ignoring = Settings { on_failure: OnFailure::Ignore, ..settings(&url) };
+    let (replies, engine) = run(ignoring, vec![message("one"), message("two"), message("three")], true).await;
+    let outcomes: Vec<_> = replies
+        .iter()
+        .map(|reply| {
+            let Reply::Outcome { outcome, .. } = reply else { panic!("{reply:?}") };
+            let Outcome::Reply(Payload::Text(text)) = outcome else { return "-" };
+            std::str::from_utf8(text).unwrap()
+        })
+        .collect();
+    assert_eq!(outcomes, ["one", "-", "three"]);
+    assert_eq!(self::heard(&heard), ["post one", "post two", "post three"]);
+    let ended: Vec<_> = engine.figures().flat_map(|(_, _, figures)| figures.ended()).collect();
+    assert_eq!(ended, [("message", "ok", 2), ("message", "broken", 1)]);
+}
