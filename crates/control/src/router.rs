@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, map_response, map_response_with_state};
 use axum::response::Response;
@@ -97,22 +97,19 @@ async fn make_room<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, mut ans
     answer
 }
 
-/// Refuses a body whose end two readers could see in two places, as shards do: one coding, `chunked`, and no length beside it. Nothing more is read then.
-async fn refuse_ambiguous(request: Request, next: Next) -> Response {
-    let fields = request.headers();
-    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    let refused = match (codings.next(), codings.next()) {
-        (None, _) => None,
-        (Some(_), _) if fields.contains_key(CONTENT_LENGTH) => {
-            Some((StatusCode::BAD_REQUEST, "the body's length is ambiguous"))
-        }
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
-        (Some(_), _) => Some((StatusCode::NOT_IMPLEMENTED, "the transfer coding is not supported")),
+/// Refuses a transfer coding that is not `chunked`, once, as shards do: two readers could see the body's end in two places. Nothing more is read then. A length
+/// beside a coding is none to hyper, which ends the connection behind such a request.
+async fn refuse_other_codings(request: Request, next: Next) -> Response {
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_known = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
     };
-    let Some((status, words)) = refused else {
+    if is_known {
         return next.run(request).await;
-    };
-    let mut answer = refuse(status, words);
+    }
+    let mut answer = refuse(StatusCode::NOT_IMPLEMENTED, "the transfer coding is not supported");
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
@@ -144,6 +141,6 @@ pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
         .layer(map_response_with_state(Arc::clone(app), make_room::<P>))
         .layer(map_response_with_state(Arc::clone(app), count::<P>));
     // What is passed on stays as the data plane has answered it.
-    let all = ours.merge(proxy::routes(&app.settings.data_paths)).layer(from_fn(refuse_ambiguous));
+    let all = ours.merge(proxy::routes(&app.settings.data_paths)).layer(from_fn(refuse_other_codings));
     all.with_state(Arc::clone(app))
 }
