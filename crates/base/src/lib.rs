@@ -33,3 +33,6 @@ pub type SubjectName = compact_str::CompactString;
 
 /// Longest subject name in bytes: the publish stream gives its length in one byte.
 pub const SUBJECT_BYTES_MAX: usize = 255;
+
+/// Longest idempotency key, and longest epoch of versions, in bytes: shards remember them, whatever way they came.
+pub const KEY_BYTES_MAX: usize = 255;

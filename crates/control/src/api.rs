@@ -20,18 +20,18 @@ use std::sync::Arc;
 
 use self::batch::REPLY_BYTES_MAX;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base::Object;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::answer::{json, refuse};
+use crate::body::{self, Bounds, Missing};
+use crate::half_close::Line;
 use crate::router::App;
 use crate::{ApiRules, DataPlane};
 
@@ -177,14 +177,18 @@ async fn read<P>(app: &App<P>, request: Request) -> Result<Vec<u8>, Response> {
     if !plain {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to come without a content coding"));
     }
-    let bytes_max = app.settings.body_bytes_max;
-    let body = Limited::<Body>::new(request.into_body(), bytes_max).collect();
-    match tokio::time::timeout(app.settings.body_timeout, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {bytes_max} bytes")))
+    let settings = &app.settings;
+    let bytes_max = settings.body_bytes_max;
+    let bounds = Bounds { bytes_max, time_max: settings.body_timeout, silence_max: settings.drain_silence };
+    let line = request.extensions().get::<Line>().cloned();
+    body::read(request.into_body(), bounds, line.as_ref(), &app.draining).await.map_err(|missing| match missing {
+        Missing::BrokenOff => refuse(StatusCode::BAD_REQUEST, "the body broke off"),
+        Missing::Draining => {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down, and the body did not arrive")
         }
-        Ok(Err(_)) => Err(refuse(StatusCode::BAD_REQUEST, "the body broke off")),
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
-    }
+        Missing::TooLong => {
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {bytes_max} bytes"))
+        }
+        Missing::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+    })
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+
+use crate::half_close::{Answering, Line, Patient};
 
 /// A peer that does not take what it asked for (a window shut for so long) is dropped by the kernel.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,10 +59,12 @@ pub(crate) async fn run(
     mut draining: watch::Receiver<bool>,
 ) {
     let (read, write) = stream.into_split();
-    let io = TokioIo::new(tokio::io::join(Cursor::new(head).chain(read), write));
+    let line = Line::default();
+    let io = Patient::new(tokio::io::join(Cursor::new(head).chain(read), write), line.clone());
+    let io = TokioIo::new(io);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_BYTES_MAX);
-    let mut served = pin!(http.serve_connection(io, TowerToHyperService::new(router)).with_upgrades());
+    let mut served = pin!(http.serve_connection(io, Answering::new(router, line)).with_upgrades());
     let told = draining.clone();
     let mut drained = pin!(draining.wait_for(|draining| *draining));
     let ended = poll_fn(|context| {

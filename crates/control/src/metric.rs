@@ -93,7 +93,6 @@ metrics! {
     HOOK_FULL = Counter "ringcast_ws2api_pushes_refused_total" "Messages that back ends could not push, since the client reads too slowly.";
     HOOK_DROPPED = Counter "ringcast_ws2api_dropped_messages_total" "Messages of WS2API clients that were dropped, since too many of the connection were under way.";
     HOOK_REQUESTS = Counter "ringcast_ws2api_requests_total" "Requests to back ends, by `prefix`, `backend`, `purpose` and `outcome`.";
-    HOOK_SECONDS = Counter "ringcast_ws2api_request_seconds_total" "Time that these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
     HOOK_LATENCY = Histogram "ringcast_ws2api_request_latency_seconds" "How long these took, waiting for their turn included, by `prefix`, `backend` and `purpose`.";
     HOOK_IN_FLIGHT = Gauge "ringcast_ws2api_requests_in_flight" "Requests under way, by `prefix` and `backend`.";
     HOOK_WAITING = Gauge "ringcast_ws2api_requests_waiting" "Requests that wait for their turn, by `prefix` and `backend`.";
@@ -104,7 +103,6 @@ metrics! {
     HOOK_LOST = Counter "ringcast_ws2api_ends_lost_total" "Ends of connections that no back end heard of, by `prefix`: too many waited, or for too long.";
 
     PROXY_REQUESTS = Counter "ringcast_proxy_requests_total" "Questions to event proxies, by `proxy`, `backend`, `event` and `outcome`.";
-    PROXY_SECONDS = Counter "ringcast_proxy_request_seconds_total" "Time that these took, waiting for their turn included, by `proxy`, `backend` and `event`.";
     PROXY_LATENCY = Histogram "ringcast_proxy_request_latency_seconds" "How long these took, waiting for their turn included, by `proxy`, `backend` and `event`.";
     PROXY_IN_FLIGHT = Gauge "ringcast_proxy_requests_in_flight" "Questions under way, by `proxy` and `backend`.";
     PROXY_WAITING = Gauge "ringcast_proxy_requests_waiting" "Questions that wait for their turn, by `proxy` and `backend`.";

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::DataPlane;
 use crate::answer::{not_found, refuse};
+use crate::half_close::Line;
 use crate::router::App;
 
 /// How long a loopback connection may lie idle. Short: an idle connection is a row of a shard.
@@ -82,6 +83,9 @@ async fn pass_on<P: DataPlane>(State(app): State<Arc<App<P>>>, mut request: Requ
         // A shard has given away what was passed on to it: the path is not the data plane's after all. The loopback connection
         // is ours now at both ends, so nothing that follows on it would reach the data plane: it must not be kept.
         return ([(header::CONNECTION, "close")], not_found().await).into_response();
+    }
+    if let Some(line) = request.extensions().get::<Line>() {
+        line.pass_on();
     }
     let upgrade = request.headers().get(header::UPGRADE).cloned();
     let ours = request.extensions_mut().remove::<OnUpgrade>();

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::http::HeaderValue;
-use axum::http::header::CONNECTION;
-use axum::middleware::{map_response, map_response_with_state};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, map_response, map_response_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use crate::answer::{harden, method_not_allowed, not_found};
+use crate::answer::{harden, method_not_allowed, not_found, refuse};
 use crate::clock::Clock;
 use crate::health::{health, healthz, readyz};
 use crate::metric::{self, Metric, Sample};
@@ -27,6 +28,8 @@ pub(crate) struct App<P> {
     pub(crate) clock: Clock,
     pub(crate) proxy: Proxy,
     pub(crate) snapshots: Snapshots,
+    /// Whether the server drains.
+    pub(crate) draining: watch::Receiver<bool>,
     /// Room for connections.
     pub(crate) room: Arc<Semaphore>,
     /// Connections that there was no room for.
@@ -40,12 +43,13 @@ pub(crate) struct App<P> {
 }
 
 impl<P: DataPlane> App<P> {
-    pub(crate) fn new(plane: P, settings: ControlSettings) -> Self {
+    pub(crate) fn new(plane: P, settings: ControlSettings, draining: watch::Receiver<bool>) -> Self {
         Self {
             plane,
             clock: Clock::new(),
             proxy: Proxy::new(settings.connections_max),
             snapshots: Snapshots::default(),
+            draining,
             room: Arc::new(Semaphore::new(settings.connections_max)),
             turned_away: AtomicU64::new(0),
             answers: [const { AtomicU64::new(0) }; 500],
@@ -93,6 +97,23 @@ async fn make_room<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, mut ans
     answer
 }
 
+/// Refuses a transfer coding that is not `chunked`, once, as shards do: two readers could see the body's end in two places. Nothing more is read then. A length
+/// beside a coding is none to hyper, which ends the connection behind such a request.
+async fn refuse_other_codings(request: Request, next: Next) -> Response {
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_known = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if is_known {
+        return next.run(request).await;
+    }
+    let mut answer = refuse(StatusCode::NOT_IMPLEMENTED, "the transfer coding is not supported");
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
 /// Counts an answer of ours.
 async fn count<P: DataPlane>(app: axum::extract::State<Arc<App<P>>>, answer: Response) -> Response {
     let status = usize::from(answer.status().as_u16());
@@ -120,5 +141,6 @@ pub(crate) fn router<P: DataPlane>(app: &Arc<App<P>>) -> Router {
         .layer(map_response_with_state(Arc::clone(app), make_room::<P>))
         .layer(map_response_with_state(Arc::clone(app), count::<P>));
     // What is passed on stays as the data plane has answered it.
-    ours.merge(proxy::routes(&app.settings.data_paths)).with_state(Arc::clone(app))
+    let all = ours.merge(proxy::routes(&app.settings.data_paths)).layer(from_fn(refuse_other_codings));
+    all.with_state(Arc::clone(app))
 }

@@ -32,7 +32,7 @@ pub async fn serve<P: DataPlane>(
 ) {
     let (drain, draining) = watch::channel(false);
     let mut open = JoinSet::new();
-    let app = Arc::new(App::new(plane, settings));
+    let app = Arc::new(App::new(plane, settings, draining.clone()));
     let router = router(&app);
     let mut shutdown = pin!(shutdown);
     loop {

@@ -31,6 +31,8 @@ pub struct ControlSettings {
     pub head_timeout: Duration,
     /// How long an API request's body may take.
     pub body_timeout: Duration,
+    /// How long a request whose body is not there yet may be silent once the server drains.
+    pub drain_silence: Duration,
     /// How long the connections may take to finish once the server drains.
     pub drain_timeout: Duration,
 }
@@ -68,6 +70,7 @@ impl Default for ControlSettings {
             body_bytes_max: 4 * MIB,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(15),
+            drain_silence: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(10),
         }
     }

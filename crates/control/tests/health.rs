@@ -180,9 +180,35 @@ fn rubbish_is_answered_and_harms_nobody() {
     assert_eq!(server.get("/healthz").status, 200);
 }
 
+/// A proxy in front that reads such a body otherwise would take what is in it for requests of others, or the other way round.
+#[test]
+fn a_body_with_two_ends_is_refused_and_nothing_behind_it_is_read() {
+    let server = Server::start(dev());
+    let inside = "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
+    for (fields, status) in [
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
+        ("Transfer-Encoding: identity, chunked\r\n", 501),
+        ("Transfer-Encoding: gzip, chunked\r\n", 501),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 501),
+    ] {
+        for path in ["/api/publish", "/metrics", "/pub/a"] {
+            let mut peer = server.connect();
+            peer.send(&format!("POST {path} HTTP/1.1\r\nHost: test\r\n{fields}\r\n0\r\n\r\n{inside}"));
+            let answer = peer.answer();
+            // A length beside a coding is dropped by hyper, which ends the connection behind such a request.
+            let is_dropped = fields.contains("Content-Length");
+            assert!(is_dropped || [status, 400].contains(&answer.status), "{fields} {path}: {answer:?}");
+            assert!(peer.is_closed(), "{fields} {path}");
+        }
+    }
+    assert!(server.recorder.published.lock().unwrap().is_empty());
+}
+
 #[test]
 fn draining_closes_idle_connections_and_finishes_open_requests() {
-    let mut server = Server::start(dev());
+    let patient = Duration::from_secs(60);
+    let mut server = Server::start(ControlSettings { drain_silence: patient, drain_timeout: patient, ..dev() });
     let mut idle = server.connect();
     idle.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(idle.answer().status, 200);
@@ -195,6 +221,31 @@ fn draining_closes_idle_connections_and_finishes_open_requests() {
     let answer = busy.answer();
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     server.served.take().unwrap().join().unwrap();
+}
+
+/// Who says nothing is not waited for until the deadline, whether the drain finds the request half there or its last bytes come later.
+#[test]
+fn half_a_body_does_not_hold_a_drain() {
+    let patient = Duration::from_secs(600);
+    let silence = Duration::from_millis(300);
+    let settings = ControlSettings { drain_silence: silence, drain_timeout: patient, body_timeout: patient, ..dev() };
+    let mut server = Server::start(settings);
+    let head = "POST /api/publish HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 24\r\n\r\n";
+    let mut peers: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.send(head);
+        // The body is waited for.
+        assert!(peer.head().starts_with("HTTP/1.1 100 "));
+        peer.send("{\"channel\"");
+    }
+    drop(server.shutdown.take());
+    for peer in &mut peers {
+        let answer = peer.answer();
+        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{answer:?}");
+        assert!(peer.is_closed());
+    }
+    server.served.take().unwrap().join().unwrap();
+    assert!(server.recorder.published.lock().unwrap().is_empty());
 }
 
 #[test]

@@ -11,13 +11,14 @@ use crate::circuit::{Circuit, Watch};
 use crate::figures::{Ended, Figures, Held, Purpose};
 use crate::governor::Governor;
 use crate::settings::{Choice, SettingsError};
+use crate::shown::without_secrets;
 use crate::target::Target;
 
 /// One back end.
 #[derive(Debug)]
 pub(crate) struct BackEnd {
     pub(crate) target: Target,
-    /// As it was written, for the metrics.
+    /// As the metrics call it.
     pub(crate) url: String,
     pub(crate) figures: Figures,
     pub(crate) circuit: Circuit,
@@ -119,7 +120,7 @@ impl BackEnds {
             if settings.governs { Governor::new(settings.requests_max).limit() } else { settings.requests_max };
         let back_end = |(target, url): (Target, &String)| BackEnd {
             target,
-            url: url.clone(),
+            url: without_secrets(url),
             figures: Figures::default(),
             circuit: Circuit::new(settings.circuit),
             room: Semaphore::new(places),

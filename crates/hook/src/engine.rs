@@ -144,19 +144,19 @@ impl Engine {
         }
     }
 
-    /// The figures of each back end, with its hook's prefix and its URL.
+    /// The figures of each back end, with its hook's prefix and its URL, of which nothing secret is shown.
     pub fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
         self.hooks
             .iter()
             .flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, &*one.url, &one.figures)))
     }
 
-    /// The figures of each event proxy, with its name and its URL.
+    /// The figures of each event proxy, with its name and its URL likewise.
     pub fn proxy_figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
         self.proxies.figures()
     }
 
-    /// How each back end does, with its hook's prefix and its URL.
+    /// How each back end does, with its hook's prefix and its URL, of which nothing secret is shown.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, Condition)> {
         let all = self.hooks.iter().flat_map(|hook| hook.back_ends.iter().map(|one| (&*hook.settings.prefix, one)));
         all.map(|(prefix, one)| {

@@ -184,7 +184,7 @@ impl Figures {
     }
 
     /// How long they took together, by purpose, in seconds.
-    pub fn seconds(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+    fn seconds(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         let seconds = |purpose: Purpose| Duration::from_micros(self.micros[purpose as usize].read()).as_secs_f64();
         Purpose::ALL.into_iter().map(move |purpose| (purpose.name(), seconds(purpose)))
     }

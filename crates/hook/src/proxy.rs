@@ -14,6 +14,7 @@ use crate::client::{Client, Wanted};
 use crate::exchange::fields;
 use crate::figures::{Ended, Figures, Held, Meter};
 use crate::settings::{Protocol, SettingsError};
+use crate::shown::without_secrets;
 use crate::told::{Said, Told};
 
 /// Requests to one proxy at a time, and idle connections to it: the reference's.
@@ -68,6 +69,8 @@ pub(crate) struct Proxies(BTreeMap<String, Proxy>);
 #[derive(Debug)]
 struct Proxy {
     settings: ProxySettings,
+    /// Its URL, as the metrics call it.
+    shown: String,
     figures: Figures,
     uri: Uri,
     constant: HeaderMap,
@@ -129,9 +132,9 @@ impl Proxies {
         }
     }
 
-    /// The figures of each, with its name and its URL.
+    /// The figures of each, with its name and its URL, of which nothing secret is shown.
     pub(crate) fn figures(&self) -> impl Iterator<Item = (&str, &str, &Figures)> {
-        self.0.values().map(|proxy| (&*proxy.settings.name, &*proxy.settings.endpoint, &proxy.figures))
+        self.0.values().map(|proxy| (&*proxy.settings.name, &*proxy.shown, &proxy.figures))
     }
 }
 
@@ -143,6 +146,7 @@ impl Proxy {
             constant: settings
                 .constant()
                 .map_err(|_| SettingsError::BackEnd(settings.name.clone(), "a field is none"))?,
+            shown: without_secrets(&settings.endpoint),
             settings: settings.clone(),
             figures: Figures::default(),
             uri,

@@ -1,7 +1,9 @@
 //! What an engine is told of one hook.
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use crate::shown::without_secrets;
 use crate::target::Target;
 
 /// One prefix and its back ends.
@@ -126,7 +128,7 @@ pub enum SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BackEnd(url, what) => write!(out, "'{url}': {what}"),
+            Self::BackEnd(url, what) => write!(out, "'{}': {what}", without_secrets(url)),
             Self::Certificates(error) => write!(out, "the system's certificates can't be read: {error}"),
         }
     }
@@ -138,7 +140,11 @@ impl Settings {
     /// The back ends' URLs, read.
     pub(crate) fn targets(&self) -> Result<Vec<Target>, SettingsError> {
         let read = |url: &String| Target::read(url).map_err(|what| SettingsError::BackEnd(url.clone(), what));
-        self.back_ends.iter().map(read).collect()
+        let mut known = BTreeSet::new();
+        match self.back_ends.iter().find(|url| !known.insert(*url)) {
+            Some(again) => Err(SettingsError::BackEnd(again.clone(), "it is listed twice")),
+            None => self.back_ends.iter().map(read).collect(),
+        }
     }
 
     /// Looks whether each back end's URL is one.

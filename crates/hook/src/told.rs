@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Longest idempotency key, and longest epoch of versions, in bytes: shards remember them.
-const KEY_BYTES_MAX: usize = 255;
+pub const KEY_BYTES_MAX: usize = 255;
 
 /// What a back end says.
 #[derive(Clone, PartialEq, Eq, Debug)]

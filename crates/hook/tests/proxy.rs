@@ -108,7 +108,8 @@ async fn ask(settings: ProxySettings, question: Ask) -> (Told, &'static str) {
     assert_eq!((of, number), (OF, 3));
     drop(queue);
     served.await.unwrap();
-    let figures = engine.proxy_figures().next().unwrap().2;
+    let (_, url, figures) = engine.proxy_figures().next().unwrap();
+    assert!(!url.contains('?'), "a query may be a secret: {url}");
     assert_eq!((figures.in_flight.read(), figures.waiting.read()), (0, 0));
     let ended: Vec<_> = figures.ended().collect();
     assert!(ended.len() <= 1, "{ended:?}");

@@ -76,6 +76,18 @@ pub struct Namespace {
 }
 
 impl Namespace {
+    /// The one of `all` that names a subject or a pattern: the first that fits.
+    #[must_use]
+    pub fn of<'n>(all: &'n [Self], name: &str) -> Option<&'n Self> {
+        all.iter().find(|namespace| namespace.pattern.matches(name))
+    }
+
+    /// Where in `all` that one is.
+    #[must_use]
+    pub fn position_of(all: &[Self], name: &str) -> Option<usize> {
+        all.iter().position(|namespace| namespace.pattern.matches(name))
+    }
+
     /// A namespace in which clients may do nothing and nothing is kept. With a history, subscriptions recover.
     #[must_use]
     pub fn closed(pattern: Pattern) -> Self {

@@ -153,7 +153,7 @@ impl Hub {
     /// Which namespace names a subject, for [`Hub::is_named_by`]; `u16::MAX`: none.
     #[must_use]
     pub fn namespace_number(&self, name: &str) -> u16 {
-        let number = self.namespaces.iter().position(|namespace| namespace.pattern.matches(name));
+        let number = Namespace::position_of(&self.namespaces, name);
         number.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX)
     }
 
@@ -166,7 +166,7 @@ impl Hub {
     /// The same for a subject without a row.
     #[must_use]
     pub fn namespace_of(&self, name: &str) -> Option<&Namespace> {
-        self.namespaces.iter().find(|namespace| namespace.pattern.matches(name))
+        Namespace::of(&self.namespaces, name)
     }
 
     /// True on a core that isn't the owner once it has asked the owner for the subject.

@@ -19,6 +19,9 @@ const COMPLETIONS: u32 = 16_384;
 /// What a poll for input asks for: bytes, or the peer's FIN.
 const INPUT: u32 = (libc::POLLIN | libc::POLLRDHUP) as u32;
 
+/// What a poll for the end asks for: the peer's FIN. Errors come unasked.
+const END: u32 = libc::POLLRDHUP as u32;
+
 const OUTPUT: u32 = libc::POLLOUT as u32;
 
 /// An io_uring that one thread owns: made by the main thread (so that its descriptor is in every shard's file table),
@@ -120,6 +123,12 @@ impl Ring {
     /// (seen on 6.18): [`Ring::stop_polling`] ends it.
     pub fn poll_input_always(&mut self, socket: Socket, slot: u32) {
         let entry = opcode::PollAdd::new(Fd(socket.fd()), INPUT).multi(true).build();
+        self.push(&entry, Token::new(Kind::Readable, slot));
+    }
+
+    /// Waits once for a FIN or an error, whatever there is to read.
+    pub fn poll_end(&mut self, socket: Socket, slot: u32) {
+        let entry = opcode::PollAdd::new(Fd(socket.fd()), END).build();
         self.push(&entry, Token::new(Kind::Readable, slot));
     }
 

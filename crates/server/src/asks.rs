@@ -3,6 +3,9 @@ use hook::Of;
 use hub::{Extra, Override, Version};
 use shard::{About, Ask, Granted, Said, Token, TokenSub, Told};
 
+// What a back end says is kept by shards, whose bound the engine can't name.
+const _: () = assert!(hook::KEY_BYTES_MAX == base::KEY_BYTES_MAX);
+
 /// A shard's question.
 pub(crate) fn asked(of: Of, ask: Ask) -> hook::Ask {
     let Ask { fields, emulated, meta, .. } = ask;

@@ -9,7 +9,6 @@ struct Kind {
     of: &'static str,
     purpose: &'static str,
     requests: &'static Metric,
-    seconds: &'static Metric,
     latency: &'static Metric,
     in_flight: &'static Metric,
     waiting: &'static Metric,
@@ -19,7 +18,6 @@ const HOOK: Kind = Kind {
     of: "prefix",
     purpose: "purpose",
     requests: &metric::HOOK_REQUESTS,
-    seconds: &metric::HOOK_SECONDS,
     latency: &metric::HOOK_LATENCY,
     in_flight: &metric::HOOK_IN_FLIGHT,
     waiting: &metric::HOOK_WAITING,
@@ -29,7 +27,6 @@ const PROXY: Kind = Kind {
     of: "proxy",
     purpose: "event",
     requests: &metric::PROXY_REQUESTS,
-    seconds: &metric::PROXY_SECONDS,
     latency: &metric::PROXY_LATENCY,
     in_flight: &metric::PROXY_IN_FLIGHT,
     waiting: &metric::PROXY_WAITING,
@@ -72,9 +69,6 @@ impl Kind {
         add(self.waiting, &[], whole(figures.waiting.read()));
         for (purpose, outcome, count) in figures.ended() {
             add(self.requests, &[(self.purpose, purpose), ("outcome", outcome)], whole(count));
-        }
-        for (purpose, seconds) in figures.seconds().filter(|(_, seconds)| *seconds > 0.0) {
-            add(self.seconds, &[(self.purpose, purpose)], seconds);
         }
     }
 

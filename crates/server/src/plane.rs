@@ -75,8 +75,7 @@ impl Plane {
     /// What the subject's namespace says, or what holds in development where there is none; `None`: there is no such subject.
     pub(crate) fn look<T: Default>(&self, subject: &str, at: impl FnOnce(&Namespace) -> T) -> Option<T> {
         let namespaces = Arc::clone(&self.bounds.namespaces.read().unwrap_or_else(PoisonError::into_inner));
-        let found = namespaces.iter().find(|namespace| namespace.pattern.matches(subject));
-        found.map(at).or_else(|| self.dev.then(T::default))
+        Namespace::of(&namespaces, subject).map(at).or_else(|| self.dev.then(T::default))
     }
 
     /// Most clients that one answer about presence names.

@@ -5,7 +5,7 @@ use base::{ConnId, Table};
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Slot {
     flags: u8,
-    /// Polls that brought input, up to [`Slot::BUSY_POLLS`].
+    /// Polls that brought input, up to [`Slot::BUSY_POLLS`]; in the top bit whether a pause is [watched](shard::Effects::watch).
     polls: u8,
 }
 
@@ -39,6 +39,8 @@ impl Slot {
     /// through one of the kernel's 256 lists of polls when it is stopped.
     pub(crate) const BUSY_POLLS: u8 = 64;
 
+    const WATCHED: u8 = 128;
+
     pub(crate) fn has(self, fact: Fact) -> bool {
         self.flags & fact as u8 != 0
     }
@@ -69,12 +71,23 @@ impl Slot {
 
     /// Counts a poll that brought input; true if it is a busy connection.
     pub(crate) fn count_poll(&mut self) -> bool {
-        self.polls = self.polls.saturating_add(1).min(Self::BUSY_POLLS);
+        if !self.is_busy() {
+            self.polls += 1;
+        }
         self.is_busy()
     }
 
     pub(crate) fn is_busy(self) -> bool {
-        self.polls == Self::BUSY_POLLS
+        self.polls & !Self::WATCHED >= Self::BUSY_POLLS
+    }
+
+    /// It is not read, and the shard wants to know of its end all the same.
+    pub(crate) fn is_watched(self) -> bool {
+        self.has(Fact::Open) && self.polls & Self::WATCHED != 0
+    }
+
+    pub(crate) fn watch(&mut self, on: bool) {
+        self.polls = if on { self.polls | Self::WATCHED } else { self.polls & !Self::WATCHED };
     }
 }
 

@@ -165,6 +165,7 @@ impl Core {
                     }
                 }
                 Some(Event::Input { conn, last }) => handled += self.read(conn, last, now),
+                Some(Event::Ended(conn, end)) => self.shard.handle(Input::Ended { conn, end }, now, &mut self.world),
                 Some(Event::Room(conn)) => self.shard.handle(Input::Writable { conn }, now, &mut self.world),
                 None => {}
             }

@@ -4,14 +4,15 @@
 //! - A connection's number is its descriptor. The descriptor is closed, and so may come again, only when nothing of it is in
 //!   flight in the ring: no completion is ever taken for another connection's.
 //! - A poll for input is made anew after each read, except for busy connections. So while the shard handles bytes of a
-//!   connection that is not busy nothing of it is in flight, and a hand-over or a close needs no cancel.
+//!   connection that is not busy nothing of it is in flight, and a hand-over or a close needs no cancel. The end of a pause that is watched
+//!   cancels the poll that watched.
 //! - A closing connection gives no input: its slot is not `Open`.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base::{ConnId, Instant, ShardId};
 use ring::{Completion, Courier, Kind, Received, Ring, Sender, Socket, Written};
-use shard::{Close, Effects as _};
+use shard::{Close, Effects as _, End};
 
 use crate::accept::{Accepted, Acceptor};
 use crate::desk::Desk;
@@ -24,6 +25,9 @@ mod effects;
 
 /// Poll events after which a read must go on to the end: data and FIN may have come in one.
 const LAST: i32 = 0x2018; // POLLRDHUP | POLLHUP | POLLERR
+
+/// Those after which nothing can be read or sent any more.
+const BROKEN: i32 = 0x0018; // POLLHUP | POLLERR
 
 /// Everything around one shard.
 pub(crate) struct World {
@@ -62,6 +66,8 @@ pub(crate) enum Event {
         /// The last: read on to the end.
         last: bool,
     },
+    /// A paused connection ends.
+    Ended(ConnId, End),
     /// There is room to send.
     Room(ConnId),
 }
@@ -174,6 +180,9 @@ impl World {
             self.release_if_idle(conn);
             return None;
         }
+        if slot.is_watched() {
+            return self.watched(conn, completion.result);
+        }
         slot.count_poll();
         // Paused: the read after the pause finds what is there. Queued: it will be read anyway.
         if !slot.wants_input() || slot.has(Fact::Queued) {
@@ -181,6 +190,36 @@ impl World {
         }
         let last = completion.result < 0 || completion.result & LAST != 0;
         Some(Event::Input { conn, last })
+    }
+
+    /// A poll of a paused connection whose end is watched has said something, or one that it had before the pause has ended.
+    fn watched(&mut self, conn: ConnId, events: i32) -> Option<Event> {
+        let end = match events {
+            ..0 => None,
+            events if events & BROKEN != 0 => Some(End::Broken),
+            events if events & LAST != 0 => Some(End::Foreseen),
+            _ => None,
+        };
+        if end.is_none() {
+            self.await_end(conn);
+            return None;
+        }
+        self.slots[conn].watch(false);
+        if end == Some(End::Broken) {
+            self.close(conn, Close::Abort);
+        }
+        end.map(|end| Event::Ended(conn, end))
+    }
+
+    /// Waits for the end of a connection that is not read. What polls it already comes home first: it may have told of the end before the pause.
+    fn await_end(&mut self, conn: ConnId) {
+        let slot = &mut self.slots[conn];
+        if !slot.has(Fact::PollsInput) {
+            slot.set(Fact::PollsInput);
+            self.ring.poll_end(socket(conn), conn.0);
+        } else if slot.has(Fact::PollsAlways) {
+            self.ring.stop_polling(Kind::Readable, conn.0);
+        }
     }
 
     /// The connections that were queued for reading; give the list back with [`World::requeue`].

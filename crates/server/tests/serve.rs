@@ -125,6 +125,26 @@ fn what_is_not_for_the_shards_is_answered_by_the_control_plane() {
     server.wait().unwrap();
 }
 
+/// What `nc -N` does.
+#[test]
+fn a_request_to_the_control_plane_with_a_fin_behind_it_is_answered() {
+    let server = start(1);
+    let body = r#"{"channel":"a","data":1}"#;
+    for pause in [0, 50] {
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let head = format!("POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        socket.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""result""#), "{answer}");
+    }
+    server.leave();
+    server.wait().unwrap();
+}
+
 #[test]
 fn a_large_request_to_the_control_plane_arrives_whole_however_much_of_it_one_read_brings() {
     let server = start(1);
@@ -135,6 +155,87 @@ fn a_large_request_to_the_control_plane_arrives_whole_however_much_of_it_one_rea
         let head = "POST /api/publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
         let answer = ask(server.address(), &format!("{head}Content-Length: {length}\r\n\r\n{body}"));
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""result""#), "{answer}");
+    }
+    server.leave();
+    server.wait().unwrap();
+}
+
+/// Reads, however often a signal comes between.
+fn uninterrupted(mut read: impl FnMut() -> std::io::Result<usize>) -> usize {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.unwrap(),
+        }
+    }
+}
+
+/// Reads until `enough`.
+fn read_until(socket: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
+    let (mut heard, mut part) = (String::new(), [0; 4096]);
+    while !enough(&heard) {
+        let count = uninterrupted(|| socket.read(&mut part));
+        assert!(count > 0, "it ends after {heard:?}");
+        heard.push_str(std::str::from_utf8(&part[..count]).unwrap());
+    }
+    heard
+}
+
+/// Waits until no long poll is open.
+fn no_poll_is_left(address: SocketAddr) {
+    let began = Instant::now();
+    loop {
+        let metrics = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let mut polls = metrics.lines().filter(|line| line.contains("transport=\"long_poll\""));
+        if polls.all(|line| line.ends_with(" 0")) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(15), "it is not noticed: {metrics}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The peer is not read while bytes behind its poll wait. Its end is noticed all the same, also on a connection that has had many requests, whose
+/// poll for input goes on by itself.
+#[test]
+fn the_end_of_a_poll_with_bytes_behind_it_is_noticed() {
+    let server = start(1);
+    let address = server.address();
+    let options = "OPTIONS /pub HTTP/1.1\r\nHost: x\r\n\r\n";
+    let poll = "GET /sub/quiet?timeout=30 HTTP/1.1\r\nHost: x\r\n\r\n";
+    for requests in [1, 100] {
+        let connect = || {
+            let mut socket = TcpStream::connect(address).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            for _ in 1..requests {
+                socket.write_all(options.as_bytes()).unwrap();
+                read_until(&mut socket, |heard| heard.contains("\r\n\r\n"));
+            }
+            socket
+        };
+        // An answer that is not read makes the end a reset.
+        let mut broken = connect();
+        broken.write_all(format!("{options}{poll}stray").as_bytes()).unwrap();
+        uninterrupted(|| broken.peek(&mut [0]));
+        drop(broken);
+        no_poll_is_left(address);
+        // A FIN that comes with the rest, and one that comes later.
+        for pause in [0, 100] {
+            let mut half = connect();
+            half.write_all(format!("{poll}{options}{poll}").as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(pause));
+            half.shutdown(std::net::Shutdown::Write).unwrap();
+            let answers = read_until(&mut half, |heard| heard.matches("HTTP/1.1 204").count() == 3);
+            assert_eq!(answers.matches("Ringcast-Position").count(), 2, "{answers}");
+            no_poll_is_left(address);
+        }
+        // Who is still there is answered as ever.
+        let mut patient = connect();
+        patient.write_all(format!("{poll}{options}").as_bytes()).unwrap();
+        publish(address, "quiet", "1");
+        read_until(&mut patient, |heard| heard.matches("HTTP/1.1 20").count() == 2);
+        patient.write_all(options.as_bytes()).unwrap();
+        read_until(&mut patient, |heard| heard.contains("\r\n\r\n"));
     }
     server.leave();
     server.wait().unwrap();

@@ -62,6 +62,9 @@ pub enum Input<'a> {
 pub enum End {
     /// FIN: the peer sends no more but may still read.
     Finished,
+    /// The same while the connection is paused and [watched](Effects::watch): before the FIN there may be bytes that have not been read.
+    /// [`End::Finished`] follows once they have.
+    Foreseen,
     /// Reset, time-out (TCP_USER_TIMEOUT) or another error of the socket: nothing can be sent any more.
     Broken,
 }
@@ -120,6 +123,9 @@ pub trait Effects {
     /// Stops (`true`) or goes on (`false`) reading from the connection. While it is paused no [`Input::Received`] comes and
     /// the peer is pushed back by TCP; what the kernel already holds is read after the pause.
     fn pause(&mut self, conn: ConnId, paused: bool);
+
+    /// Has a paused connection's end told although it is not read, once: [`End::Broken`] or [`End::Foreseen`]. Over when it is read again.
+    fn watch(&mut self, conn: ConnId);
 
     /// Gives the socket and the bytes read from it so far to the control plane. No input for it follows.
     fn hand_over(&mut self, conn: ConnId, bytes: &[u8]);

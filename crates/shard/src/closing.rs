@@ -116,9 +116,19 @@ impl Shard {
     /// Closes a WebSocket with a code and a reason.
     pub(crate) fn close_websocket(&mut self, conn: ConnId, code: u16, reason: &str, now: Instant) {
         self.note_ending(conn, code, EndedBy::Server, reason);
-        let frame = message(Opcode::Close, close_frame(code, reason).payload());
-        self.queue_own(conn, frame);
-        self.begin_closing(conn, now);
+        self.close_with(conn, message(Opcode::Close, close_frame(code, reason).payload()), now);
+    }
+
+    /// Closes a WebSocket with a close frame, which a publish stream's last count goes before.
+    pub(crate) fn close_with(&mut self, conn: ConnId, frame: Frame, now: Instant) {
+        if self.withholds_close(conn) {
+            return;
+        }
+        if let Err(frame) = self.withhold_close(conn, frame, now) {
+            self.report_acks(conn);
+            self.queue_own(conn, frame);
+            self.begin_closing(conn, now);
+        }
     }
 
     /// Closes a Centrifugo session with one of its codes.
@@ -234,6 +244,9 @@ impl Shard {
             return;
         }
         match end {
+            // What it is sent now is worth more than what it would wait for.
+            End::Foreseen if row.phase == Phase::Poll => self.answer_poll(conn, now, world),
+            End::Foreseen => {}
             End::Broken => {
                 self.note_end_of_stream(conn, EndedBy::Reset);
                 self.forget(conn, world);
@@ -248,7 +261,10 @@ impl Shard {
                     Phase::Closing => {
                         self.flush_soon(conn);
                     }
-                    Phase::Vacant | Phase::Head | Phase::Body | Phase::Poll | Phase::Open => {
+                    Phase::Poll => self.answer_poll(conn, now, world),
+                    // Nor does it lose its last count.
+                    Phase::Open if self.withholds_close(conn) => {}
+                    Phase::Vacant | Phase::Head | Phase::Body | Phase::Open => {
                         self.close_after_outbox(conn, now, world);
                     }
                 }
@@ -360,10 +376,7 @@ impl Shard {
                 self.end_stream(conn, retry_ms, now);
             }
             (Phase::Open, Transport::Centrifugo(_)) => self.disconnect(conn, Disconnect::Shutdown, now),
-            (Phase::Open, _) => {
-                self.report_acks(conn);
-                self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now);
-            }
+            (Phase::Open, _) => self.close_websocket(conn, 1012, "the server restarts: reconnect in a moment", now),
         }
     }
 }

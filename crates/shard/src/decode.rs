@@ -65,6 +65,10 @@ impl Shard {
             flags.set(Flags::PAUSED, true);
             world.pause(conn, true);
         }
+        if self.conns.rows[conn.0].phase == Phase::Poll {
+            // The wait may be long, and nobody else would notice that the peer has gone.
+            world.watch(conn);
+        }
     }
 
     /// Goes on with a connection whose answer has come: first the commands that waited, then the bytes.
@@ -94,8 +98,10 @@ impl Shard {
             self.received(conn, &mut unread, now, world);
         }
         if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::FINISHED) {
-            // Everything before the peer's FIN has been handled by now.
-            self.close_after_outbox(conn, now, world);
+            // Everything before the peer's FIN has been handled by now. A last count goes out by itself.
+            if !self.withholds_close(conn) {
+                self.close_after_outbox(conn, now, world);
+            }
             return;
         }
         if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
@@ -226,12 +232,10 @@ impl Shard {
     /// The peer closes: its code comes back, as RFC 6455 section 5.5.1 advises, and the connection ends once that is out.
     fn on_close_frame(&mut self, conn: ConnId, code: Option<u16>, reason: &str, now: Instant) {
         self.note_ending(conn, code.unwrap_or(1005), EndedBy::Client, reason);
-        self.report_acks(conn);
         match (self.strict_close_answer(conn, code), code) {
             (None, Some(code)) => self.close_websocket(conn, code, reason, now),
             (answer, _) => {
-                self.queue_own(conn, message(Opcode::Close, &answer.unwrap_or_default()));
-                self.begin_closing(conn, now);
+                self.close_with(conn, message(Opcode::Close, &answer.unwrap_or_default()), now);
             }
         }
     }

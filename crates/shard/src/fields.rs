@@ -3,14 +3,12 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
+use base::KEY_BYTES_MAX;
 use hub::{Extra, Tags, Version};
 use wire::head::{self, Head};
 
 use crate::report::Refusal;
 use crate::request::Denied;
-
-/// Longest `Idempotency-Key`, and longest `Ringcast-Version-Epoch`, in bytes: shards remember them.
-const KEY_BYTES_MAX: usize = 255;
 
 /// What few publications have; `None` if nothing is said.
 ///

@@ -83,6 +83,7 @@ impl Shard {
                 self.report.refuse(Refusal::HeadTooSlow);
                 self.disconnect(conn, Disconnect::Stale, now);
             }
+            Phase::Open if self.withholds_close(conn) => self.say_goodbye(conn, now),
             Phase::Open => self.on_heartbeat(conn, now),
         }
     }

@@ -1,6 +1,8 @@
 //! Every bound of the shard that is not configuration.
 use base::units::KIB;
 
+pub use wire::frame::CLOSE_REASON_BYTES_MAX;
+
 /// Most pieces of one send: `IOV_MAX` is 1,024, and past 128 a larger send saves nothing.
 pub const SEND_PIECES_MAX: usize = 128;
 

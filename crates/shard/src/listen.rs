@@ -216,7 +216,7 @@ impl Shard {
             }
         }
         if last {
-            self.opened(conn, now);
+            self.opened(conn, now, world);
         }
     }
 
@@ -229,7 +229,7 @@ impl Shard {
     }
 
     /// Every owner has answered: the response begins.
-    fn opened(&mut self, conn: ConnId, now: Instant) {
+    fn opened(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         let State::Listening(listener) = self.conns.take_state(conn) else {
             return;
         };
@@ -256,6 +256,13 @@ impl Shard {
                 self.arm(conn, at);
                 // It may be answered at once; and answers to earlier requests may have been held up.
                 self.flush_soon(conn);
+                let flags = self.conns.rows[conn.0].flags;
+                if flags.has(Flags::FINISHED) {
+                    // A peer that sends no more waits for its answer and nothing else, if it is there at all.
+                    self.answer_poll(conn, now, world);
+                } else if flags.has(Flags::PAUSED) {
+                    world.watch(conn);
+                }
             }
         }
     }

@@ -13,12 +13,14 @@ use wire::head::HeadError;
 use wire::response;
 
 use crate::border::Effects;
-use crate::conn::{Phase, State};
+use crate::conn::{Flags, Phase, State};
 use crate::encode::message;
 use crate::handshake::Response;
+use crate::heartbeat::CLOSING_TIMEOUT;
 use crate::parcel::{Parcel, Receipt, Waiter};
 use crate::report::Refusal;
 use crate::request::{Body, Denied, Framing, Publish, Purpose};
+use crate::send::Frame;
 use crate::shard::Shard;
 use crate::uplink::AnswerTo;
 
@@ -38,12 +40,14 @@ pub(crate) struct Publisher {
     reported: u64,
     /// On the list of those with something to report.
     is_listed: bool,
+    /// The close frame that goes out behind the last count.
+    goodbye: Option<Frame>,
 }
 
 impl Publisher {
     pub(crate) fn boxed(shards: u16) -> Box<Self> {
         let ahead = alloc::vec![0; usize::from(shards)];
-        Box::new(Self { sent: VecDeque::new(), ahead, accepted: 0, reported: 0, is_listed: false })
+        Box::new(Self { sent: VecDeque::new(), ahead, accepted: 0, reported: 0, is_listed: false, goodbye: None })
     }
 
     fn note_sent(&mut self, owner: ShardId) {
@@ -251,7 +255,7 @@ impl Shard {
     pub(crate) fn send_counts(&mut self, now: Instant, world: &mut impl Effects) {
         for Count { from, conn, generation, count } in core::mem::take(&mut self.counts.0) {
             if from == self.config.shard {
-                self.counted(from, conn, generation, count);
+                self.counted(from, conn, generation, count, now);
             } else {
                 self.mail.send(from, Parcel::Counted { conn, generation, count }, world);
             }
@@ -262,12 +266,18 @@ impl Shard {
     }
 
     /// An owner has accepted `count` more publications of the connection's stream.
-    pub(crate) fn counted(&mut self, from: ShardId, conn: ConnId, generation: u32, count: u32) {
+    pub(crate) fn counted(&mut self, from: ShardId, conn: ConnId, generation: u32, count: u32, now: Instant) {
         if self.conns.find(conn, generation).is_none() {
             return;
         }
         if let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) {
             publisher.note_accepted(from, count);
+            if publisher.goodbye.is_some() {
+                if publisher.sent.is_empty() {
+                    self.say_goodbye(conn, now);
+                }
+                return;
+            }
             if !core::mem::replace(&mut publisher.is_listed, true) {
                 self.acks.push((conn, generation));
             }
@@ -291,6 +301,35 @@ impl Shard {
                 self.report_acks(conn);
             }
         }
+    }
+
+    /// Keeps the close frame of a publish stream until owners have answered for everything that came before, so that the last count is the whole
+    /// of it; gives it back if there is nothing to wait for.
+    pub(crate) fn withhold_close(&mut self, conn: ConnId, frame: Frame, now: Instant) -> Result<(), Frame> {
+        match self.conns.lent(conn).map(|lent| &mut lent.state) {
+            Some(State::Publisher(publisher)) if !publisher.sent.is_empty() => publisher.goodbye = Some(frame),
+            Some(_) | None => return Err(frame),
+        }
+        self.conns.rows[conn.0].flags.set(Flags::GOODBYE, true);
+        self.arm(conn, now + CLOSING_TIMEOUT);
+        Ok(())
+    }
+
+    /// Whether only its last count keeps the publish stream.
+    pub(crate) fn withholds_close(&self, conn: ConnId) -> bool {
+        matches!(self.conns.state(conn), Some(State::Publisher(publisher)) if publisher.goodbye.is_some())
+    }
+
+    /// The last count, and the close frame behind it.
+    pub(crate) fn say_goodbye(&mut self, conn: ConnId, now: Instant) {
+        self.report_acks(conn);
+        let State::Publisher(publisher) = self.conns.take_state(conn) else {
+            return;
+        };
+        if let Some(frame) = publisher.goodbye {
+            self.queue_own(conn, frame);
+        }
+        self.begin_closing(conn, now);
     }
 
     /// Reports what has been accepted of the connection's stream, if that is news.

@@ -68,10 +68,12 @@ impl Request {
     /// # Errors
     /// 400.
     pub(crate) fn with_its_body(self, head: &Head<'_>) -> Result<Self, Denied> {
-        if matches!(self, Self::Body(_) | Self::Elsewhere) {
+        if matches!(self, Self::Body(_)) {
             return Ok(self);
         }
+        // Also of what goes elsewhere: two readers must not see two bodies.
         match head.body().map_err(|error| bad_head(&error))? {
+            _ if matches!(self, Self::Elsewhere) => Ok(self),
             head::Body::None | head::Body::Length(0) => Ok(self),
             head::Body::Length(_) | head::Body::Chunked => {
                 Err(Denied::new(400, Refusal::BadRequest, "a request of this method has no body here"))
@@ -290,7 +292,7 @@ fn wanted(
     for name in list.split(',') {
         let subject = if takes_patterns { subject_or_pattern(name, config)? } else { subject(name)? };
         let allowed = |namespace: &Namespace| permission::to_subscribe(&config.admission, namespace, &subject, "");
-        if !config.dev && !namespace_of(config, &subject).is_some_and(allowed) {
+        if !config.dev && !Namespace::of(&config.namespaces, &subject).is_some_and(allowed) {
             let reason = alloc::format!("no namespace of the configuration lets clients subscribe to {subject:?}");
             return Err(Denied::new(403, Refusal::Forbidden, reason));
         }
@@ -331,7 +333,7 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
     }
     let subject = subject(name)?;
     let open = |namespace: &Namespace| permission::to_publish(&config.admission, namespace, true, false);
-    if !namespace_of(config, &subject).is_some_and(open) {
+    if !Namespace::of(&config.namespaces, &subject).is_some_and(open) {
         authorize(head, config)?;
     }
     let framing = framing(head, config.limits.payload_bytes)?;
@@ -347,6 +349,10 @@ fn publish(head: &Head<'_>, name: &str, config: &ShardConfig) -> Result<Request,
 }
 
 pub(crate) fn framing(head: &Head<'_>, bytes_max: usize) -> Result<Framing, Denied> {
+    if head.tokens("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        // Whoever listens would get the compressed bytes, and not hear of it.
+        return Err(Denied::new(415, Refusal::BadRequest, "the body has to come without a content coding"));
+    }
     let too_large = || Denied::new(413, Refusal::TooLarge, alloc::format!("a body has at most {bytes_max} bytes here"));
     match head.body().map_err(|error| bad_head(&error))? {
         head::Body::None => Ok(Framing::Length(0)),
@@ -392,16 +398,12 @@ fn subject_or_pattern(encoded: &str, config: &ShardConfig) -> Result<SubjectName
     let Ok(pattern) = named(encoded, subject_pattern) else {
         return name;
     };
-    let allows = namespace_of(config, &pattern).map_or(config.dev, |namespace| namespace.wildcards);
+    let allows = Namespace::of(&config.namespaces, &pattern).map_or(config.dev, |namespace| namespace.wildcards);
     if allows {
         return Ok(pattern);
     }
     let reason = alloc::format!("the namespace of {pattern:?} has no allow_wildcards");
     Err(Denied::new(403, Refusal::Forbidden, reason))
-}
-
-fn namespace_of<'a>(config: &'a ShardConfig, subject: &str) -> Option<&'a Namespace> {
-    config.namespaces.iter().find(|namespace| namespace.pattern.matches(subject))
 }
 
 /// Whether the request has one of these keys: `X-API-Key: KEY` or `Authorization: SCHEME KEY`. Compared in constant time, so that a

@@ -286,7 +286,7 @@ impl Shard {
             }
             Parcel::Unwatch { pattern } => self.hub.patterns.set_watcher(&pattern, from, false),
             Parcel::Watched { pattern, waiter } => self.watched(&pattern, waiter, now, world),
-            Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count),
+            Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count, now),
             Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
             Parcel::Excerpt { subject, query, waiter } => {
                 let excerpt = Box::new(self.excerpt(&subject, &query, now));

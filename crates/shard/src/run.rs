@@ -105,7 +105,7 @@ impl Shard {
             | Input::Command { .. }
             | Input::Accepted { .. }
             | Input::Writable { .. }
-            | Input::Ended { end: End::Finished, .. } => false,
+            | Input::Ended { end: End::Finished | End::Foreseen, .. } => false,
         };
         if only_publishes {
             self.run.is_open = true;

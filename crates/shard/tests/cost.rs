@@ -32,6 +32,8 @@ impl Effects for Void {
 
     fn pause(&mut self, _conn: ConnId, _paused: bool) {}
 
+    fn watch(&mut self, _conn: ConnId) {}
+
     fn hand_over(&mut self, _conn: ConnId, _bytes: &[u8]) {}
 
     fn answer(&mut self, _ticket: Ticket, _answer: Answer) {}

@@ -104,10 +104,14 @@ impl BackEnd {
     fn take(&mut self, shard: ShardId, event: HookEvent, now: Instant) {
         let key = |of: HookConn| (shard, of.conn.0, of.generation);
         match event {
-            HookEvent::Connect { of, address, .. } => {
+            HookEvent::Connect { of, address, upgrades, .. } => {
                 let before = self.known.insert(key(of), Known::default());
                 assert!(before.is_none(), "{of:?} asks twice");
-                let verdict = if self.random.one_in(5) {
+                let verdict = if !upgrades {
+                    // In strict mode it is asked all the same; without a ClientID for the counters.
+                    let status = if address.ends_with('/') { 200 } else { 400 };
+                    Verdict::Refuse { status, reason: "no upgrade requested".into() }
+                } else if self.random.one_in(5) {
                     Verdict::Refuse { status: 403, reason: "no".into() }
                 } else {
                     self.known.entry(key(of)).or_default().accepted = true;

@@ -170,10 +170,16 @@ impl Cluster {
             Server::Open(slot) => ConnId(slot),
             Server::Closed => return false,
         };
-        if socket.broken {
+        if socket.tells_break() {
             world.release(id);
             self.note(shard, "broken", || format!("{conn}"));
             self.handle(shard, Input::Ended { conn, end: End::Broken });
+            return true;
+        }
+        if socket.watched && socket.client_finished {
+            socket.watched = false;
+            self.note(shard, "foreseen", || format!("{conn}"));
+            self.handle(shard, Input::Ended { conn, end: End::Foreseen });
             return true;
         }
         let readable =

@@ -196,10 +196,11 @@ impl Plan {
 }
 
 fn hook(random: &mut Prng) -> Hook {
-    let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both];
+    let policies = [Duplicates::Newest, Duplicates::Refuse, Duplicates::Both, Duplicates::Keep];
+    let strict = random.one_in(3);
     Hook {
         door: 0,
-        strict: false,
+        strict,
         prefix: "/ws/".into(),
         keys: vec!["key".into()],
         open: false,
@@ -209,6 +210,6 @@ fn hook(random: &mut Prng) -> Hook {
         push_bytes: 1_000,
         messages: 1 + u16::try_from(random.below(4)).unwrap_or(0),
         overflow: Overflow::Wait,
-        duplicates: policies[usize::try_from(random.below(3)).unwrap_or(0)],
+        duplicates: policies[usize::try_from(random.below(4)).unwrap_or(0)],
     }
 }

@@ -29,12 +29,16 @@ pub(crate) struct Socket {
     pub(crate) finish_told: bool,
     /// The client has reset the connection.
     pub(crate) broken: bool,
+    /// A send has come upon that.
+    pub(crate) break_found: bool,
     /// The server sends no more.
     pub(crate) server_finished: bool,
     /// The server has reset the connection: what was on its way is lost.
     pub(crate) server_reset: bool,
     /// The shard does not want to read.
     pub(crate) paused: bool,
+    /// Its end is told while it is paused, and has not been told.
+    pub(crate) watched: bool,
     /// A send found no room, and the shard has not been told that there is some.
     pub(crate) full: bool,
 }
@@ -59,9 +63,11 @@ impl Socket {
             client_finished: false,
             finish_told: false,
             broken: false,
+            break_found: false,
             server_finished: false,
             server_reset: false,
             paused: false,
+            watched: false,
             full: false,
         }
     }
@@ -94,6 +100,11 @@ impl Socket {
     }
 
     // ---- the server's end ----
+
+    /// The server can know that the connection is broken: it reads, waits for room, is told, or has tried to send.
+    pub(crate) fn tells_break(&self) -> bool {
+        self.broken && (!self.paused || self.watched || self.full || self.break_found)
+    }
 
     /// Takes what there is room for; the number of bytes taken.
     pub(crate) fn server_sends(&mut self, pieces: &[&[u8]]) -> usize {

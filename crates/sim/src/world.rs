@@ -105,6 +105,7 @@ impl Effects for World {
         assert!(!socket.server_finished, "{conn} is sent to after FIN");
         assert!(!socket.full, "{conn} is sent to although it is full");
         if socket.broken {
+            socket.break_found = true;
             return Sent::Broken;
         }
         let offered: usize = pieces.iter().map(|piece| piece.len()).sum();
@@ -140,6 +141,13 @@ impl Effects for World {
         let socket = self.at(conn, "pause");
         assert_ne!(socket.paused, paused, "{conn} is paused or resumed twice");
         socket.paused = paused;
+        socket.watched = false;
+    }
+
+    fn watch(&mut self, conn: ConnId) {
+        let socket = self.at(conn, "watch");
+        assert!(socket.paused, "{conn} is watched although it is read");
+        socket.watched = true;
     }
 
     fn hand_over(&mut self, conn: ConnId, bytes: &[u8]) {

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use base::KEY_BYTES_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
@@ -17,9 +18,6 @@ use super::lenient::{even_null, or_default};
 
 /// Publications of one broadcast that are on their way at a time.
 const BROADCAST_AHEAD: usize = 64;
-
-/// Longest idempotency key, and longest epoch of versions, in bytes, as in the fields of `POST /pub`: shards remember them.
-const KEY_BYTES_MAX: usize = 255;
 
 /// Publishes to one subject.
 #[derive(Debug, Deserialize)]

@@ -14,9 +14,7 @@ impl Hub {
         self.history_bytes_max = history_bytes_max;
         let rows: Vec<u32> = self.index.iter().copied().collect();
         for row in rows {
-            let namespace =
-                self.namespaces.iter().position(|namespace| namespace.pattern.matches(&self.subjects[row].name));
-            self.subjects[row].namespace = namespace.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX);
+            self.subjects[row].namespace = self.namespace_number(&self.subjects[row].name);
             let history = self.subjects[row].history;
             if history != NONE && self.history_bounds(row).is_none() {
                 self.drop_history(history);

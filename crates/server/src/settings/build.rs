@@ -116,7 +116,7 @@ fn personal(
     let namespace = values.text(&key);
     let boundary = if namespace.is_empty() { "" } else { &*naming.namespace_boundary };
     let prefix = format!("{namespace}{boundary}{}", naming.user_boundary);
-    if !dev && !namespaces.iter().any(|known| known.pattern.matches(&format!("{prefix}user"))) {
+    if !dev && Namespace::of(namespaces, &format!("{prefix}user")).is_none() {
         return Err(values.malformed(&key, format!("no namespace names channels such as '{prefix}user'")));
     }
     Ok(Some(Personal { prefix: prefix.into(), single_connection: values.flag(&of("single_connection")) }))

@@ -2,6 +2,8 @@
 //! [`super::keys`]; loading, `docs/CONFIG.md`, `config check` and `config migrate` all go by them.
 use std::time::Duration;
 
+use shard::limits::CLOSE_REASON_BYTES_MAX;
+
 use super::duration;
 use super::value::{PAIRS, STATUSES};
 
@@ -87,7 +89,11 @@ impl Told {
     /// The list, in words.
     pub(crate) fn wanted(self) -> String {
         let ((code, words), (min, max)) = (self.names(), self.range());
-        format!("a list of {{code, to: {{{code}, {words}}}}} with a {code} from {min} to {max}")
+        let reason = match self {
+            Self::Disconnect => format!(" and a reason of {CLOSE_REASON_BYTES_MAX} bytes at most"),
+            Self::Status => String::new(),
+        };
+        format!("a list of {{code, to: {{{code}, {words}}}}} with a {code} from {min} to {max}{reason}")
     }
 }
 

@@ -9,6 +9,7 @@ mod migration;
 mod proxies;
 mod rates;
 mod sources;
+mod strict;
 mod suites;
 mod transports;
 

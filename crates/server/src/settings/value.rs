@@ -8,6 +8,7 @@ use regex::Regex;
 use super::duration;
 use super::key::{Kind, TIME_MIN};
 use super::reading::list_of_text;
+use shard::limits::CLOSE_REASON_BYTES_MAX;
 use shard::{EMISSION_MIN, INTERVAL_MAX};
 
 mod overrides;
@@ -138,6 +139,23 @@ fn whole(written: &Written, min: u64, max: u64) -> Result<u64, Wrong> {
     let number = number(written)?;
     let fits = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
     fits.ok_or_else(|| Wrong::OutOfRange(number.to_string()))
+}
+
+/// A number that has a name within a value.
+fn within(name: &str, written: &Written, min: u64, max: u64) -> Result<u64, Wrong> {
+    whole(written, min, max).map_err(|wrong| match wrong {
+        Wrong::OutOfRange(number) => Wrong::OutOfRange(format!("a {name} of {number}")),
+        malformed @ Wrong::Malformed(_) => malformed,
+    })
+}
+
+/// The reason of a disconnect: it has to fit into a close frame, and would be cut.
+fn reason(written: &Written) -> Result<String, Wrong> {
+    let reason = text(written)?;
+    match reason.len() {
+        ..=CLOSE_REASON_BYTES_MAX => Ok(reason),
+        bytes => Err(Wrong::OutOfRange(format!("a reason of {bytes} bytes"))),
+    }
 }
 
 fn time(written: &Written, in_millis: bool, or_zero: bool, max: Duration) -> Result<Duration, Wrong> {

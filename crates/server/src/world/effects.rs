@@ -94,8 +94,23 @@ impl Effects for World {
             slot.set(Fact::Paused);
         } else if slot.has(Fact::Paused) {
             slot.clear(Fact::Paused);
+            let was_watched = slot.is_watched() && slot.has(Fact::PollsInput);
+            slot.watch(false);
+            if was_watched {
+                // It tells of the end only. The read that its own end brings waits for what comes then.
+                self.ring.stop_polling(Kind::Readable, conn.0);
+            }
             // What came during the pause was not noted.
             self.queue(conn);
+        }
+    }
+
+    fn watch(&mut self, conn: ConnId) {
+        let Some(slot) = self.open_slot(conn) else { return };
+        debug_assert!(slot.has(Fact::Paused), "{conn} is watched although it is read");
+        if !slot.is_watched() {
+            slot.watch(true);
+            self.await_end(conn);
         }
     }
 

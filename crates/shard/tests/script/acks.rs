@@ -67,3 +67,39 @@ fn the_last_count_comes_before_the_close() {
     assert_eq!(counts(&heard[..10]), [1]);
     assert_eq!(heard[10], 0x88);
 }
+
+/// Whoever owns the subjects, and whether or not the client still sends: what it closed behind has been counted when it is answered.
+#[test]
+fn what_came_just_before_the_close_is_counted_too() {
+    for (shards, is_finished) in [(1, false), (1, true), (4, false), (4, true)] {
+        let mut desk = Desk::new(&ShardConfig { shards, ..dev() });
+        let conn = desk.open("/pub?ack=1");
+        let mut bytes: Vec<u8> = (0..shards).flat_map(|owner| publication(&desk.subject_of(owner))).collect();
+        bytes.extend(frame(0x88, 1000_u16.to_be_bytes()));
+        desk.tell(conn, bytes);
+        if is_finished {
+            desk.handle(shard::Input::Ended { conn, end: shard::End::Finished });
+        }
+        desk.settle();
+        let heard = desk.hear(conn);
+        assert_eq!(counts(&heard[..10]), [u64::from(shards)], "{shards} shards");
+        assert_eq!(heard[10..], [0x88, 2, 3, 232], "{shards} shards");
+        assert_eq!((desk.is_shut(conn), desk.is_closed(conn)), (!is_finished, is_finished));
+    }
+}
+
+/// An owner whose mailbox stays full: the stream ends all the same.
+#[test]
+fn a_close_waits_for_the_last_count_in_bounds() {
+    let mut desk = Desk::new(&ShardConfig { shards: 2, ..dev() });
+    let (near, far) = (desk.subject_of(0), desk.subject_of(1));
+    let conn = desk.open("/pub?ack=1");
+    desk.world().mail_room = 0;
+    let mut bytes = [publication(&near), publication(&far)].concat();
+    bytes.extend(frame(0x88, 1000_u16.to_be_bytes()));
+    assert_eq!(desk.say(conn, bytes), b"");
+    assert_eq!(desk.say(conn, publication(&near)), b"", "nothing is heard behind a close");
+    desk.pass(Duration::from_secs(6));
+    let heard = desk.hear(conn);
+    assert_eq!((counts(&heard[..10]), heard[10]), (vec![1], 0x88));
+}

@@ -20,6 +20,8 @@ pub(crate) struct Recorder {
     pub(crate) doors: BTreeMap<u32, u16>,
     pub(crate) shut: Vec<u32>,
     pub(crate) paused: Vec<u32>,
+    /// Paused connections whose ends are told all the same.
+    pub(crate) watched: Vec<u32>,
     pub(crate) handed_over: Vec<(u32, Vec<u8>)>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) events: Vec<HookEvent>,
@@ -61,9 +63,15 @@ impl Effects for Recorder {
 
     fn pause(&mut self, conn: ConnId, paused: bool) {
         self.paused.retain(|other| *other != conn.0);
+        self.watched.retain(|other| *other != conn.0);
         if paused {
             self.paused.push(conn.0);
         }
+    }
+
+    fn watch(&mut self, conn: ConnId) {
+        assert!(self.paused.contains(&conn.0), "watched although it is read");
+        self.watched.push(conn.0);
     }
 
     fn hand_over(&mut self, conn: ConnId, bytes: &[u8]) {

@@ -133,3 +133,60 @@ fn a_websocket_cannot_resume() {
     let answer = desk.request(upgrade(&format!("/sub/a?since={first}")));
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("carries no position"), "{answer}");
 }
+
+/// Bytes behind a poll are kept, and its peer is not read: that it has gone must be noticed all the same.
+#[test]
+fn a_poll_with_bytes_behind_it_does_not_outlive_its_peer() {
+    for shards in [1, 2] {
+        let mut desk = Desk::new(&ShardConfig { shards, ..with_history() });
+        let subject = desk.subject_of(shards - 1);
+        // At once, before the owner has answered, and afterwards.
+        let [together, apart] = [true, false].map(|together| {
+            let conn = desk.connect();
+            if together {
+                desk.say(conn, poll(&subject) + "stray");
+            } else {
+                desk.say(conn, poll(&subject));
+                desk.say(conn, "stray");
+            }
+            conn
+        });
+        for conn in [together, apart] {
+            assert!(desk.world().watched.contains(&conn.0), "{conn}");
+            desk.break_off(conn);
+            desk.settle();
+        }
+        assert_eq!((desk.report().subscriptions, desk.shard().connections()), (0, 0));
+    }
+}
+
+/// A peer that sends no more waits for its answers and nothing else: the poll's comes at once, then those to what is behind it.
+#[test]
+fn a_poll_whose_peer_has_finished_is_answered_at_once() {
+    for (shards, behind) in [(1, false), (2, false), (1, true), (2, true)] {
+        let mut desk = Desk::new(&ShardConfig { shards, ..with_history() });
+        let subject = desk.subject_of(shards - 1);
+        let conn = desk.connect();
+        let end = if behind {
+            desk.say(conn, poll(&subject) + &poll(&subject) + &poll("b"));
+            shard::End::Foreseen
+        } else {
+            desk.tell(conn, poll(&subject));
+            shard::End::Finished
+        };
+        desk.handle(shard::Input::Ended { conn, end });
+        desk.settle();
+        let mut answers = desk.hear_text(conn);
+        if behind {
+            assert!(desk.world().watched.contains(&conn.0), "the second waits");
+            for end in [shard::End::Foreseen, shard::End::Finished] {
+                desk.handle(shard::Input::Ended { conn, end });
+                desk.settle();
+            }
+            answers.push_str(&desk.hear_text(conn));
+        }
+        assert_eq!(answers.matches("HTTP/1.1 204 ").count(), if behind { 3 } else { 1 }, "{shards}: {answers}");
+        assert!(desk.is_closed(conn), "{shards} {behind}");
+        assert_eq!(desk.report().subscriptions, 0);
+    }
+}

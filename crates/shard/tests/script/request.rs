@@ -83,6 +83,25 @@ const REFUSED: &[(&str, &str, &str, Refusal)] = &[
         Refusal::TooLarge,
     ),
     (
+        "POST /pub/a HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+        "415 Unsupported Media Type",
+        "content coding",
+        Refusal::BadRequest,
+    ),
+    // What goes elsewhere has to have a body with one end too.
+    (
+        "POST /api/publish HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "400 Bad Request",
+        "ambiguous",
+        Refusal::BadRequest,
+    ),
+    (
+        "POST /api/publish HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "501 Not Implemented",
+        "transfer coding",
+        Refusal::BadRequest,
+    ),
+    (
         "POST /pub/a HTTP/1.1\r\nHost: h\r\nIdempotency-Key: \r\nContent-Length: 0\r\n\r\n",
         "400 Bad Request",
         "Idempotency-Key",

@@ -14,6 +14,9 @@ const REQUESTS: &[&str] = &[
     "POST /pub/elsewhere HTTP/1.1\r\nHost: sim\r\nContent-Length: 10\r\n\r\nhalf",
     "POST /pub/elsewhere HTTP/1.1\r\nHost: sim\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     "GET /sub/s0 HTTP/1.1\r\nHo",
+    "PUT /ws/client0 HTTP/1.1\r\nHost: sim\r\n\r\nGET /ws/ HTTP/1.1\r\nHost: sim\r\n\r\n",
+    "HEAD /ws/client%30 HTTP/1.1\r\nHost: sim\r\n\r\n",
+    "GET /ws/ HTTP/1.1\r\nHost: sim\r\n\r\n",
     "\r\n\r\n\r\n",
     "nonsense",
 ];

@@ -94,6 +94,11 @@ fn variables_name_proxies_too() {
     assert_eq!((&*other.name, other.constant.len()), ("proxies.other", 2));
 }
 
+/// A proxy with one status that means something.
+fn statuses(one: &str) -> String {
+    format!("{ONE}http = {{ status_to_code_transforms = [{{ {one} }}] }}")
+}
+
 #[test]
 fn what_no_request_can_be_made_of_is_refused_with_its_key() {
     let subscribe = "[channel.without_namespace]\nsubscribe_proxy_enabled = true\n";
@@ -113,6 +118,23 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
             "client.proxy.connect.http.static_headers",
         ),
         (format!("{ONE}http = {{ static_headers = {{ a = \"1\\n\" }} }}"), "'a' has a value that no field may have"),
+        (
+            statuses("status_code = 600, to_error = { code = 400 }"),
+            "transforms = a status_code of 600 is out of range: a list of {status_code, ",
+        ),
+        (
+            statuses("status_code = 200, to_error = { code = 400 }"),
+            "transforms = a status_code of 200 is out of range: ",
+        ),
+        (statuses("status_code = 404, to_error = { code = 99 }"), "transforms = a code of 99 is out of range: "),
+        (
+            statuses("status_code = 404, to_disconnect = { code = 5000 }"),
+            "client.proxy.connect.http.status_to_code_transforms = a code of 5000",
+        ),
+        (
+            statuses(&format!("status_code = 404, to_disconnect = {{ code = 4000, reason = \"{}\" }}", "ä".repeat(62))),
+            "transforms = a reason of 124 bytes is out of range: ",
+        ),
         (format!("{ONE}timeout = \"0s\""), "client.proxy.connect.timeout"),
         (subscribe.to_owned(), "channel.proxy.subscribe.endpoint"),
         (

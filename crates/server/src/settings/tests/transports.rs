@@ -101,6 +101,12 @@ fn codes_are_told_as_the_settings_say() {
     assert_eq!(codes.sse, Some(vec![shard::CodeToStatus { of: 3501, status: 403, body: "no".into() }]));
     for (from, to, says) in [
         ("4109", "2999", "2999"),
+        (
+            "4109",
+            "5000",
+            "transforms = a code of 5000 is out of range: a list of {code, to: {code, reason}} with a code from 3000 to 4999",
+        ),
+        ("own words", &"w".repeat(124), "transforms = a reason of 124 bytes is out of range: "),
         ("109,", "\"x\",", "a whole number"),
         ("reason", "words", "'words' is unknown"),
         ("code = 109, ", "", "'code' is missing"),

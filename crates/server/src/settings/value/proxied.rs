@@ -1,7 +1,7 @@
 //! What event proxies are set up with: header fields as a section, and what statuses of their answers mean.
 use figment::value::Value as Written;
 
-use super::{Wrong, flag, other, text, whole};
+use super::{Wrong, flag, other, reason, text, within};
 use crate::settings::reading::list_of_text;
 
 /// What a status of a back end's answer means.
@@ -20,7 +20,8 @@ pub(crate) enum Means {
 
 /// The list, in words.
 pub(crate) const STATUSES: &str = "a list of {status_code, to_error: {code, message, temporary}} with a code from 100 to 4294967295 or of \
-                                   {status_code, to_disconnect: {code, reason}} with a code from 3000 to 4999";
+                                   {status_code, to_disconnect: {code, reason}} with a code from 3000 to 4999 and a reason of 123 bytes at \
+                                   most; a status_code is from 100 to 599, and not 200";
 
 /// The section, in words.
 pub(crate) const PAIRS: &str = "texts by name";
@@ -66,13 +67,14 @@ pub(super) fn statuses(written: &Written) -> Result<Vec<StatusMeans>, Wrong> {
 fn status(written: &Written) -> Result<StatusMeans, Wrong> {
     let one = known(written, &["status_code", "to_error", "to_disconnect"])?;
     let of = |fields: &'_ figment::value::Dict, name: &str, min: u64, max: u64| match fields.get(name) {
-        Some(number) => whole(number, min, max),
+        Some(number) => within(name, number, min, max),
         None => Err(Wrong::Malformed(format!("'{name}' is missing: {STATUSES} is wanted"))),
     };
     let words = |fields: &figment::value::Dict, name: &str| fields.get(name).map_or(Ok(String::new()), text);
     let status = u16::try_from(of(&one, "status_code", 100, 599)?).unwrap_or(0);
     if status == 200 {
-        return Err(Wrong::Malformed("status 200 is an answer, and means what is in it".into()));
+        // It is an answer, and means what is in it.
+        return Err(Wrong::OutOfRange("a status_code of 200".into()));
     }
     let means = match (one.get("to_error"), one.get("to_disconnect")) {
         (Some(error), None) => {
@@ -87,7 +89,7 @@ fn status(written: &Written) -> Result<StatusMeans, Wrong> {
             let disconnect = known(disconnect, &["code", "reason"])?;
             Means::Disconnect {
                 code: u16::try_from(of(&disconnect, "code", 3_000, 4_999)?).unwrap_or(3_000),
-                reason: words(&disconnect, "reason")?,
+                reason: disconnect.get("reason").map_or(Ok(String::new()), reason)?,
             }
         }
         (Some(_), Some(_)) | (None, None) => {

@@ -1,7 +1,7 @@
 //! Lists of what a code is told as: `[{code, to: {…}}]`.
 use figment::value::Value as Written;
 
-use super::{Wrong, other, text, whole};
+use super::{Wrong, other, reason, text, within};
 use crate::settings::key::Told;
 use crate::settings::reading::list_of_text;
 
@@ -37,11 +37,15 @@ fn transform(written: &Written, told: Told) -> Result<Transform, Wrong> {
     };
     let missing = |name: &str| Wrong::Malformed(format!("'{name}' is missing: {} is wanted", told.wanted()));
     let one = known(written, ["code", "to"])?;
-    let of = whole(one.get("code").ok_or_else(|| missing("code"))?, 0, u32::MAX.into())?;
+    let of = within("code", one.get("code").ok_or_else(|| missing("code"))?, 0, u32::MAX.into())?;
     let to = known(one.get("to").ok_or_else(|| missing("to"))?, [code_name, words_name])?;
     let (min, max) = told.range();
-    let code = whole(to.get(code_name).ok_or_else(|| missing(code_name))?, min, max)?;
-    let words = to.get(words_name).map_or(Ok(String::new()), text)?;
+    let code = within(code_name, to.get(code_name).ok_or_else(|| missing(code_name))?, min, max)?;
+    let read = match told {
+        Told::Disconnect => reason,
+        Told::Status => text,
+    };
+    let words = to.get(words_name).map_or(Ok(String::new()), read)?;
     // Both are in their ranges.
     Ok(Transform { of: u32::try_from(of).unwrap_or(0), code: u16::try_from(code).unwrap_or(0), words })
 }
