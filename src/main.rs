@@ -66,7 +66,7 @@ struct ServeArgs {
     /// Publish and subscribe without keys, and /echo: for development only
     #[arg(long)]
     dev: bool,
-    /// Publications kept of each subject, with --dev
+    /// Publications kept of each subject, with --dev [default: none]
     #[arg(long, value_name = "COUNT", requires = "dev")]
     history: Option<u32>,
     /// End when the process that started this one ends.

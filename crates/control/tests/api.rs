@@ -1,11 +1,8 @@
 //! The HTTP API over real sockets.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Server, post};
 use control::{ApiAccess, ApiRules, ControlSettings, PayloadKind};
-use support::{Server, post};
 
 const KEY: &str = "X-API-Key: secret\r\n";
 

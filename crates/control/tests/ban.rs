@@ -1,9 +1,6 @@
 //! Keeping users and tokens out.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::{Ban, ControlSettings};
-use support::Server;
 
 fn server() -> Server {
     Server::start(ControlSettings { dev: true, ..ControlSettings::default() })

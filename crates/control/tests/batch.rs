@@ -1,9 +1,6 @@
 //! `batch`, and the methods of which there is nothing here.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::ControlSettings;
-use support::Server;
 
 fn server() -> Server {
     Server::start(ControlSettings { dev: true, ..ControlSettings::default() })

@@ -1,12 +1,9 @@
 //! Clients that send no more behind their request, as `nc -N` does and some of HTTP/1.0.
-#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
-mod support;
-
 use std::net::Shutdown;
 use std::time::Duration;
 
+use crate::support::{Peer, Server, post};
 use control::ControlSettings;
-use support::{Peer, Server, post};
 
 fn dev() -> ControlSettings {
     ControlSettings { dev: true, ..ControlSettings::default() }

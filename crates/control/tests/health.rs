@@ -1,12 +1,9 @@
 //! Health, metrics, the page, and the life of connections.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-mod support;
-
 use std::time::Duration;
 
+use crate::support::Server;
 use control::metric::MetricKind;
 use control::{ControlSettings, Paths, State};
-use support::Server;
 
 fn dev() -> ControlSettings {
     ControlSettings { dev: true, ..ControlSettings::default() }

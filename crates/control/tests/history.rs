@@ -1,9 +1,6 @@
 //! `/api/history` and `/api/history_remove`.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::{ControlSettings, HistoryWanted};
-use support::Server;
 
 fn server() -> Server {
     Server::start(ControlSettings { dev: true, ..ControlSettings::default() })

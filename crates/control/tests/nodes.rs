@@ -1,9 +1,6 @@
 //! `/api/info` and `/api/channels`.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::ControlSettings;
-use support::Server;
 
 fn server() -> Server {
     Server::start(ControlSettings { dev: true, uid: "u-1".into(), ..ControlSettings::default() })

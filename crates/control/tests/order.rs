@@ -1,9 +1,6 @@
 //! What backends have done with clients.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::{Changes, ControlSettings, Order, Subscription, Whom};
-use support::Server;
 
 fn server() -> Server {
     Server::start(ControlSettings { dev: true, ..ControlSettings::default() })

@@ -1,9 +1,6 @@
 //! `/api/presence` and `/api/presence_stats`.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-mod support;
-
+use crate::support::Server;
 use control::ControlSettings;
-use support::Server;
 
 #[test]
 fn presence_is_told_as_centrifugo_tells_it() {

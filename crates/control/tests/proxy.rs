@@ -1,15 +1,12 @@
 //! Requests for the data plane on a connection that was handed over.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::{Peer, Server, post};
 use control::ControlSettings;
-use support::{Peer, Server, post};
 
 /// A data plane that does what `script` says with each connection, once the head is read.
 fn data_plane(script: impl Fn(Peer, String) + Send + Clone + 'static) -> SocketAddr {

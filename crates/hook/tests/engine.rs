@@ -1,5 +1,4 @@
 //! The engine against a back end of a few lines, and shards that are queues.
-#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

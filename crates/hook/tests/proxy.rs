@@ -1,5 +1,4 @@
 //! Event proxies against back ends of a few lines: what they are asked, and what is made of answers that are none.
-#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! Strict mode's time-outs: a back end that says nothing, and a clock that is driven.
-#![allow(clippy::unwrap_used, reason = "these are tests, and so are the helpers")]
 use std::time::Duration;
 
 use hook::{

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::{Answer, Arrivals, Dialect, Kind, Via};
+use crate::{Answer, Arrivals, Dialect, Kind, Settings, Via};
 
 /// `ringcast bench`: loads a server and checks every message.
 #[derive(Args, Clone, Debug)]
@@ -19,20 +19,28 @@ pub struct BenchArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Question {
     /// The 12-million benchmark: a subject each, messages to random subjects.
+    #[command(after_help = Settings::of(Kind::Seed).defaults())]
     Seed(RunArgs),
     /// One subject to all subscribers, with so many messages outstanding.
+    #[command(after_help = Settings::of(Kind::Fanout).defaults())]
     Fanout(RunArgs),
     /// Connect, upgrade, subscribe: rate and server CPU.
+    #[command(after_help = Settings::of(Kind::Connect).defaults())]
     Connect(RunArgs),
     /// Connections that come and go while messages flow, beside none that do.
+    #[command(after_help = Settings::of(Kind::Churn).defaults())]
     Churn(RunArgs),
     /// Memory and CPU of quiet connections.
+    #[command(after_help = Settings::of(Kind::Idle).defaults())]
     Idle(RunArgs),
     /// Clients of a web application: connect, speak, hear its answers. The back end is included
+    #[command(after_help = Settings::of(Kind::Ws2api).defaults())]
     Ws2api(RunArgs),
     /// Only subscribers; Ctrl-C ends.
+    #[command(after_help = Settings::of(Kind::Sub).defaults())]
     Sub(RunArgs),
     /// Only publishers.
+    #[command(after_help = Settings::of(Kind::Pub).defaults())]
     Pub(RunArgs),
     /// A scenario file of benches/, whatever its question.
     Run {
@@ -282,4 +290,33 @@ pub struct ServerArgs {
     /// API key
     #[arg(long, env = "RINGCAST_KEY", hide_env_values = true, default_value = "")]
     pub key: String,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test says what failed")]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Bench {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    #[test]
+    fn the_defaults_of_a_help_are_flags_and_what_holds_without_them() {
+        for kind in
+            [Kind::Seed, Kind::Fanout, Kind::Connect, Kind::Churn, Kind::Idle, Kind::Ws2api, Kind::Sub, Kind::Pub]
+        {
+            let settings = Settings::of(kind);
+            let text = settings.defaults();
+            let words = text.strip_prefix("Defaults:").unwrap().split_whitespace();
+            let flags = Bench::try_parse_from(std::iter::once("bench").chain(words)).unwrap().run.flags;
+            let (said, held) = (serde_json::to_value(flags).unwrap(), serde_json::to_value(settings).unwrap());
+            for (name, value) in said.as_object().unwrap() {
+                assert_eq!(held[name], *value, "{name} of {kind:?}");
+            }
+        }
+    }
 }

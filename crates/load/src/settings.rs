@@ -175,6 +175,30 @@ impl Settings {
         }
     }
 
+    /// What holds where nothing is said, in words for a help.
+    #[must_use]
+    pub fn defaults(&self) -> String {
+        let Self { clients, rate, secs, warmup_secs, size, connecting, publishers, tick_us, .. } = self;
+        let target = self.targets.join(",");
+        let mut text =
+            format!("Defaults: --target {target} --clients {clients} --size {size} --connecting {connecting}");
+        for (name, value) in [("rate", rate), ("secs", secs), ("warmup", warmup_secs)] {
+            if *value > 0.0 {
+                text += &format!(" --{name} {value}");
+            }
+        }
+        match self.kind {
+            Kind::Fanout => text += &format!(" --outstanding {}", self.outstanding),
+            Kind::Churn => text += &format!(" --churn-rate {} --churners {}", self.churn_rate, self.churners),
+            Kind::Ws2api => text += &format!(" --prefix {} --back-end-port {}", self.prefix, self.back_end_port),
+            Kind::Seed | Kind::Connect | Kind::Idle | Kind::Sub | Kind::Pub => {}
+        }
+        if *rate > 0.0 {
+            text += &format!(" --publishers {publishers} --tick-us {tick_us}");
+        }
+        text
+    }
+
     /// Defaults of the kind, then `scenario`, then `flags`: whatever of [`Settings`] they serialize. The kind is the flags',
     /// else the scenario's.
     ///

@@ -1,5 +1,7 @@
 //! A whole server in this process, over loopback.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what failed, and looks at the clock")]
+mod order;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU16;

@@ -1,5 +1,4 @@
 //! A listener that hands connections over as a shard does, and a data plane that records what it is asked.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may unwrap")]
 use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,5 +1,4 @@
 //! What one client causes after another was answered comes after it, whichever shards they are on.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what failed")]
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
