@@ -24,7 +24,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from proxied import BackEnd
+from proxied import BackEnd, respond
 
 BINARY = os.environ.get("SERVER_UNDER_TEST") or str(Path(__file__).parents[2] / "target/release/ringcast")
 PATIENCE_S = 20
@@ -178,10 +178,7 @@ def hands(server, cable, back_end):
             deeds = {"/cut": cable.cut, "/mend": cable.mend, "/stop": server.stop, "/start": server.start}
             tells = {"/token": lambda: token(claims_of(query)), "/asked": lambda: back_end.asked(dict(urllib.parse.parse_qsl(query)))}
             answer = tells[path]() if path in tells else deeds[path]() or b""
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            respond(self, answer)
 
         def log_message(self, *_):
             pass

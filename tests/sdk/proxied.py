@@ -11,6 +11,14 @@ def soon():
     return int(time.time()) + 2
 
 
+def respond(handler, body):
+    """Answers a request with 200 and this."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
 class BackEnd:
     """Answers by path: as Centrifugo's event proxies are answered."""
 
@@ -27,10 +35,7 @@ class BackEnd:
                 back_end.questions.append({"path": self.path, "headers": headers, "body": body})
                 said = getattr(back_end, self.path[1:])(body, headers)
                 answer = json.dumps(said, separators=(",", ":")).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                respond(self, answer)
 
             def log_message(self, *_):
                 pass

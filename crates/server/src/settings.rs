@@ -250,17 +250,12 @@ const DEV_HISTORY_AGE: Duration = Duration::from_secs(3_600);
 fn file(path: &Path) -> Result<Dict, SettingsError> {
     let named = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    let figment = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("toml") => Figment::from(Toml::string(&text)),
-        Some("yaml" | "yml") => Figment::from(Yaml::string(&text)),
-        Some("json") => Figment::from(Json::string(&text)),
+    let (figment, twice) = match path.extension().and_then(|ending| ending.to_str()) {
+        // Its reader refuses what is there twice itself.
+        Some("toml") => (Figment::from(Toml::string(&text)), None),
+        Some("yaml" | "yml") => (Figment::from(Yaml::string(&text)), twice::twice::<Yaml>(&text)),
+        Some("json") => (Figment::from(Json::string(&text)), twice::twice::<Json>(&text)),
         Some(_) | None => return Err(named("a settings file ends in .toml, .yaml, .yml or .json".into())),
-    };
-    let twice = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => twice::twice::<Json>(&text),
-        Some("yaml" | "yml") => twice::twice::<Yaml>(&text),
-        // TOML's reader refuses it itself.
-        Some(_) | None => None,
     };
     if let Some(key) = twice {
         return Err(SettingsError::Malformed { key, reason: "it is there twice: one of them has to go".into() });

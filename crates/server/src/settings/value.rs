@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use figment::value::{Num, Value as Written};
+use figment::value::{Dict, Num, Value as Written};
 use regex::Regex;
 
 use super::duration;
@@ -212,17 +212,40 @@ fn secrets(written: &Written, length_min: usize) -> Result<Vec<String>, Wrong> {
     }
 }
 
+/// A list, also as text; `wanted` says what it is one of.
+fn list(written: &Written, wanted: &str) -> Result<Vec<Written>, Wrong> {
+    match written {
+        Written::Array(_, list) => Ok(list.clone()),
+        Written::String(_, text) if text.trim().is_empty() => Ok(Vec::new()),
+        Written::String(_, text) => list_of_text(text).map_err(Wrong::Malformed),
+        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => {
+            Err(other(wanted, written))
+        }
+    }
+}
+
+/// A section, also as JSON; `None` if it is something else.
+fn section(written: &Written, wanted: &str) -> Result<Option<Dict>, Wrong> {
+    match written {
+        Written::Dict(_, section) => Ok(Some(section.clone())),
+        Written::String(_, text) if text.trim_start().starts_with('{') => {
+            match list_of_text(&format!("[{text}]")).map_err(Wrong::Malformed)?.into_iter().next() {
+                Some(Written::Dict(_, section)) => Ok(Some(section)),
+                Some(_) | None => Err(other(wanted, written)),
+            }
+        }
+        Written::String(..)
+        | Written::Char(..)
+        | Written::Bool(..)
+        | Written::Num(..)
+        | Written::Empty(..)
+        | Written::Array(..) => Ok(None),
+    }
+}
+
 /// `[{interval, rate}]`, also as text.
 fn buckets(written: &Written) -> Result<Vec<(Duration, u64)>, Wrong> {
-    let list = match written {
-        Written::Array(_, list) => list.clone(),
-        Written::String(_, text) if text.trim().is_empty() => Vec::new(),
-        Written::String(_, text) => list_of_text(text).map_err(Wrong::Malformed)?,
-        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => {
-            return Err(other("a list of {interval, rate}", written));
-        }
-    };
-    list.iter().map(bucket).collect()
+    list(written, "a list of {interval, rate}")?.iter().map(bucket).collect()
 }
 
 fn bucket(written: &Written) -> Result<(Duration, u64), Wrong> {

@@ -1,7 +1,6 @@
 //! What one client causes after another was answered comes after it, whichever shards they are on.
 use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,25 +9,21 @@ use std::time::Duration;
 
 use server::Settings;
 use server::settings::Flags;
-use tungstenite::stream::MaybeTlsStream;
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
+
+use crate::{Client, nobody, open, read};
 
 const ROUNDS: u32 = 1_000;
 
 /// A Centrifugo client that leaves nothing unread: a message may have several lines.
-struct Client {
-    socket: WebSocket<MaybeTlsStream<TcpStream>>,
+struct Session {
+    socket: Client,
     lines: VecDeque<String>,
 }
 
-impl Client {
+impl Session {
     fn open(address: SocketAddr, path: &str) -> Self {
-        let (socket, _) = tungstenite::connect(format!("ws://{address}{path}")).unwrap();
-        match socket.get_ref() {
-            MaybeTlsStream::Plain(plain) => plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap(),
-            _ => unreachable!("ws:// is plain"),
-        }
-        Self { socket, lines: VecDeque::new() }
+        Self { socket: open(address, path), lines: VecDeque::new() }
     }
 
     /// Sends a command, and reads until a line has `wanted`.
@@ -44,10 +39,7 @@ impl Client {
                     return line;
                 }
             }
-            let message = match self.socket.read() {
-                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::Interrupted => continue,
-                message => message.unwrap().into_text().unwrap(),
-            };
+            let message = read(&mut self.socket).unwrap().into_text().unwrap();
             for line in message.lines() {
                 // The server's ping, and its answer.
                 if line == "{}" {
@@ -62,7 +54,7 @@ impl Client {
 /// Keeps a shard's turns long: it has its socket to read when the others' parcels come.
 fn make_busy(address: SocketAddr, over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
     thread::spawn(move || {
-        let mut publisher = Client::open(address, "/pub").socket;
+        let mut publisher = open(address, "/pub");
         let mut publication = b"\x05noise".to_vec();
         publication.resize(2_000, b'.');
         while !over.load(Ordering::Relaxed) {
@@ -80,15 +72,15 @@ fn joins_are_told_in_the_order_in_which_their_clients_were_answered() {
     std::fs::write(&file, "[[namespace]]\npattern = \"lobby.>\"\njoin_leave = true\nforce_push_join_leave = true\n")
         .unwrap();
     let flags = Flags { dev: true, port: Some(0), shards: NonZeroU16::new(2), ..Flags::default() };
-    let server = server::run_with(Settings::load(Some(&file), flags).unwrap(), Arc::new(|_, _| ())).unwrap();
+    let server = server::run_with(Settings::load(Some(&file), flags).unwrap(), nobody()).unwrap();
     std::fs::remove_file(&file).unwrap();
     let address = server.address();
     let over = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..4).map(|_| make_busy(address, Arc::clone(&over))).collect();
     // Some of them on either shard.
-    let mut clients: Vec<(Client, String)> = (0..8)
+    let mut clients: Vec<(Session, String)> = (0..8)
         .map(|number| {
-            let mut client = Client::open(address, "/connection/websocket");
+            let mut client = Session::open(address, "/connection/websocket");
             let answer = client.say(format!(r#"{{"id":1,"connect":{{"name":"{number}"}}}}"#), "\"client\":");
             let id = answer.split("\"client\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
             (client, id)

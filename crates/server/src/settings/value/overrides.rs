@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use figment::value::{Dict, Value as Written};
 
-use super::{Wrong, buckets, flag, other, text};
-use crate::settings::reading::list_of_text;
+use super::{Wrong, buckets, flag, list, other, section, text};
 
 /// Buckets for what has this name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,23 +16,10 @@ pub(crate) struct Override {
 
 /// The list, also as text; or a section of them by name, as Centrifugo had it for methods.
 pub(super) fn overrides(written: &Written, named_by: &str) -> Result<Vec<Override>, Wrong> {
-    let all = match written {
-        Written::Array(_, list) => list.iter().map(|one| entry(one, named_by)).collect::<Result<Vec<_>, _>>()?,
-        Written::Dict(_, section) => by_name(section, named_by)?,
-        Written::String(_, text) if text.trim().is_empty() => Vec::new(),
-        Written::String(_, text) if text.trim_start().starts_with('{') => {
-            match list_of_text(&format!("[{text}]")).map_err(Wrong::Malformed)?.first() {
-                Some(Written::Dict(_, section)) => by_name(section, named_by)?,
-                Some(_) | None => return Err(wanted(written, named_by)),
-            }
-        }
-        Written::String(_, text) => {
-            let list = list_of_text(text).map_err(Wrong::Malformed)?;
-            list.iter().map(|one| entry(one, named_by)).collect::<Result<Vec<_>, _>>()?
-        }
-        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) => {
-            return Err(wanted(written, named_by));
-        }
+    let wanted = wanted(named_by);
+    let all = match section(written, &wanted)? {
+        Some(section) => by_name(&section, named_by)?,
+        None => list(written, &wanted)?.iter().map(|one| entry(one, named_by)).collect::<Result<Vec<_>, _>>()?,
     };
     for (at, one) in all.iter().enumerate() {
         if one.name.is_empty() {
@@ -46,13 +32,13 @@ pub(super) fn overrides(written: &Written, named_by: &str) -> Result<Vec<Overrid
     Ok(all)
 }
 
-fn wanted(written: &Written, named_by: &str) -> Wrong {
-    other(&format!("a list of {{{named_by}, enabled, buckets}}"), written)
+fn wanted(named_by: &str) -> String {
+    format!("a list of {{{named_by}, enabled, buckets}}")
 }
 
 fn entry(written: &Written, named_by: &str) -> Result<Override, Wrong> {
     let Written::Dict(_, fields) = written else {
-        return Err(wanted(written, named_by));
+        return Err(other(&wanted(named_by), written));
     };
     let name = fields.get(named_by).map_or(Ok(String::new()), text)?;
     of(name, fields, named_by)

@@ -1,8 +1,7 @@
 //! What event proxies are set up with: header fields as a section, and what statuses of their answers mean.
 use figment::value::Value as Written;
 
-use super::{Wrong, flag, other, reason, text, within};
-use crate::settings::reading::list_of_text;
+use super::{Wrong, flag, list, other, reason, section, text, within};
 
 /// What a status of a back end's answer means.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,16 +27,10 @@ pub(crate) const PAIRS: &str = "texts by name";
 
 /// Texts by name, also as JSON or as `name:text` with commas between, as variables write it.
 pub(super) fn pairs(written: &Written) -> Result<Vec<(String, String)>, Wrong> {
-    let of = |dict: &figment::value::Dict| dict.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect();
+    if let Some(section) = section(written, PAIRS)? {
+        return section.into_iter().map(|(name, value)| Ok((name, text(&value)?))).collect();
+    }
     match written {
-        Written::Dict(_, dict) => of(dict),
-        Written::String(_, pairs) if pairs.trim_start().starts_with('{') => {
-            let list = list_of_text(&format!("[{pairs}]")).map_err(Wrong::Malformed)?;
-            match list.first() {
-                Some(Written::Dict(_, dict)) => of(dict),
-                Some(_) | None => Err(other(PAIRS, written)),
-            }
-        }
         Written::String(_, pairs) => {
             let one = |pair: &str| match pair.split_once(':') {
                 Some((name, text)) => Ok((name.trim().to_owned(), text.trim().to_owned())),
@@ -45,23 +38,18 @@ pub(super) fn pairs(written: &Written) -> Result<Vec<(String, String)>, Wrong> {
             };
             pairs.split(',').filter(|pair| !pair.trim().is_empty()).map(one).collect()
         }
-        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Array(..) => {
-            Err(other(PAIRS, written))
-        }
+        Written::Char(..)
+        | Written::Bool(..)
+        | Written::Num(..)
+        | Written::Empty(..)
+        | Written::Dict(..)
+        | Written::Array(..) => Err(other(PAIRS, written)),
     }
 }
 
 /// The list, also as text.
 pub(super) fn statuses(written: &Written) -> Result<Vec<StatusMeans>, Wrong> {
-    let list = match written {
-        Written::Array(_, list) => list.clone(),
-        Written::String(_, text) if text.trim().is_empty() => Vec::new(),
-        Written::String(_, text) => list_of_text(text).map_err(Wrong::Malformed)?,
-        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => {
-            return Err(other(STATUSES, written));
-        }
-    };
-    list.iter().map(status).collect()
+    list(written, STATUSES)?.iter().map(status).collect()
 }
 
 fn status(written: &Written) -> Result<StatusMeans, Wrong> {

@@ -1,9 +1,8 @@
 //! Lists of what a code is told as: `[{code, to: {…}}]`.
 use figment::value::Value as Written;
 
-use super::{Wrong, other, reason, text, within};
+use super::{Wrong, list, other, reason, text, within};
 use crate::settings::key::Told;
-use crate::settings::reading::list_of_text;
 
 /// One code, and what it is told as: the other code, and the words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,15 +14,7 @@ pub(crate) struct Transform {
 
 /// The list, also as text.
 pub(super) fn transforms(written: &Written, told: Told) -> Result<Vec<Transform>, Wrong> {
-    let list = match written {
-        Written::Array(_, list) => list.clone(),
-        Written::String(_, text) if text.trim().is_empty() => Vec::new(),
-        Written::String(_, text) => list_of_text(text).map_err(Wrong::Malformed)?,
-        Written::Char(..) | Written::Bool(..) | Written::Num(..) | Written::Empty(..) | Written::Dict(..) => {
-            return Err(other(&told.wanted(), written));
-        }
-    };
-    list.iter().map(|one| transform(one, told)).collect()
+    list(written, &told.wanted())?.iter().map(|one| transform(one, told)).collect()
 }
 
 fn transform(written: &Written, told: Told) -> Result<Transform, Wrong> {
