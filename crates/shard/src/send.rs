@@ -56,7 +56,7 @@ pub(crate) enum Content {
     Own,
     /// That a client has come or gone: it goes with the publications where those are dropped as a whole.
     Notice,
-    /// Publications of one subject: one, or a [run](crate::route::run), which is dropped as a whole.
+    /// Publications of one subject: one, or a run (`route::run`), which is dropped as a whole.
     Publications {
         /// The subject's row.
         subject: u32,
