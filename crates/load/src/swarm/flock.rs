@@ -302,6 +302,10 @@ impl Flock {
     }
 
     fn on_upgraded(&mut self, row: u32, now_nanos: u64) {
+        if let Some(socket) = self.rows[row as usize].socket.as_ref().filter(|_| self.plan.delays_acks) {
+            // Refused, it acknowledges at once, which is what it would do anyway.
+            let _ = sockopt::set_tcp_quickack(socket, false);
+        }
         if self.plan.dialect.has_greeting() {
             self.rows[row as usize].phase = Phase::Greeting;
             let subject = (self.first + row) % self.plan.subjects;
