@@ -66,7 +66,7 @@ impl Default for ControlSettings {
             node_name: String::new(),
             data_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             data_paths: vec!["/connection/websocket".into()],
-            connections_max: 1_024,
+            connections_max: 4_096,
             body_bytes_max: 4 * MIB,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(15),

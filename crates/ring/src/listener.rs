@@ -70,7 +70,7 @@ fn open(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn set(socket: &OwnedFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+pub(crate) fn set(socket: &OwnedFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the kernel reads `size_of::<c_int>()` bytes at the pointer, during the call.
     // - it points at `value`, a `c_int` that lives until the call returns.
     let set = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), LENGTH_OF_INT) };
