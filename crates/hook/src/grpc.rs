@@ -125,6 +125,11 @@ pub(crate) fn is_metadata(name: &str) -> bool {
     !name.starts_with("grpc-") && name != "te" && name != "content-type"
 }
 
+/// Whether it may be its value: bytes by the name, or else printable ASCII.
+pub(crate) fn is_metadata_value(name: &str, value: &[u8]) -> bool {
+    name.ends_with("-bin") || value.iter().all(|byte| (b' '..=b'~').contains(byte))
+}
+
 /// Header fields as metadata. What ends with `-bin` is base64; of the rest what is not printable ASCII is left out, as no back end takes it.
 pub(crate) fn metadata(fields: &HeaderMap) -> HeaderMap {
     let one = |(name, value): (&HeaderName, &HeaderValue)| {
@@ -132,8 +137,8 @@ pub(crate) fn metadata(fields: &HeaderMap) -> HeaderMap {
             let base64 = STANDARD_NO_PAD.encode(value.as_bytes());
             return Some((name.clone(), HeaderValue::try_from(base64).ok()?));
         }
-        let is_text = value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte));
-        (is_text && is_metadata(name.as_str())).then(|| (name.clone(), value.clone()))
+        let is_sent = is_metadata(name.as_str()) && is_metadata_value(name.as_str(), value.as_bytes());
+        is_sent.then(|| (name.clone(), value.clone()))
     };
     fields.iter().filter_map(one).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::grpc::{Callee, is_metadata, speaks_grpc};
+use crate::grpc::{Callee, is_metadata, is_metadata_value, speaks_grpc};
 use crate::settings::SettingsError;
 use crate::tls::TlsSettings;
 use crate::told::Said;
@@ -117,7 +117,8 @@ impl ProxySettings {
             return Err(format!("'{name}' is GRPC's own: it is no metadata"));
         }
         // The value may be a secret: it is not said.
-        let value = HeaderValue::from_str(text).map_err(|_| format!("'{name}' has a value that no field may have"))?;
-        Ok((field, value))
+        let is_value = !speaks_grpc(&self.endpoint) || is_metadata_value(name, text.as_bytes());
+        let value = HeaderValue::from_str(text).ok().filter(|_| is_value);
+        Ok((field, value.ok_or_else(|| format!("'{name}' has a value that no field may have"))?))
     }
 }

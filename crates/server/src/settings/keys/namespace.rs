@@ -1,7 +1,6 @@
 //! The options of namespaces.
 use crate::settings::key::{Key, Kind, State, YEAR};
 
-const NO_PROXY: &str = "this event is not passed on to a backend";
 const NO_STREAM: &str = "backends answer questions; what they have to say themselves they publish through the API";
 const NO_MAP: &str = "channels are streams";
 
