@@ -3,7 +3,7 @@ use regex::{Captures, Regex};
 
 use crate::claims::Claims;
 use crate::keys::{KeyError, Keys};
-use crate::verify::Fault;
+use crate::token::Fault;
 
 /// What `aud` and `iss` have to be, and the address that they lead to.
 #[derive(Debug)]

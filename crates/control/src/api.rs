@@ -30,9 +30,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::answer::{json, refuse};
+use crate::app::App;
 use crate::body::{self, Bounds, Missing};
 use crate::half_close::Line;
-use crate::router::App;
 use crate::{ApiRules, DataPlane};
 
 use self::error::ApiError;

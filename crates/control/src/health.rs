@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::answer::refuse;
-use crate::router::App;
+use crate::app::App;
 use crate::{DataPlane, State};
 
 /// Alive: the control plane answers.

@@ -11,6 +11,7 @@
 mod access;
 mod answer;
 mod api;
+mod app;
 mod ban;
 mod body;
 mod clock;

@@ -13,8 +13,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
 use crate::answer::refuse;
+use crate::app::App;
 use crate::metric::{self, Histogram, MetricKind, Sample};
-use crate::router::App;
 use crate::{DataPlane, process};
 
 /// However many ask, shards are asked at most this often.

@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 
 use crate::DataPlane;
-use crate::router::App;
+use crate::app::App;
 
 const DEV: &str = include_str!("page/dev.html");
 const PLAIN: &str = include_str!("page/plain.html");

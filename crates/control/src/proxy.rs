@@ -20,8 +20,8 @@ use tokio::sync::Semaphore;
 
 use crate::DataPlane;
 use crate::answer::{not_found, refuse};
+use crate::app::App;
 use crate::half_close::Line;
-use crate::router::App;
 
 /// How long a loopback connection may lie idle. Short: an idle connection is a row of a shard.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);

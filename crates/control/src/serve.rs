@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::app::App;
 use crate::connection;
-use crate::router::{App, router};
+use crate::router::router;
 use crate::{ControlSettings, DataPlane};
 
 /// A connection that a shard gives away.

@@ -154,6 +154,10 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub awake: bool,
+    /// Subscribers acknowledge what they receive late, as most systems do: spares the swarm's cores
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub delay_acks: bool,
     /// Swarm threads (as many as the limit of open files needs)
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -112,6 +112,7 @@ impl<'s> Session<'s> {
             cpus: settings.cpu.clone(),
             dialect: settings.dialect,
             from_start: settings.kind != Kind::Sub,
+            delays_acks: settings.delay_acks,
             is_awake: settings.awake,
             isolate_files,
             is_windowed: settings.kind == Kind::Fanout,

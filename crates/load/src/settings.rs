@@ -79,6 +79,9 @@ pub struct Settings {
     /// The swarm never sleeps: no message waits for its core to wake, and no send of the server pays for waking it, as none
     /// does that goes to another machine. It takes its cores whole.
     pub awake: bool,
+    /// Subscribers hold a TCP acknowledgement back for what may follow (RFC 5681, section 4.2). Linux acknowledges at once to who only
+    /// listens, which is a third of the swarm's work; other systems don't.
+    pub delay_acks: bool,
     /// Swarm threads, each with a file table of its own if there are several; by default as many as the limits need.
     pub threads: Option<u32>,
     /// Cores for the swarm's threads, in turn.
@@ -158,6 +161,7 @@ impl Settings {
             tick_us: 100,
             spin_us: 0,
             awake: false,
+            delay_acks: false,
             threads: None,
             cpu: Vec::new(),
             publisher_cpu: Vec::new(),

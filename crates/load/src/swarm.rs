@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) connecting_max: u32,
     /// Cores to pin threads to, in turn; empty: none.
     pub(crate) cpus: Vec<usize>,
+    /// True if subscribers acknowledge late.
+    pub(crate) delays_acks: bool,
     pub(crate) dialect: Dialect,
     /// True if the subscribers are there before the first message.
     pub(crate) from_start: bool,
@@ -222,6 +224,7 @@ impl Plan {
             connect_rate: 0.0,
             connecting_max: 1,
             cpus: Vec::new(),
+            delays_acks: false,
             dialect: Dialect::Plain,
             from_start: true,
             isolate_files: || Ok(()),

@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use base::ShardId;
 use glommio::io::BufferedFile;
 use ring::EventFd;
 
@@ -18,6 +20,9 @@ use crate::turn::{Core, Next};
 /// Counts the guests of one shard's executor. A clone counts for the same.
 #[derive(Clone, Default, Debug)]
 pub struct Guests(Rc<Cell<u32>>);
+
+/// What else runs on the shards' executors: called once on each, before its shard starts.
+pub type GuestList = Arc<dyn Fn(ShardId, &Guests) + Send + Sync>;
 
 /// Something of glommio's is outstanding on this executor, as long as this lives: take one before a task is spawned, and
 /// keep it in the task.

@@ -41,6 +41,7 @@ mod roster;
 mod run;
 mod seat;
 pub mod settings;
+mod shard_config;
 mod slots;
 mod tally;
 mod tokens;
@@ -50,9 +51,9 @@ mod world;
 
 pub use clock::unix_seconds;
 pub use error::StartError;
-pub use host::{Guest, Guests};
+pub use host::{Guest, GuestList, Guests};
 pub use key_fetch::verifiers_now;
-pub use run::{GuestList, Running, run, run_with};
+pub use run::{Running, run, run_with};
 pub use settings::Settings;
 
 /// Most shards of a server.

@@ -9,8 +9,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::desk::TRIES;
 use crate::plane::Plane;
-use crate::run::shard_config;
 use crate::settings::{Api, LogLevel, Settings};
+use crate::shard_config::shard_config;
 
 /// Published keys of tokens, and where to ask for more.
 #[derive(Clone, Debug)]

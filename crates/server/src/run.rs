@@ -4,34 +4,30 @@ use std::sync::Arc;
 use std::thread;
 
 use auth::KeySets;
-use base::{ShardId, SubjectKey};
+use base::ShardId;
 use control::ApiAccess;
 use crossbeam_channel::bounded;
 use hook::Engine;
 use ring::{Doorbell, Ring};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shard::{Admission, Blocks, ShardConfig};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::announce::announce;
 use crate::bans::Bans;
 use crate::desk::Desk;
 use crate::error::StartError;
-use crate::host::Guests;
+use crate::host::GuestList;
 use crate::mesh::{Beds, meshes};
 use crate::plane::Plane;
 use crate::plane_thread::Control;
 use crate::reload::{self, Listeners, Published};
 use crate::seat::{Common, Seat};
-use crate::settings::{Settings, Verifiers};
-use crate::tokens::tokens;
+use crate::settings::Settings;
+use crate::shard_config::shard_config;
 use crate::{clock, entropy, hooks, plane_thread, port};
 
 /// Commands of the control plane that may wait for one shard.
 const COMMANDS_MAX: usize = 4_096;
-
-/// What else runs on the shards' executors: called once on each, before its shard starts.
-pub type GuestList = Arc<dyn Fn(ShardId, &Guests) + Send + Sync>;
 
 /// A server that is up.
 #[derive(Debug)]
@@ -187,38 +183,4 @@ fn published() -> (Published, UnboundedReceiver<String>) {
     // Whoever fetches may have ended with the server.
     let sets = KeySets::new(move |address| drop(ask.send(address.to_owned())));
     (Published { sets: Arc::new(sets), wanted }, wants)
-}
-
-/// What one of `shards` shards is told.
-pub(crate) fn shard_config(
-    settings: &Settings,
-    shard: ShardId,
-    shards: u16,
-    seed: u64,
-    key: SubjectKey,
-    verifiers: &Verifiers,
-    bans: &Arc<Bans>,
-) -> ShardConfig {
-    let blocks: Arc<dyn Blocks> = Arc::clone(bans) as _;
-    let mut limits = settings.limits;
-    limits.history_bytes /= usize::from(shards);
-    ShardConfig {
-        shard,
-        shards,
-        seed,
-        key,
-        dev: settings.dev,
-        anonymous: settings.anonymous,
-        endpoints: settings.endpoints.clone(),
-        tokens: tokens(&settings.tokens, verifiers, bans),
-        api_keys: settings.api.keys.clone(),
-        admission: Admission { blocks: Some(blocks), ..settings.admission.clone() },
-        namespaces: settings.namespaces.clone(),
-        limits,
-        heartbeat: settings.heartbeat,
-        outbox: settings.outbox,
-        compression: settings.compression,
-        proxies: Arc::clone(&settings.proxies.shard),
-        hooks: settings.hooks.iter().map(|hook| hook.shard.clone()).collect(),
-    }
 }

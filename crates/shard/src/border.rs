@@ -8,7 +8,7 @@ use base::{ConnId, ShardId};
 
 use crate::command::{Answer, Command, Ticket};
 use crate::hook::HookEvent;
-use crate::parcel::Parcel;
+use crate::hop::Parcel;
 
 /// Finished bytes, shared by the connections of this core that they go to.
 pub type Frame = Rc<[u8]>;

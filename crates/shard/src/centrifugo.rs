@@ -13,17 +13,40 @@ use protocol::centrifugo::{
 use protocol::{Encoding, epoch, is_json};
 
 use crate::border::Effects;
+use crate::client::{Features, Refused, permission, ttl_s};
 use crate::conn::{Flags, Phase, State};
-use crate::credentials::{Refused, ttl_s};
-use crate::delta::Chain;
-use crate::excerpt::epoch_of;
-use crate::parcel::{Receipt, Recovery, Waiter};
-use crate::permission::{self, Features};
-use crate::presence::RollCall;
+use crate::encode::Chain;
+use crate::hop::{Receipt, Recovery, Waiter};
 use crate::report::Refusal;
-use crate::server_side::{Connecting, missed_of, plain, sayable, subscribed};
 use crate::shard::Shard;
-use crate::uni::disconnect_of;
+use presence::RollCall;
+use server_side::{Connecting, missed_of, plain, subscribed};
+use uni::disconnect_of;
+
+mod connect;
+mod dialect;
+mod endpoints;
+mod excerpt;
+mod join_leave;
+mod order;
+mod presence;
+mod refusal_codes;
+mod server_side;
+mod stream;
+mod uni;
+mod uplink;
+
+pub use dialect::Dialect;
+pub(crate) use dialect::PerDialect;
+pub use endpoints::{Endpoint, Endpoints, Farewell, Origins};
+pub use excerpt::epoch_of;
+pub(crate) use join_leave::Hearers;
+pub use order::{Order, Subscription, Whom};
+pub(crate) use presence::told;
+pub use presence::{PresenceError, Roll};
+pub use refusal_codes::{CodeToDisconnect, CodeToStatus, RefusalCodes};
+pub(crate) use server_side::{ServerSide, sayable};
+pub(crate) use uplink::{AnswerTo, Post, Uplinks};
 
 /// The command that waits for a subject's owner; those behind it wait too, so that replies come in order.
 #[derive(Debug)]
@@ -424,7 +447,7 @@ impl Shard {
     /// After the reply to a command that waited: the connection goes on.
     pub(crate) fn answered(&mut self, conn: ConnId, now: Instant) {
         self.conns.rows[conn.0].phase = Phase::Open;
-        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.conns.rows[conn.0].active_s = crate::conn::second(now);
         self.wake(conn);
     }
 

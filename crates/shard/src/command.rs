@@ -6,10 +6,9 @@ use core::time::Duration;
 use base::SubjectName;
 use hub::{Draft, Excerpt, ExcerptError, ExcerptQuery, Headcount, Listing, Position};
 
+use crate::centrifugo::{Order, PresenceError, Roll, Whom};
 use crate::config::ShardConfig;
 use crate::hook::HookReply;
-use crate::order::{Order, Whom};
-use crate::presence::{PresenceError, Roll};
 use crate::report::Report;
 
 /// Names a command, so that its answer finds back. Chosen by the control plane.

@@ -9,14 +9,11 @@ use base::units::{GIB, KIB, MIB};
 use base::{ShardId, SubjectKey};
 use hub::{Namespace, Naming, OutboxPolicy};
 
-use crate::ban::Blocks;
-use crate::endpoints::Endpoints;
-use crate::gate::Gate;
+use crate::admission::{Gate, Rates, Roster, TimeOfDay};
+use crate::centrifugo::Endpoints;
+use crate::client::{Blocks, Tokens};
 use crate::hook::Hook;
 use crate::proxy::Proxies;
-use crate::rates::Rates;
-use crate::roster::{Roster, TimeOfDay};
-use crate::token::Tokens;
 
 /// Everything a shard is told.
 #[derive(Clone, Debug)]

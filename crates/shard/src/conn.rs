@@ -6,14 +6,19 @@ use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
 use wire::deflate::Window;
 use wire::frame::Partial;
 
+use crate::centrifugo::AnswerTo;
 use crate::hook::{Knock, Pushing};
-use crate::listen::Listener;
+use crate::plain::{Listener, Publisher};
 use crate::proxy::Asked;
-use crate::publisher::Publisher;
 use crate::report::Transport;
 use crate::request::{Body, Introduction};
 use crate::send::Outbox;
-use crate::uplink::AnswerTo;
+
+mod closing;
+mod heartbeat;
+
+pub(crate) use closing::Drain;
+pub(crate) use heartbeat::{CLOSING_TIMEOUT, second};
 
 /// Where a connection is in its life.
 ///

@@ -6,8 +6,8 @@ use base::{ConnId, Instant};
 use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
 
 use crate::border::Effects;
+use crate::centrifugo::Dialect;
 use crate::conn::{Conn, Flags, Phase};
-use crate::dialect::Dialect;
 use crate::encode::message;
 use crate::hook::EndedBy;
 use crate::report::{Refusal, Transport};
@@ -201,7 +201,7 @@ impl Shard {
 
     fn on_message(&mut self, conn: ConnId, kind: Kind, payload: &mut [u8], now: Instant, world: &mut impl Effects) {
         let row = &mut self.conns.rows[conn.0];
-        row.active_s = crate::heartbeat::second(now);
+        row.active_s = crate::conn::second(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
             Transport::Centrifugo(dialect) if dialect.is_uni() => self.on_uni_message(conn, payload, now, world),

@@ -11,10 +11,13 @@ use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
-use crate::delta::{Deltas, Form};
-use crate::dialect::{Dialect, PerDialect};
-use crate::presence::told;
+use crate::centrifugo::{Dialect, PerDialect, told};
 use crate::send::Frame;
+use delta::Deltas;
+
+mod delta;
+
+pub(crate) use delta::{Chain, Form};
 
 /// A publication and what it has been encoded to so far.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use wire::head::{self, HeadLimits};
 use wire::{response, upgrade};
 
 use crate::border::Effects;
+use crate::centrifugo::Dialect;
 use crate::conn::{Flags, Phase, State};
-use crate::dialect::Dialect;
-use crate::publisher::Publisher;
+use crate::plain::Publisher;
 use crate::report::{Refusal, Transport};
 use crate::request::{self, Denied, Handshake, Purpose, Request};
 use crate::send::Frame;
@@ -145,7 +145,7 @@ impl Shard {
         let row = &mut self.conns.rows[conn.0];
         row.flags.set(Flags::HELD, false);
         row.phase = Phase::Open;
-        row.active_s = crate::heartbeat::second(now);
+        row.active_s = crate::conn::second(now);
         if row.flags.has(Flags::FINISHED) {
             self.begin_closing(conn, now);
         } else {

@@ -6,7 +6,10 @@ use base::ShardId;
 
 use crate::border::Effects;
 use crate::limits::BACKLOG_PARCELS_MAX;
-use crate::parcel::{Lane, Parcel};
+
+mod parcel;
+
+pub use parcel::{Lane, Parcel, Receipt, Recovery, Waiter};
 
 /// What waits for each other shard, a queue a lane.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use hub::Extra;
 
-use crate::token::Token;
+use crate::client::Token;
 
 mod asking;
 mod calls;

@@ -1,6 +1,6 @@
 //! What a shard counts. Plain numbers: the shard adds, the control plane reads them in a [`Report`].
-use crate::dialect::Dialect;
-use crate::rates::{Metered, Whose};
+use crate::admission::{Metered, Whose};
+use crate::centrifugo::Dialect;
 
 /// Kinds of connection, by what they speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

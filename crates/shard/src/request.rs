@@ -16,14 +16,15 @@ use wire::upgrade::{self, Upgrade, UpgradeError};
 
 mod endpoint;
 
+use crate::centrifugo::Dialect;
+use crate::client::permission;
 use crate::config::ShardConfig;
-use crate::dialect::Dialect;
-use crate::fields;
 use crate::hook::{self, Push, Upgraded};
 use crate::limits::SUBJECTS_PER_REQUEST_MAX;
-use crate::permission;
 use crate::report::Refusal;
 pub(crate) use endpoint::{Cors, Downlink, Introduction, User, not_connect};
+
+pub(crate) mod fields;
 
 /// What the answer to an upgrade is made of.
 #[derive(Clone, Copy, Debug)]

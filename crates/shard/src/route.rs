@@ -11,9 +11,18 @@ use crate::border::{Effects, Frame};
 use crate::command::Answer;
 use crate::conn::State;
 use crate::encode::Encoded;
-use crate::parcel::{Parcel, Receipt, Recovery, Waiter};
+use crate::hop::{Parcel, Receipt, Recovery, Waiter};
 use crate::report::Transport;
 use crate::shard::Shard;
+
+mod filters;
+mod pace;
+mod run;
+mod wildcard;
+
+pub(crate) use filters::Filters;
+pub(crate) use pace::Paces;
+pub(crate) use run::Run;
 
 impl Shard {
     /// Publishes: here if this shard owns the subject, else by a hop to its owner.
@@ -131,7 +140,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         self.report.messages_out += u64::from(count);
-        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.conns.rows[conn.0].active_s = crate::conn::second(now);
         let frame = self.deflated(conn, frame);
         self.queue(conn, frame, row, count, world);
     }

@@ -8,6 +8,12 @@ pub(crate) use crate::border::Frame;
 use crate::border::{Effects, Sent};
 use crate::limits::SEND_PIECES_MAX;
 
+mod deflate;
+mod flush;
+
+pub(crate) use deflate::Deflates;
+pub(crate) use flush::Dirty;
+
 /// A connection's end of the outbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outbox {
@@ -50,7 +56,7 @@ pub(crate) enum Content {
     Own,
     /// That a client has come or gone: it goes with the publications where those are dropped as a whole.
     Notice,
-    /// Publications of one subject: one, or a [run](crate::run), which is dropped as a whole.
+    /// Publications of one subject: one, or a run (`route::run`), which is dropped as a whole.
     Publications {
         /// The subject's row.
         subject: u32,

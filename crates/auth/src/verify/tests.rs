@@ -2,6 +2,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::caps::{CapFault, Operation};
 use crate::sign::{SignError, Wish, sign};
 
 mod published;

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::DataPlane;
-use crate::router::App;
+use crate::app::App;
 
 use super::error::ApiError;
 use super::lenient::or_default;

@@ -1,7 +1,7 @@
 //! `block_user`, `unblock_user`, `revoke_token` and `invalidate_user_tokens`: keeping users and tokens out.
 use serde::Deserialize;
 
-use crate::router::App;
+use crate::app::App;
 use crate::{Ban, DataPlane};
 
 use super::error::ApiError;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::DataPlane;
-use crate::router::App;
+use crate::app::App;
 
 use super::error::ApiError;
 use super::lenient::or_default;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::DataPlane;
-use crate::router::App;
+use crate::app::App;
 
 use super::error::ApiError;
 use super::lenient::or_default;

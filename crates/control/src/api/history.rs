@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::router::App;
+use crate::app::App;
 use crate::{DataPlane, Kept, PayloadKind};
 
 use super::error::ApiError;

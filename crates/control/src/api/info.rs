@@ -2,8 +2,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::DataPlane;
+use crate::app::App;
 use crate::metric::{self, Metric, Sample};
-use crate::router::App;
 
 use super::error::ApiError;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::DataPlane;
-use crate::router::App;
+use crate::app::App;
 
 use super::absent::{Absent, Rpc};
 use super::ban::{BlockUser, InvalidateUserTokens, RevokeToken, UnblockUser};

@@ -3,7 +3,7 @@ use base::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::router::App;
+use crate::app::App;
 use crate::{DataPlane, Order, Whom};
 
 use super::error::ApiError;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::router::App;
+use crate::app::App;
 use crate::{DataPlane, Headcount, Present};
 
 use super::error::ApiError;

@@ -10,7 +10,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::router::App;
+use crate::app::App;
 use crate::{Accepted, DataPlane, Extra, PayloadKind};
 
 use super::error::ApiError;

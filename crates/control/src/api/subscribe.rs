@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::router::App;
+use crate::app::App;
 use crate::{Changes, DataPlane, Order, Subscription, Whom};
 
 use super::error::ApiError;

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::DataPlane;
 use crate::answer::json;
+use crate::app::App;
 use crate::metric::{self, Metric, Sample};
-use crate::router::App;
 
 #[derive(Serialize)]
 struct Stats {

@@ -5,22 +5,21 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hdrhistogram::Histogram;
 use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::intake::{Ending, Intake};
 use super::lent::Lent;
-use super::opener::{ATTEMPTS_MAX, Opener, Pace};
-use super::{Phase, Plan, Row, Tally, WAIT_NANOS_MAX, open_socket};
+use super::opener::{Opener, Pace};
+use super::{Phase, Plan, Row, Tally, WAIT_NANOS_MAX};
 use crate::LoadError;
 use crate::board::{Board, histogram};
 use crate::check::Cursor;
 use crate::clock;
-use crate::dialect::Host;
-use crate::frame::{self, Opcode};
-use crate::handshake::{self, Key};
+use crate::handshake;
 
+mod life;
 mod talk;
 
 use talk::Talk;
@@ -127,13 +126,6 @@ impl Flock {
         Ok(self.tally())
     }
 
-    /// The rows that may be open: this flock's share of what the board wants.
-    fn wanted(&self) -> u32 {
-        let all = u64::from(self.plan.clients.max(1));
-        let wanted = self.board.wanted.load(Relaxed).min(all);
-        (self.rows.len() as u64 * wanted / all) as u32
-    }
-
     fn wait_nanos(&self, now_nanos: u64) -> u64 {
         let mut until = now_nanos + WAIT_NANOS_MAX;
         if let Some(next) = self.opener.next_nanos(self.wanted()) {
@@ -146,54 +138,6 @@ impl Flock {
             until = until.min(next);
         }
         until.saturating_sub(now_nanos)
-    }
-
-    fn open(&mut self, now_nanos: u64) -> Result<(), LoadError> {
-        let wanted = self.wanted();
-        while let Some(row) = self.opener.next(wanted, now_nanos) {
-            let client = self.first + row;
-            let addresses = &self.plan.addresses;
-            match open_socket(addresses.source(client), addresses.target(client)) {
-                Ok(socket) => {
-                    let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-                    epoll::add(&self.epoll, &socket, EventData::new_u64(u64::from(row)), flags)
-                        .map_err(LoadError::os("epoll_ctl"))?;
-                    let row = &mut self.rows[row as usize];
-                    row.socket = Some(socket);
-                    row.phase = Phase::Connecting;
-                    row.opened_micros = (clock::now().as_nanos() / 1_000) as u32;
-                }
-                Err(error @ (Errno::MFILE | Errno::NFILE)) => return Err(LoadError::os("opening a socket")(error)),
-                Err(error) => self.fail(row, || format!("connect: {error}")),
-            }
-        }
-        Ok(())
-    }
-
-    fn is_churning(&self) -> bool {
-        self.plan.churners > 0 && self.board.churning.load(Relaxed)
-    }
-
-    /// Closes the churners that are due; the opener opens them again.
-    fn churn(&mut self, now_nanos: u64) {
-        let steady = (self.plan.clients - self.plan.churners).saturating_sub(self.first) as usize;
-        let churners = self.rows.len().saturating_sub(steady);
-        if !self.is_churning() || churners == 0 {
-            return;
-        }
-        while self.churn.take(now_nanos) {
-            let row = steady as u32 + self.random.below(churners as u64) as u32;
-            if self.rows[row as usize].phase == Phase::Open {
-                self.intake.answer.clear();
-                frame::write(&mut self.intake.answer, Opcode::Close, row, 2, |out| out.extend_from_slice(&[3, 0xe8]));
-                self.answer(row);
-                self.close(row, Phase::Idle);
-                let client = self.first + row;
-                self.intake.checker.end_session(&mut self.rows[row as usize].cursor, client);
-                self.connected -= 1;
-                self.opener.reopen(row, false, now_nanos);
-            }
-        }
     }
 
     fn on_event(&mut self, row: u32, flags: EventFlags) {
@@ -219,30 +163,6 @@ impl Flock {
             // Edge-triggered: an end that came together with data gives no event of its own, so read on to it.
             self.receive(row, flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR));
         }
-    }
-
-    fn socket_error(&self, row: u32) -> String {
-        let socket = self.rows[row as usize].socket.as_ref();
-        match socket.map(sockopt::socket_error) {
-            Some(Ok(Err(error)) | Err(error)) => error.to_string(),
-            Some(Ok(Ok(()))) | None => "closed".to_owned(),
-        }
-    }
-
-    fn key(&self, row: u32) -> Key {
-        let attempt = u64::from(self.rows[row as usize].attempts);
-        Key::new(self.plan.seed, attempt << 32 | u64::from(self.first + row))
-    }
-
-    fn greet_http(&mut self, row: u32) {
-        let plan = Arc::clone(&self.plan);
-        let path = plan.path((self.first + row) % plan.subjects);
-        let key = self.key(row);
-        self.intake.answer.clear();
-        let host = Host { name: &plan.addresses.host, api_key: &plan.api_key };
-        handshake::request(&mut self.intake.answer, &host, &path, key);
-        self.rows[row as usize].phase = Phase::Handshaking;
-        self.answer(row);
     }
 
     /// Reads what is there. Bytes of an unfinished frame are put before what comes.
@@ -301,27 +221,6 @@ impl Flock {
         }
     }
 
-    fn on_upgraded(&mut self, row: u32, now_nanos: u64) {
-        if self.plan.dialect.has_greeting() {
-            self.rows[row as usize].phase = Phase::Greeting;
-            let subject = (self.first + row) % self.plan.subjects;
-            self.plan.dialect.greet(&mut self.intake.answer, &self.plan.token, subject, row);
-        } else {
-            self.rows[row as usize].phase = Phase::Open;
-            self.on_open(row, now_nanos);
-        }
-    }
-
-    fn on_open(&mut self, row: u32, now_nanos: u64) {
-        let row = &mut self.rows[row as usize];
-        row.attempts = 0;
-        let micros = ((now_nanos / 1_000) as u32).wrapping_sub(row.opened_micros);
-        self.connect_latency.saturating_record(u64::from(micros) * 1_000);
-        self.opener.settle();
-        self.connected += 1;
-        self.opened += 1;
-    }
-
     /// Keeps the scratch buffer's bytes from `start` to `end` for the row, if there are any.
     fn keep(&mut self, row: u32, start: usize, end: usize) {
         let row = &mut self.rows[row as usize];
@@ -342,40 +241,6 @@ impl Flock {
             let _ = send(socket, &self.intake.answer, SendFlags::NOSIGNAL);
         }
         self.intake.answer.clear();
-    }
-
-    fn close(&mut self, number: u32, phase: Phase) {
-        let row = &mut self.rows[number as usize];
-        row.socket = None;
-        row.phase = phase;
-        self.lent.release(row.lent);
-        row.lent = base::NONE;
-        self.forget_pending(number);
-    }
-
-    /// An attempt to connect has failed: it is made again, or given up.
-    fn fail(&mut self, row: u32, cause: impl FnOnce() -> String) {
-        self.board.note_failure(cause);
-        self.opener.settle();
-        self.rows[row as usize].attempts += 1;
-        if self.rows[row as usize].attempts < ATTEMPTS_MAX {
-            self.close(row, Phase::Idle);
-            self.opener.reopen(row, true, clock::now().as_nanos());
-        } else {
-            self.close(row, Phase::Closed);
-            self.failed += 1;
-        }
-    }
-
-    /// The server has ended the connection.
-    fn end(&mut self, row: u32, cause: impl FnOnce() -> String) {
-        if self.rows[row as usize].phase != Phase::Open {
-            return self.fail(row, cause);
-        }
-        self.board.note_failure(cause);
-        self.close(row, Phase::Closed);
-        self.connected -= 1;
-        self.dropped += 1;
     }
 
     /// Writes the counters to the board and reads the window from it.

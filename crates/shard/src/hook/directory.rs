@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use super::{Duplicates, HOLDERS_MAX, HookConn, HookDelivery, HookRequest, address_parts};
 use crate::border::Effects;
-use crate::parcel::Parcel;
+use crate::hop::Parcel;
 use crate::shard::Shard;
 
 /// A connection that has an address.

@@ -7,7 +7,7 @@ use hub::Kind;
 
 use super::{Holder, HookConn, Pushed};
 use crate::border::Effects;
-use crate::parcel::Waiter;
+use crate::hop::Waiter;
 use crate::shard::Shard;
 
 /// What a shard asks of another one.

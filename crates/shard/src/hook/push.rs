@@ -14,7 +14,7 @@ use crate::border::Effects;
 use crate::conn::{Phase, State};
 use crate::encode::message;
 use crate::handshake::Response;
-use crate::parcel::{Parcel, Waiter};
+use crate::hop::{Parcel, Waiter};
 use crate::report::Refusal;
 use crate::request::Denied;
 use crate::shard::Shard;
@@ -223,7 +223,7 @@ impl Shard {
             self.report.hook_full += 1;
             return Pushed::Full;
         }
-        self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+        self.conns.rows[conn.0].active_s = crate::conn::second(now);
         self.report.hook_pushes += 1;
         self.queue_own(conn, frame);
         Pushed::Queued

@@ -92,7 +92,7 @@ impl Shard {
         match outcome {
             Outcome::Nothing => {}
             Outcome::Reply { kind, payload } => {
-                self.conns.rows[conn.0].active_s = crate::heartbeat::second(now);
+                self.conns.rows[conn.0].active_s = crate::conn::second(now);
                 self.report.hook_answers += 1;
                 self.queue_own(conn, message(opcode(kind), &payload));
                 self.stall_if_full(conn, world);

@@ -8,15 +8,12 @@ use protocol::centrifugo::{Connect, ErrorCode, Publish, Subscribe};
 
 use super::{About, Ask, Granted, ProxyName, Said, Told};
 use crate::border::Effects;
-use crate::centrifugo::Next;
+use crate::centrifugo::{Dialect, Next};
+use crate::client::{Refused, Token, permission};
 use crate::conn::{Phase, State};
-use crate::credentials::Refused;
-use crate::dialect::Dialect;
 use crate::hook::{HookConn, HookEvent};
-use crate::permission;
 use crate::request::User;
 use crate::shard::Shard;
-use crate::token::Token;
 
 /// A session about whose command a back end is asked, or has answered.
 #[derive(Debug)]

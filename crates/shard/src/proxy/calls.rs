@@ -6,8 +6,7 @@ use base::{ConnId, Instant};
 use protocol::centrifugo::ErrorCode;
 
 use super::{About, ProxyName};
-use crate::centrifugo::Next;
-use crate::server_side::sayable;
+use crate::centrifugo::{Next, sayable};
 use crate::shard::Shard;
 
 /// Who answers which calls.

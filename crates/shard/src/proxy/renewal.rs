@@ -9,10 +9,10 @@ use protocol::centrifugo::{Disconnect, UnsubscribeCode};
 
 use super::{About, Ask, ProxyName, Told};
 use crate::border::Effects;
+use crate::client::Token;
 use crate::conn::Phase;
 use crate::hook::{HookConn, HookEvent};
 use crate::shard::Shard;
-use crate::token::Token;
 
 /// What a back end that has no answer puts an end off by: the reference's.
 const FAILED_DELAY: Duration = Duration::from_secs(60);

@@ -7,9 +7,8 @@ use protocol::centrifugo_json::connect_request;
 use wire::head::Head;
 
 use super::{Body, Denied, Purpose, Request, framing, must_upgrade};
+use crate::centrifugo::{Dialect, Endpoint, Origins};
 use crate::config::ShardConfig;
-use crate::dialect::Dialect;
-use crate::endpoints::{Endpoint, Origins};
 use crate::proxy;
 use crate::report::Refusal;
 
