@@ -24,6 +24,7 @@ mod exchange;
 mod figures;
 mod governor;
 mod grpc;
+mod lanes;
 mod line;
 mod pool;
 mod proxy;

@@ -135,34 +135,6 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
             ONE.replace("http:", "grpc:"),
             "client.proxy.connect.endpoint: 'grpc://127.0.0.1:9000/connect': it is neither",
         ),
-        (ONE.replace("http:", "ftp:"), "it begins with http://, https:// or grpc://, or is host:port for GRPC"),
-        (format!("{GRPC}http_headers = [\"grpc-a\"]"), "client.proxy.connect.http_headers: 'grpc-a' is GRPC's own"),
-        (format!("{GRPC}emulated_headers = [\"grpc-a\"]"), "connect.emulated_headers: 'grpc-a' is GRPC's own"),
-        (
-            format!("{GRPC}grpc = {{ static_metadata = {{ grpc-a = \"1\" }} }}"),
-            "connect.grpc.static_metadata: 'grpc-a' is",
-        ),
-        (format!("{GRPC}grpc = {{ credentials_key = \"a b\" }}"), "client.proxy.connect.grpc.credentials_key: 'a b'"),
-        (
-            format!("{GRPC}grpc = {{ credentials_key = \"a\", credentials_value = \"ä\" }}"),
-            "connect.grpc.credentials_key: 'a' has a value that no field may have",
-        ),
-        (
-            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_ca_pem = \"/none\" }} }}"),
-            "connect.grpc.tls.server_ca_pem: it is neither PEM nor",
-        ),
-        (
-            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_name = \"a b\" }} }}"),
-            "connect.grpc.tls.server_name: 'a b'",
-        ),
-        (
-            format!("{GRPC}grpc = {{ tls = {{ enabled = true, cert_pem = \"-----BEGIN \" }} }}"),
-            "connect.grpc.tls.key_pem: cert_pem is there",
-        ),
-        (
-            format!("{ONE}http = {{ tls = {{ enabled = true, server_ca_pem = \"-----BEGIN \" }} }}"),
-            "connect.http.tls.server_ca_pem: ",
-        ),
         (
             format!("{ONE}http_headers = [\"Host\"]"),
             "client.proxy.connect.http_headers: 'host' is no field that is passed on",
@@ -205,6 +177,43 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
         ("[[proxies]]\nname = \"a b\"".to_owned(), "proxies[0].name"),
         ("[[rpc.namespaces]]\nname = \"a\"\n[[rpc.namespaces]]\nname = \"a\"".to_owned(), "rpc.namespaces[1].name"),
         ("[[rpc.namespaces]]\nproxy_enabled = false".to_owned(), "rpc.namespaces[0].name"),
+    ] {
+        let refused = refusal(&text);
+        assert!(refused.contains(said), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn what_no_call_over_grpc_can_be_made_of_is_refused_with_its_key() {
+    for (text, said) in [
+        (ONE.replace("http:", "ftp:"), "it begins with http://, https:// or grpc://, or is host:port for GRPC"),
+        (format!("{GRPC}http_headers = [\"grpc-a\"]"), "client.proxy.connect.http_headers: 'grpc-a' is GRPC's own"),
+        (format!("{GRPC}emulated_headers = [\"grpc-a\"]"), "connect.emulated_headers: 'grpc-a' is GRPC's own"),
+        (
+            format!("{GRPC}grpc = {{ static_metadata = {{ grpc-a = \"1\" }} }}"),
+            "connect.grpc.static_metadata: 'grpc-a' is",
+        ),
+        (format!("{GRPC}grpc = {{ credentials_key = \"a b\" }}"), "client.proxy.connect.grpc.credentials_key: 'a b'"),
+        (
+            format!("{GRPC}grpc = {{ credentials_key = \"a\", credentials_value = \"ä\" }}"),
+            "connect.grpc.credentials_key: 'a' has a value that no field may have",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_ca_pem = \"/none\" }} }}"),
+            "connect.grpc.tls.server_ca_pem: it is neither PEM nor",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_name = \"a b\" }} }}"),
+            "connect.grpc.tls.server_name: 'a b'",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, cert_pem = \"-----BEGIN \" }} }}"),
+            "connect.grpc.tls.key_pem: cert_pem is there",
+        ),
+        (
+            format!("{ONE}http = {{ tls = {{ enabled = true, server_ca_pem = \"-----BEGIN \" }} }}"),
+            "connect.http.tls.server_ca_pem: ",
+        ),
     ] {
         let refused = refusal(&text);
         assert!(refused.contains(said), "{text}: {refused}");
