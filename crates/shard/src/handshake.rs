@@ -41,9 +41,12 @@ impl Shard {
                 self.conns.lend(conn).unread.extend_from_slice(bytes);
                 return bytes.len();
             }
-            Ok(Some(head)) => request::read(&head, &self.config, door)
-                .and_then(|request| request.with_its_body(&head))
-                .map(|request| (request, head.len())),
+            Ok(Some(head)) => {
+                self.conns.rows[conn.0].flags.set(Flags::NO_CHUNKS, head.minor_version() == 0);
+                request::read(&head, &self.config, door)
+                    .and_then(|request| request.with_its_body(&head))
+                    .map(|request| (request, head.len()))
+            }
             Err(error) => Err(request::bad_head(&error)),
         };
         match read {
@@ -176,8 +179,8 @@ impl Shard {
         self.scratch.clear();
         response::write(&mut self.scratch, status, &all, (!body.is_empty()).then_some(body), keep_alive);
         let frame = Rc::from(&*self.scratch);
-        self.queue_own(conn, frame);
         self.set_transport(conn, Transport::Http);
+        self.queue_own(conn, frame);
         if keep_alive {
             self.conns.rows[conn.0].phase = Phase::Head;
             self.conns.rows[conn.0].flags.set(Flags::SERVED, true);

@@ -142,6 +142,7 @@ impl Shard {
         self.report.messages_out += u64::from(count);
         self.conns.rows[conn.0].active_s = crate::conn::second(now);
         let frame = self.deflated(conn, frame);
+        let frame = self.unchunked(conn, frame);
         self.queue(conn, frame, row, count, world);
     }
 

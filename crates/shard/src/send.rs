@@ -8,9 +8,11 @@ pub(crate) use crate::border::Frame;
 use crate::border::{Effects, Sent};
 use crate::limits::SEND_PIECES_MAX;
 
+mod chunk;
 mod deflate;
 mod flush;
 
+pub(crate) use chunk::{Unchunked, chunk};
 pub(crate) use deflate::Deflates;
 pub(crate) use flush::Dirty;
 

@@ -19,7 +19,7 @@ use crate::plain::Counts;
 use crate::proxy::{KeptFields, Metas, Renewals, Told};
 use crate::report::{Holdings, Report, Transport};
 use crate::route::{Filters, Paces, Run};
-use crate::send::{Deflates, Dirty, Frame, Outboxes};
+use crate::send::{Deflates, Dirty, Frame, Outboxes, Unchunked};
 
 /// Most histories that one turn expires, so that a million of them don't hold up a message.
 const EXPIRED_PER_TURN_MAX: usize = 256;
@@ -69,6 +69,7 @@ pub struct Shard {
     pub(crate) acks: Vec<(ConnId, u32)>,
     pub(crate) constant: Constant,
     pub(crate) deflates: Deflates,
+    pub(crate) unchunked: Unchunked,
     /// For building what is then shared or sent; empty between uses.
     pub(crate) scratch: Vec<u8>,
     // What a turn leaves for its end.
@@ -136,6 +137,7 @@ impl Shard {
             acks: Vec::new(),
             constant: Constant::default(),
             deflates: Deflates::new(&config.compression),
+            unchunked: Unchunked::default(),
             scratch: Vec::new(),
             dirty: Dirty::default(),
             ready: Vec::new(),
@@ -224,6 +226,7 @@ impl Shard {
         }
         self.tell_back_ends(world);
         self.deflates.forget();
+        self.unchunked.forget();
     }
 
     /// False while this shard has more to send to other shards than it should: what makes parcels must wait.

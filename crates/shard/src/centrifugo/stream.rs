@@ -1,8 +1,7 @@
 //! Responses without an end: the downlinks of Centrifugo's sessions over event stream and HTTP stream. What their clients say comes
 //! as requests of its own (`uplink`).
 //!
-//! A stream ends with its connection (`Connection: close`), so a push is the same bytes for all streams of a dialect, without
-//! a chunk's length around it, and for clients of HTTP/1.0 too.
+//! A push is a chunk, the same bytes for all streams of a dialect ([`crate::send`]); no request follows a stream (`Connection: close`).
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -50,18 +49,19 @@ impl Shard {
             self.turn_away(conn, now, world);
             return;
         }
-        let mut fields: Vec<(&str, &str)> = Vec::with_capacity(9);
+        let mut fields: Vec<(&str, &str)> = Vec::with_capacity(10);
         if dialect.is_event_stream() {
             fields.push(("Content-Type", "text/event-stream; charset=utf-8"));
         }
         fields.extend(FIELDS);
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
+        fields.extend(self.coding(conn));
         let mut head = self.take_scratch();
         response::write_head(&mut head, 200, &fields, None, false);
         if dialect.is_event_stream() {
             // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
             // for Node loses the event that follows one in the same read.
-            head.push(b'\n');
+            self.write_begin(conn, &mut head, b"\n");
         }
         let response = Rc::from(&*head);
         self.scratch = head;

@@ -86,6 +86,7 @@ impl Shard {
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
         let frame = self.deflated_own(conn, frame);
+        let frame = self.unchunked(conn, frame);
         self.outboxes.push(&mut self.conns.rows[conn.0].outbox, frame, Content::Own);
         self.flush_soon(conn);
     }
@@ -164,6 +165,7 @@ impl Shard {
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
     pub(crate) fn begin_closing(&mut self, conn: ConnId, now: Instant) {
+        self.end_body(conn);
         let row = &mut self.conns.rows[conn.0];
         row.phase = Phase::Closing;
         row.flags.set(Flags::GOODBYE, true);

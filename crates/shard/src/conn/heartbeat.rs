@@ -10,6 +10,7 @@ use crate::border::{Close, Effects};
 use crate::encode::message;
 use crate::report::{Refusal, Transport};
 use crate::request::Denied;
+use crate::send::chunk;
 use crate::shard::Shard;
 
 /// How long a peer may take to read the last bytes and close.
@@ -167,7 +168,7 @@ impl Shard {
                 let comment = self.constant.comment.get_or_insert_with(|| {
                     let mut bytes = alloc::vec::Vec::new();
                     sse::write_comment(&mut bytes, "");
-                    bytes.into()
+                    chunk(&[&bytes])
                 });
                 let comment = alloc::rc::Rc::clone(comment);
                 self.queue_own(conn, comment);

@@ -21,6 +21,7 @@ use crate::hop::{Recovery, Waiter};
 use crate::limits::PATTERNS_MAX;
 use crate::report::{Refusal, Transport};
 use crate::request::{Denied, How, Listen};
+use crate::send::chunk;
 use crate::shard::Shard;
 
 /// How long a browser waits before it opens an event stream again.
@@ -225,7 +226,7 @@ impl Shard {
         plain::write_subject(&mut data, self.hub.name(row));
         let mut event = Vec::new();
         sse::write_event(&mut event, None, Some("reset"), Some(&data));
-        self.queue_own(conn, event.into());
+        self.queue_own(conn, chunk(&[&event]));
     }
 
     /// Every owner has answered: the response begins.
@@ -280,14 +281,17 @@ impl Shard {
         if self.config.dev {
             fields.push(("Access-Control-Allow-Origin", "*"));
         }
+        fields.extend(self.coding(conn));
         response::write_head(&mut head, 200, &fields, None, false);
-        sse::write_retry(&mut head, RETRY_MS);
+        let mut begin = Vec::new();
+        sse::write_retry(&mut begin, RETRY_MS);
+        self.write_begin(conn, &mut head, &begin);
         let response = Rc::from(&*head);
         self.scratch = head;
         let mut event = Vec::new();
         write_id(&mut event, marks);
         event.push(b'\n');
-        self.queue_own(conn, event.into());
+        self.queue_own(conn, chunk(&[&event]));
         self.begin_open(conn, anchor, response, Transport::EventStream, now);
     }
 
@@ -317,7 +321,7 @@ impl Shard {
             write_id(&mut event, &listener.marks());
         }
         event.extend_from_slice(&encoded.bare_event());
-        self.queue_delivery(conn, event.into(), row, 1, now, world);
+        self.queue_delivery(conn, chunk(&[&event]), row, 1, now, world);
     }
 
     // ---- long poll ----
@@ -370,7 +374,7 @@ impl Shard {
         let mut advice = Vec::new();
         sse::write_retry(&mut advice, retry_ms);
         advice.push(b'\n');
-        self.queue_own(conn, advice.into());
+        self.queue_own(conn, chunk(&[&advice]));
         self.begin_closing(conn, now);
     }
 }
