@@ -2,8 +2,8 @@
 use regex::{Captures, Regex};
 
 use crate::claims::Claims;
+use crate::fault::Fault;
 use crate::keys::{KeyError, Keys};
-use crate::verify::Fault;
 
 /// What `aud` and `iss` have to be, and the address that they lead to.
 #[derive(Debug)]

@@ -1,20 +1,19 @@
 //! Verifying a token: signature first, then what it says.
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::caps::{Cap, CapFault, Operation, read_caps, read_operations};
-use crate::claims::{ChangeClaims, Claims, Date, Flag, SubClaims};
+use crate::claims::Claims;
 use crate::expectation::Expectation;
+use crate::fault::{Fault, TokenError};
 use crate::key_sets::{Found, KeySets};
 use crate::keys::{KeyError, Keys};
 use crate::public_key::{PublicKey, Signed};
+use crate::token::{Token, within};
 
 /// Largest token in bytes. A token is a few hundred; what is larger is not worth the time of hashing it.
 pub const TOKEN_BYTES_MAX: usize = 64 << 10;
@@ -30,95 +29,6 @@ pub struct Verifier {
     expectation: Expectation,
     user_claim: String,
     skip_signature: bool,
-}
-
-/// What a valid token says.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Token {
-    /// The user; empty: anonymous.
-    pub user: String,
-    /// The channel of a subscription token.
-    pub channel: Option<String>,
-    /// JSON text; empty without any.
-    pub info: String,
-    /// JSON text that only backends are told, of a connection token; empty without any.
-    pub meta: String,
-    /// Its name, `jti`; empty without one.
-    pub id: String,
-    /// When it was made, `iat`, in seconds since 1970.
-    pub issued: Option<i64>,
-    /// When what it allows ends, in seconds since 1970: `expire_at`, or else `exp`. It may be over.
-    pub expires: Option<i64>,
-    /// Channels that the server subscribes the client to, of a connection token; each once.
-    pub subs: Vec<TokenSub>,
-    /// What the client is told when it is subscribed, of a subscription token; empty without any.
-    pub data: Vec<u8>,
-    /// What is otherwise than the channel's namespace says, of a subscription token.
-    pub changes: Changes,
-    /// What the client may do beside what namespaces say, of a connection token.
-    pub caps: Vec<Cap>,
-    /// What it may do with the channel beside that, of a subscription token.
-    pub allow: Vec<Operation>,
-    /// What it may not do with it.
-    pub deny: Vec<Operation>,
-}
-
-/// A channel that the server subscribes a client to.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct TokenSub {
-    /// The channel; not checked.
-    pub channel: String,
-    /// JSON text told to others; empty without any.
-    pub info: String,
-    /// What the client is told with it; empty without any.
-    pub data: Vec<u8>,
-    /// What is otherwise than the channel's namespace says.
-    pub changes: Changes,
-}
-
-/// What is otherwise than the channel's namespace says: the options of the same names.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[expect(missing_docs, reason = "options of namespaces, which say what they mean")]
-pub struct Changes {
-    pub presence: Option<bool>,
-    pub join_leave: Option<bool>,
-    pub force_push_join_leave: Option<bool>,
-    pub force_positioning: Option<bool>,
-    pub force_recovery: Option<bool>,
-}
-
-/// Why a token is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TokenError {
-    /// It is one of ours, but its time is over or has not begun.
-    Expired,
-    /// It is none of ours.
-    Invalid(Fault),
-    /// Its key is being fetched: nothing can be said yet.
-    Later,
-}
-
-/// What is wrong with an invalid token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
-    /// More than [`TOKEN_BYTES_MAX`].
-    TooLarge,
-    /// Not three parts, not base64url, not JSON, a claim of the wrong type, an unknown algorithm.
-    Malformed,
-    /// An algorithm for which there is no key.
-    NoKey,
-    /// The signature is not the key's.
-    Signature,
-    /// `aud` does not contain what it must.
-    Audience,
-    /// `iss` is not what it must be.
-    Issuer,
-    /// A subscription token where a connection token is due.
-    ForSubscription,
-    /// Its `caps` break a rule.
-    Caps(CapFault),
-    /// A token without a channel where a subscription token is due.
-    NoChannel,
 }
 
 impl Verifier {
@@ -270,140 +180,12 @@ fn read<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     text.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&text).ok())?
 }
 
-/// What the claims say, if they are good now. No leeway, as in the reference.
-fn within(claims: Claims, now: i64) -> Result<Token, TokenError> {
-    let Claims {
-        sub,
-        channel,
-        exp,
-        nbf,
-        iat,
-        jti,
-        expire_at,
-        info,
-        b64info,
-        meta,
-        channels,
-        subs,
-        data: payload,
-        b64data,
-        changes,
-        caps,
-        allow,
-        deny,
-        ..
-    } = claims;
-    if exp.is_some_and(|exp| exp <= Date(now)) || nbf.is_some_and(|nbf| nbf > Date(now)) {
-        return Err(TokenError::Expired);
-    }
-    // Each kind of token has its own; the other's are any other claim.
-    let for_one = channel.is_some();
-    let caps = caps.filter(|_| !for_one).map_or(Ok(Vec::new()), |json| read_caps(json.get()));
-    let operations = |json: Option<Box<RawValue>>| {
-        json.filter(|_| for_one).map_or(Ok(Vec::new()), |json| read_operations(json.get()))
-    };
-    let invalid = |fault| TokenError::Invalid(Fault::Caps(fault));
-    let expires = match expire_at {
-        Some(Date(at)) => (at > 0).then_some(at),
-        None => exp.map(|exp| exp.0),
-    };
-    Ok(Token {
-        user: sub.unwrap_or_default(),
-        channel,
-        info: json(info, b64info),
-        meta: json(meta.filter(|_| !for_one), None),
-        expires,
-        id: jti.map(|jti| jti.as_str().map_or_else(|| jti.to_string(), str::to_owned)).unwrap_or_default(),
-        issued: iat.map(|iat| iat.0),
-        subs: server_side(channels, subs),
-        data: bytes(payload, b64data),
-        changes: changed(changes),
-        caps: caps.map_err(invalid)?,
-        allow: operations(allow).map_err(invalid)?,
-        deny: operations(deny).map_err(invalid)?,
-    })
-}
-
-/// What is no JSON can't be told to clients that speak it.
-fn json(info: Option<Box<RawValue>>, b64info: Option<String>) -> String {
-    let info = match b64info {
-        Some(text) => {
-            BASE64_STANDARD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Box<RawValue>>(&bytes).ok())
-        }
-        None => info,
-    };
-    info.map_or_else(String::new, |json| json.get().to_owned())
-}
-
-fn bytes(data: Option<Box<RawValue>>, b64data: Option<String>) -> Vec<u8> {
-    match b64data {
-        Some(text) => BASE64_STANDARD.decode(text).unwrap_or_default(),
-        None => data.map(|json| json.get().as_bytes().to_vec()).unwrap_or_default(),
-    }
-}
-
-/// `channels` are not looked at where there are `subs`, as in the reference.
-fn server_side(channels: Option<Vec<String>>, subs: Option<BTreeMap<String, Option<SubClaims>>>) -> Vec<TokenSub> {
-    let of_subs = |(channel, sub): (String, Option<SubClaims>)| {
-        let SubClaims { info, b64info, data, b64data, changes } = sub.unwrap_or_default();
-        TokenSub { channel, info: json(info, b64info), data: bytes(data, b64data), changes: changed(changes) }
-    };
-    match subs.filter(|subs| !subs.is_empty()) {
-        Some(subs) => subs.into_iter().map(of_subs).collect(),
-        None => {
-            let channels: BTreeSet<String> = channels.into_iter().flatten().collect();
-            channels.into_iter().map(|channel| TokenSub { channel, ..TokenSub::default() }).collect()
-        }
-    }
-}
-
-fn changed(claims: Option<ChangeClaims>) -> Changes {
-    let ChangeClaims { presence, join_leave, force_push_join_leave, force_positioning, force_recovery } =
-        claims.unwrap_or_default();
-    let value = |flag: Option<Flag>| flag.map(|flag| flag.value);
-    Changes {
-        presence: value(presence),
-        join_leave: value(join_leave),
-        force_push_join_leave: value(force_push_join_leave),
-        force_positioning: value(force_positioning),
-        force_recovery: value(force_recovery),
-    }
-}
-
 // Keys are not for logs.
 impl fmt::Debug for Verifier {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Verifier").field("expectation", &self.expectation).finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired => out.write_str("the token has expired, or is not good yet (exp, nbf)"),
-            Self::Invalid(fault) => write!(out, "the token is invalid: {fault}"),
-            Self::Later => out.write_str("the token's key is being fetched"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Caps(fault) => return fault.fmt(out),
-            Self::TooLarge => "it is larger than 64 KiB",
-            Self::Malformed => "it is no JSON Web Token, or a claim has the wrong type",
-            Self::NoKey => "there is no key for its algorithm",
-            Self::Signature => "it is not signed with the configured key",
-            Self::Audience => "its audience (aud) is another",
-            Self::Issuer => "its issuer (iss) is another",
-            Self::ForSubscription => "it is for a subscription (channel)",
-            Self::NoChannel => "it is for no channel",
-        })
-    }
-}
-
-impl std::error::Error for TokenError {}
 
 #[cfg(test)]
 mod tests;

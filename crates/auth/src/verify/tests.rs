@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::sign::{SignError, Wish, sign};
+use crate::{CapFault, Changes, Operation, TokenSub};
 
 mod published;
 
