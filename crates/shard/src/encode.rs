@@ -11,8 +11,8 @@ use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::border::Frame;
 use crate::centrifugo::{Dialect, PerDialect, told};
-use crate::send::Frame;
 use delta::Deltas;
 
 mod delta;

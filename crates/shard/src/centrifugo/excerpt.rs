@@ -174,11 +174,6 @@ impl Shard {
         }
         Ok(namespace)
     }
-
-    /// True if the connection has a live subscription to the channel.
-    pub(crate) fn is_subscribed(&self, conn: ConnId, channel: &str) -> bool {
-        self.subscription_of(conn, channel).is_some_and(|subscription| self.hub.subscription(subscription).live)
-    }
 }
 
 /// An epoch as a client names it: an empty one matches any (section 4.4), one that is none of ours matches none.

@@ -66,11 +66,11 @@ impl Shard {
 
     /// A client has subscribed: its subscription is to presence what `facts` say, and the owner is told that it is there.
     pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
-        let subscription = self.conns.rows[conn.0].subscriptions;
+        let subscription = self.conns[conn].subscriptions;
         debug_assert_eq!(self.hub.subscription(subscription).subject, row, "the newest subscription is the first");
         *self.hub.facts(subscription) = facts;
         if facts.has(Facts::HEARS) {
-            self.hearers.insert((row, subscription));
+            self.centrifugo.hearers.insert((row, subscription));
         }
         if facts.has(Facts::PRESENT) {
             self.tell_owner(conn, row, true, world);
@@ -89,13 +89,13 @@ impl Shard {
             self.tell_owner(conn, row, false, world);
         }
         if facts.has(Facts::HEARS) {
-            self.hearers.remove(&(row, subscription));
+            self.centrifugo.hearers.remove(&(row, subscription));
         }
         facts.has(Facts::ANNOUNCED).then(|| self.publisher(conn, Some(row)))
     }
 
     fn tell_owner(&mut self, conn: ConnId, row: u32, comes: bool, world: &mut impl Effects) {
-        let user = self.sessions.user_hash(self.conns.rows[conn.0].session);
+        let user = self.clients.user_hash(self.conns[conn].session);
         let owner = self.owner(self.hub.name(row));
         if owner != self.config.shard {
             let subject = self.hub.name(row).clone();

@@ -3,7 +3,6 @@
 //!
 //! A stream ends with its connection (`Connection: close`), so a push is the same bytes for all streams of a dialect, without
 //! a chunk's length around it, and for clients of HTTP/1.0 too.
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
@@ -11,9 +10,8 @@ use wire::response;
 
 use super::uni::of_request;
 use crate::border::Effects;
-use crate::conn::Phase;
+use crate::conn::{Phase, Transport};
 use crate::handshake::Response;
-use crate::report::Transport;
 use crate::request::{Cors, Downlink, not_connect};
 use crate::shard::Shard;
 
@@ -56,18 +54,17 @@ impl Shard {
         }
         fields.extend(FIELDS);
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
-        let mut head = self.take_scratch();
-        response::write_head(&mut head, 200, &fields, None, false);
-        if dialect.is_event_stream() {
-            // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
-            // for Node loses the event that follows one in the same read.
-            head.push(b'\n');
-        }
-        let response = Rc::from(&*head);
-        self.scratch = head;
-        let anchor = self.conns.rows[conn.0].outbox.last();
+        let response = self.written(|head| {
+            response::write_head(head, 200, &fields, None, false);
+            if dialect.is_event_stream() {
+                // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
+                // for Node loses the event that follows one in the same read.
+                head.push(b'\n');
+            }
+        });
+        let anchor = self.conns[conn].outbox.last();
         self.begin_open(conn, anchor, response, Transport::Centrifugo(dialect), now);
-        if self.conns.rows[conn.0].phase != Phase::Open {
+        if self.conns[conn].phase != Phase::Open {
             return;
         }
         self.introduce(conn, user);

@@ -60,8 +60,8 @@ impl Shard {
     /// Ends the sessions that have shown the token, and says how many; subscriptions that it allows end in the turns that follow.
     pub(crate) fn end_token(&mut self, id: &str, now: Instant) -> usize {
         let Some(id) = self.token_id(id) else { return 0 };
-        self.identities.end_token(id, now);
-        let conns = self.token_ids.of(id);
+        self.clients.identities.end_token(id, now);
+        let conns = self.clients.token_ids.of(id);
         let why = Disconnect::ConnectionExpired;
         for conn in &conns {
             self.dismiss(*conn, why.code(), why.reason(), now);

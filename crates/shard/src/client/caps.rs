@@ -69,12 +69,12 @@ impl Capabilities {
 impl Shard {
     /// What the session's tokens say of doing something with a channel.
     pub(crate) fn ruling(&self, conn: ConnId, operation: Operation, channel: &str) -> Ruling {
-        let of_session = match self.caps.of(conn) {
+        let of_session = match self.clients.caps.of(conn) {
             Some(caps) => self.ruling_of(caps, operation, channel, self.user(conn)),
             None => Ruling::Silent,
         };
-        let of_subscription = match self.identities.has_grants(conn).then(|| self.hub.find(channel)).flatten() {
-            Some(row) => self.identities.ruling(conn, row, operation),
+        let of_subscription = match self.clients.identities.has_grants(conn).then(|| self.hub.find(channel)).flatten() {
+            Some(row) => self.clients.identities.ruling(conn, row, operation),
             None => Ruling::Silent,
         };
         match (of_session, of_subscription) {
@@ -117,12 +117,12 @@ impl Shard {
     /// the server began it.
     pub(crate) fn take_caps(&mut self, conn: ConnId, token: &mut Token, world: &mut impl Effects) {
         let caps = core::mem::take(&mut token.caps);
-        if caps.is_empty() && self.caps.of(conn).is_none() {
+        if caps.is_empty() && self.clients.caps.of(conn).is_none() {
             return;
         }
-        self.caps.set(conn, caps);
+        self.clients.caps.set(conn, caps);
         let mut ended = Vec::new();
-        let mut at = self.conns.rows[conn.0].subscriptions;
+        let mut at = self.conns[conn].subscriptions;
         while at != NONE {
             let subscription = self.hub.subscription(at);
             if !self.may_stay(conn, subscription.facts, self.hub.name(subscription.subject)) {

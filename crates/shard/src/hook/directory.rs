@@ -130,7 +130,7 @@ impl Shard {
 
     /// Names a connection of this shard.
     pub(crate) fn hook_conn(&self, conn: ConnId) -> HookConn {
-        HookConn { conn, generation: self.conns.rows[conn.0].generation }
+        HookConn { conn, generation: self.conns[conn].generation }
     }
 }
 

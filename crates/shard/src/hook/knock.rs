@@ -8,9 +8,9 @@ use protocol::plain;
 use super::rows::Row;
 use super::{Duplicates, EndedBy, Ending, FORWARDED_FOR, HookConn, HookEvent, Verdict, address_parts, forwarded_for};
 use crate::border::Effects;
-use crate::conn::{Phase, State};
+use crate::conn::{Phase, State, Transport};
 use crate::handshake::Response;
-use crate::report::{Refusal, Transport};
+use crate::report::Refusal;
 use crate::request::Handshake;
 use crate::shard::Shard;
 
@@ -53,7 +53,7 @@ impl Shard {
         let is_refused =
             self.config.hooks[hook].duplicates == Duplicates::Refuse && !id.is_empty() && handshake.is_some();
         self.disarm(conn);
-        self.conns.rows[conn.0].phase = Phase::Asked;
+        self.conns[conn].phase = Phase::Asked;
         self.hooks.rows.insert(conn, Row { address: address.clone(), ..Row::default() });
         let question = HookEvent::Connect {
             of: self.hook_conn(conn),
@@ -75,7 +75,7 @@ impl Shard {
         if let Some(State::Knock(knock)) = self.conns.lent(conn).map(|lent| &mut lent.state)
             && let Some(question) = knock.question.take()
         {
-            self.hooks.events.push_back(question);
+            self.hooks.tell(question);
         }
     }
 
@@ -126,7 +126,7 @@ impl Shard {
             if matches!(verdict, Verdict::Accept { .. }) {
                 let ending =
                     Ending { code: 1006, by: EndedBy::Fin, reason: "it was gone before it was accepted".into() };
-                self.hooks.events.push_back(HookEvent::End { of, address, ending });
+                self.hooks.tell(HookEvent::End { of, address, ending });
             }
             return;
         };

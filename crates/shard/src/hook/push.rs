@@ -71,7 +71,7 @@ impl Shard {
             return;
         }
         self.disarm(conn);
-        self.conns.rows[conn.0].phase = Phase::Asked;
+        self.conns[conn].phase = Phase::Asked;
         let pushing = Pushing {
             address,
             kind,
@@ -99,7 +99,7 @@ impl Shard {
             return;
         };
         let address = pushing.address.clone();
-        let waiter = self.waiter(conn);
+        let waiter = self.conns.waiter(conn);
         let owner = self.owner(&address);
         if owner == self.config.shard {
             let holders = self.hooks.directory.holders(&self.config.key, &address);
@@ -107,10 +107,6 @@ impl Shard {
         } else {
             self.mail.send(owner, Parcel::HookRequest(HookRequest::Locate { address, waiter }), world);
         }
-    }
-
-    fn waiter(&self, conn: ConnId) -> Waiter {
-        Waiter::Conn { conn, generation: self.conns.rows[conn.0].generation }
     }
 
     fn waits(&mut self, waiter: Waiter) -> Option<ConnId> {
@@ -157,7 +153,7 @@ impl Shard {
     }
 
     fn go_on_with_push(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
-        let waiter = self.waiter(conn);
+        let waiter = self.conns.waiter(conn);
         if let Some(pushing) = self.pushing(conn) {
             let Some(Holder { shard, of }) = pushing.left.pop() else {
                 self.answer_push(conn, now, world);
@@ -213,7 +209,7 @@ impl Shard {
         let frame = message(opcode(kind), payload);
         let bytes_max = self.config.outbox.bytes;
         let is_over = |shard: &Self| {
-            let outbox = &shard.conns.rows[conn.0].outbox;
+            let outbox = &shard.conns[conn].outbox;
             !outbox.is_empty() && outbox.bytes as usize + frame.len() > bytes_max
         };
         if is_over(self) {
@@ -223,7 +219,7 @@ impl Shard {
             self.report.hook_full += 1;
             return Pushed::Full;
         }
-        self.conns.rows[conn.0].active_s = crate::conn::second(now);
+        self.conns[conn].note_active(now);
         self.report.hook_pushes += 1;
         self.queue_own(conn, frame);
         Pushed::Queued

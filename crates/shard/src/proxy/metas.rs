@@ -5,6 +5,8 @@ use alloc::sync::Arc;
 
 use base::ConnId;
 
+use crate::shard::Shard;
+
 /// The metas of those sessions that have one. Without a proxy that is told of it, none has a row here.
 #[derive(Debug, Default)]
 pub(crate) struct Metas(BTreeMap<ConnId, Arc<[u8]>>);
@@ -37,6 +39,15 @@ impl Metas {
     /// About the bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
         self.0.values().map(|meta| meta.len() + size_of::<(ConnId, Arc<[u8]>)>()).sum()
+    }
+}
+
+impl Shard {
+    /// Takes over a session's meta, unless nobody is told of it; nothing: it stays as it was.
+    pub(crate) fn set_meta(&mut self, conn: ConnId, meta: Box<[u8]>) {
+        if self.config.proxies.meta {
+            self.asking.metas.set(conn, meta);
+        }
     }
 }
 

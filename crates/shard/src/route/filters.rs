@@ -128,7 +128,7 @@ impl Shard {
     pub(crate) fn set_filter(&mut self, subscription: u32, filter: Option<Filter>) {
         self.hub.facts(subscription).set(hub::Facts::FILTERED, filter.is_some());
         if let Some(filter) = filter {
-            self.filters.set(subscription, filter);
+            self.routing.filters.set(subscription, filter);
         }
     }
 }

@@ -89,11 +89,11 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let mut fitting = core::mem::take(&mut self.fitting);
+        let mut fitting = core::mem::take(&mut self.routing.fitting);
         self.hub.patterns.fitting(subject, &mut fitting);
         self.deliver_to_fitting(&fitting, subject, publication, now, world);
         fitting.clear();
-        self.fitting = fitting;
+        self.routing.fitting = fitting;
     }
 
     /// Queues it for the subscribers of patterns. Only for those of its own namespace: what the others

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use base::ConnId;
 use wire::deflate::{Deflater, Inflater, Window};
 
-use super::Frame;
+use crate::border::Frame;
 use crate::config::Compression;
 use crate::shard::Shard;
 
@@ -21,7 +21,7 @@ pub(crate) struct Deflates {
     /// Those of deflaters before it.
     tried_before: u64,
     /// Lent to the decoder.
-    pub(crate) inflater: Inflater,
+    pub(super) inflater: Inflater,
     /// Frames of this turn, and what they became. Each is held, so that its address is not another one's meanwhile.
     remembered: Vec<(Frame, Window, Frame)>,
     /// The one that is given up next.
@@ -83,17 +83,17 @@ impl Deflates {
 impl Shard {
     /// What is said to this connection alone, as it takes it.
     pub(crate) fn deflated_own(&mut self, conn: ConnId, frame: Frame) -> Frame {
-        match self.conns.rows[conn.0].deflate {
+        match self.conns[conn].deflate {
             None => frame,
-            Some(window) => self.deflates.own(frame, window, self.config.compression.payload_bytes),
+            Some(window) => self.sending.deflates.own(frame, window, self.config.compression.payload_bytes),
         }
     }
 
     /// Publications, as this connection takes them.
     pub(crate) fn deflated(&mut self, conn: ConnId, frame: Frame) -> Frame {
-        match self.conns.rows[conn.0].deflate {
+        match self.conns[conn].deflate {
             None => frame,
-            Some(window) => self.deflates.shared(frame, window, self.config.compression.payload_bytes),
+            Some(window) => self.sending.deflates.shared(frame, window, self.config.compression.payload_bytes),
         }
     }
 }
