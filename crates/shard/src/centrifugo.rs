@@ -231,7 +231,7 @@ impl Shard {
     }
 
     /// Has the connection wait for an owner's answer to a command.
-    pub(crate) fn wait(&mut self, conn: ConnId, command: Waiting) -> Waiter {
+    fn wait(&mut self, conn: ConnId, command: Waiting) -> Waiter {
         self.conns.lend(conn).state = State::Command(command);
         self.conns[conn].phase = Phase::Asked;
         self.conns.waiter(conn)
@@ -244,7 +244,7 @@ impl Shard {
         self.wake(conn);
     }
 
-    pub(crate) fn next_by_phase(&self, conn: ConnId) -> Next {
+    fn next_by_phase(&self, conn: ConnId) -> Next {
         if self.conns[conn].phase == Phase::Open { Next::Command } else { Next::Wait }
     }
 

@@ -109,7 +109,7 @@ impl Shard {
 
     /// Who wants to connect, and to what: the token and the user, and the subscriptions that the server makes.
     /// Who it is has been `granted` by a back end, or else is said by its token, or by whoever `introduced` it.
-    pub(crate) fn admission_of(
+    pub(super) fn admission_of(
         &self,
         connect: &Connect<'_>,
         introduced: Option<Box<str>>,
@@ -129,7 +129,7 @@ impl Shard {
     }
 
     /// The reply to `connect`, which tells of these subscriptions.
-    pub(crate) fn write_connect(
+    fn write_connect(
         &self,
         conn: ConnId,
         id: u32,
@@ -159,7 +159,7 @@ impl Shard {
     // ---- with subscriptions of the server's ----
 
     /// Begins a `connect` with these subscriptions, of which there is at least one.
-    pub(crate) fn connect_with(
+    fn connect_with(
         &mut self,
         conn: ConnId,
         id: u32,

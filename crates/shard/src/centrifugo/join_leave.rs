@@ -23,11 +23,11 @@ use crate::shard::Shard;
 
 /// Subscriptions that are told who comes and goes: the subject's row, and the subscription's. A subject with a million subscribers,
 /// of whom one wants to hear it, costs one.
-pub(crate) type Hearers = BTreeSet<(u32, u32)>;
+pub(super) type Hearers = BTreeSet<(u32, u32)>;
 
 impl Shard {
     /// A subscription is live and its client knows: the others may be told.
-    pub(crate) fn announce(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
+    pub(super) fn announce(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
         let facts = self.hub.facts(subscription);
         if facts.has(Facts::ANNOUNCES) {
             facts.set(Facts::ANNOUNCED, true);

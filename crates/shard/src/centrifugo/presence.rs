@@ -43,7 +43,7 @@ impl Shard {
     // ---- coming and going ----
 
     /// What a subscription is to presence: counted, told of, told.
-    pub(crate) fn terms(&self, conn: ConnId, row: u32, wants_to_hear: bool, changes: &Override) -> Facts {
+    pub(super) fn terms(&self, conn: ConnId, row: u32, wants_to_hear: bool, changes: &Override) -> Facts {
         let mut facts = Facts::default();
         let Some(namespace) = self.hub.namespace(row) else {
             return facts;
@@ -65,7 +65,7 @@ impl Shard {
     }
 
     /// A client has subscribed: its subscription is to presence what `facts` say, and the owner is told that it is there.
-    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
+    pub(super) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
         let subscription = self.conns[conn].subscriptions;
         debug_assert_eq!(self.hub.subscription(subscription).subject, row, "the newest subscription is the first");
         *self.hub.facts(subscription) = facts;
@@ -158,7 +158,7 @@ impl Shard {
     // ---- the client's commands ----
 
     /// `presence`.
-    pub(crate) fn on_presence(
+    pub(super) fn on_presence(
         &mut self,
         conn: ConnId,
         id: u32,
@@ -180,7 +180,7 @@ impl Shard {
     }
 
     /// `presence_stats`.
-    pub(crate) fn on_presence_stats(
+    pub(super) fn on_presence_stats(
         &mut self,
         conn: ConnId,
         id: u32,

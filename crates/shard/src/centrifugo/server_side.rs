@@ -85,7 +85,7 @@ impl Shard {
     // ---- beginning ----
 
     /// Subscribes the client, which is not subscribed yet, to one more.
-    pub(crate) fn subscribe_server_side(
+    pub(super) fn subscribe_server_side(
         &mut self,
         conn: ConnId,
         wanted: Wanted,

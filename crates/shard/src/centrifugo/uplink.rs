@@ -132,7 +132,7 @@ fn conn_of(place: u64) -> ConnId {
 impl Shard {
     /// What names the connection's session, and this server, to who sends commands for it, or has the API do something with it; nothing
     /// if nobody does.
-    pub(crate) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
+    pub(super) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
         let row = &self.conns[conn];
         let Some(dialect) = row.transport.dialect().filter(|dialect| dialect.has_uplink() || dialect.is_uni()) else {
             return Default::default();
@@ -143,7 +143,7 @@ impl Shard {
     }
 
     /// The live session of this shard that the name was given to.
-    pub(crate) fn named_session(&self, name: Sealed) -> Option<ConnId> {
+    pub(super) fn named_session(&self, name: Sealed) -> Option<ConnId> {
         let conn = conn_of(self.centrifugo.uplinks.key.place(name));
         let row = self.conns.get(conn)?;
         let is_there = matches!(row.phase, Phase::Asked | Phase::Open)

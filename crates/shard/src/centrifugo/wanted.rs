@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
 
 impl Shard {
     /// The subscriptions of a `connect`: the rules of section 4.1, steps 6 to 8. A back end that has `granted` the connect has named them all.
-    pub(crate) fn server_side_of(
+    pub(super) fn server_side_of(
         &self,
         connect: &Connect<'_>,
         (mut token, is_granted): (Option<&mut Token>, bool),
@@ -89,7 +89,7 @@ impl Shard {
     }
 
     /// Whether there is such a channel. Who may use which name is a rule for clients.
-    pub(crate) fn may_be_server_side(&self, channel: &str) -> Result<(), ErrorCode> {
+    fn may_be_server_side(&self, channel: &str) -> Result<(), ErrorCode> {
         if self.hub.namespace_of(channel).is_none() && !self.config.dev {
             return Err(ErrorCode::UnknownChannel);
         }

@@ -10,10 +10,10 @@ use crate::hop::Parcel;
 use crate::shard::Shard;
 
 /// A connection of some shard.
-pub(crate) type Claimant = (ShardId, ConnId, u32);
+pub(super) type Claimant = (ShardId, ConnId, u32);
 
 /// Who claimed last, by the hash of the personal channel's name. A row a user who is connected.
-pub(crate) type Claims = BTreeMap<u64, Claimant>;
+pub(super) type Claims = BTreeMap<u64, Claimant>;
 
 impl Shard {
     /// A connection claims to be its user's only one, or has gone if it does not stay.

@@ -193,7 +193,7 @@ impl Shard {
     }
 
     /// Closes, once what is queued has gone out.
-    pub(crate) fn close_after_outbox(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    pub(super) fn close_after_outbox(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         if self.conns[conn].outbox.is_empty() {
             self.close(conn, Close::Graceful, world);
         } else {

@@ -94,7 +94,7 @@ impl Shard {
     }
 
     /// Goes on with a connection whose answer has come: first the commands that waited, then the bytes.
-    pub(crate) fn resume(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+    fn resume(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         if !self.can_read(conn) {
             return;
         }

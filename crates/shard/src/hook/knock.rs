@@ -89,7 +89,7 @@ impl Shard {
     }
 
     /// The owner of the address has answered.
-    pub(crate) fn entered(&mut self, of: HookConn, admitted: bool, now: Instant, world: &mut impl Effects) {
+    pub(super) fn entered(&mut self, of: HookConn, admitted: bool, now: Instant, world: &mut impl Effects) {
         let HookConn { conn, generation } = of;
         if self.conns.find(conn, generation).is_none() {
             return;
@@ -111,7 +111,7 @@ impl Shard {
     }
 
     /// The back end has answered. An accepted client is its own to the end, whether or not it is still there.
-    pub(crate) fn on_verdict(
+    pub(super) fn on_verdict(
         &mut self,
         of: HookConn,
         address: SubjectName,

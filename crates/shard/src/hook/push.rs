@@ -117,13 +117,13 @@ impl Shard {
     }
 
     /// The owner's end: another shard asks who has an address.
-    pub(crate) fn on_hook_locate(&mut self, from: ShardId, address: &str, waiter: Waiter, world: &mut impl Effects) {
+    pub(super) fn on_hook_locate(&mut self, from: ShardId, address: &str, waiter: Waiter, world: &mut impl Effects) {
         let holders = self.hooks.directory.holders(&self.config.key, address);
         self.mail.send(from, Parcel::HookDelivery(HookDelivery::Located { waiter, holders }), world);
     }
 
     /// The owner has said who has the address.
-    pub(crate) fn located(&mut self, waiter: Waiter, holders: Vec<Holder>, now: Instant, world: &mut impl Effects) {
+    pub(super) fn located(&mut self, waiter: Waiter, holders: Vec<Holder>, now: Instant, world: &mut impl Effects) {
         let Some(conn) = self.waits(waiter) else {
             return;
         };
@@ -134,7 +134,7 @@ impl Shard {
     }
 
     /// A holder's shard has answered.
-    pub(crate) fn pushed(&mut self, waiter: Waiter, pushed: Pushed, now: Instant, world: &mut impl Effects) {
+    pub(super) fn pushed(&mut self, waiter: Waiter, pushed: Pushed, now: Instant, world: &mut impl Effects) {
         let Some(conn) = self.waits(waiter) else {
             return;
         };
@@ -184,7 +184,7 @@ impl Shard {
     }
 
     /// The holder's end: another shard has a message for a client of this one.
-    pub(crate) fn on_hook_push(
+    pub(super) fn on_hook_push(
         &mut self,
         from: ShardId,
         (of, kind, payload): (HookConn, Kind, &[u8]),

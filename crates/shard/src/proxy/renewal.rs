@@ -24,7 +24,7 @@ const FULL_DELAY: Duration = Duration::from_secs(1);
 /// Ends about which a back end is asked: of a connection's subscription to a subject, by its row, or of the connection itself, by `NONE`.
 /// Each has a number, so that an answer is not taken for that to a later question.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals {
+pub(super) struct Renewals {
     by_end: BTreeMap<(ConnId, u32), u32>,
     last: u32,
 }
@@ -50,14 +50,14 @@ impl Renewals {
     }
 
     /// The subscription has ended, or the connection.
-    pub(crate) fn forget(&mut self, conn: ConnId, subject: u32) {
+    pub(super) fn forget(&mut self, conn: ConnId, subject: u32) {
         if !self.by_end.is_empty() {
             self.by_end.remove(&(conn, subject));
         }
     }
 
     /// Ends about which somebody is asked.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_end.len()
     }
 }

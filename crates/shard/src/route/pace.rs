@@ -43,22 +43,22 @@ impl Pace {
 
 /// The paces of a shard, by the subject's row; each holds its row.
 #[derive(Debug, Default)]
-pub(crate) struct Paces {
+pub(super) struct Paces {
     by_row: BTreeMap<u32, Pace>,
     dues: BTreeSet<(Instant, u32)>,
     bytes: usize,
 }
 
 impl Paces {
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_row.len()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         self.dues.first().map(|due| due.0)
     }
 
@@ -77,7 +77,7 @@ impl Paces {
     }
 
     /// A recovery, as if what waits had not been published yet.
-    pub(crate) fn as_sent(
+    pub(super) fn as_sent(
         &self,
         row: u32,
         since: Option<Position>,
@@ -122,7 +122,7 @@ impl Shard {
     }
 
     /// A publication that may go out now; `None`: it waits.
-    pub(crate) fn paced(&mut self, row: u32, delivery: Delivery, now: Instant) -> Option<Delivery> {
+    pub(super) fn paced(&mut self, row: u32, delivery: Delivery, now: Instant) -> Option<Delivery> {
         let interval = self.interval(row);
         let pace = self.routing.paces.take(row);
         if interval.is_zero() && pace.is_none() {
@@ -178,7 +178,7 @@ impl Shard {
     }
 
     /// Sends a publication of a subject that this shard owns to every core that wants it.
-    pub(crate) fn send_out(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
+    pub(super) fn send_out(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
         let mut fitting = core::mem::take(&mut self.routing.fitting);
         let others = self.hub.patterns.fitting(self.hub.name(row), &mut fitting);
         for shard in self.hub.watchers(row, others) {

@@ -20,7 +20,7 @@ use crate::shard::Shard;
 
 /// What waits for its delivery; at rest it is empty.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(super) struct Run {
     /// The subject's row. It has subscribers, so it stays as long as the run is held back.
     row: u32,
     deliveries: Vec<Delivery>,
@@ -30,7 +30,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
     }
 }
@@ -165,7 +165,7 @@ impl Shard {
     }
 
     /// Queues encoded publications for every subscriber of a row on this core.
-    pub(crate) fn deliver_encoded(
+    pub(super) fn deliver_encoded(
         &mut self,
         row: u32,
         encoded: &mut [Encoded<'_>],

@@ -74,7 +74,7 @@ impl Shard {
     }
 
     /// Nobody here wants the pattern any more.
-    pub(crate) fn leave_pattern(&mut self, pattern: &SubjectName, world: &mut impl Effects) {
+    pub(super) fn leave_pattern(&mut self, pattern: &SubjectName, world: &mut impl Effects) {
         self.hub.patterns.set_row(pattern, NONE);
         for shard in self.others() {
             self.mail.send(shard, Parcel::Unwatch { pattern: pattern.clone() }, world);
@@ -98,7 +98,7 @@ impl Shard {
 
     /// Queues it for the subscribers of patterns. Only for those of its own namespace: what the others
     /// permit says nothing of it; and not if its subject is for some users only.
-    pub(crate) fn deliver_to_fitting(
+    pub(super) fn deliver_to_fitting(
         &mut self,
         fitting: &[u32],
         subject: &SubjectName,

@@ -21,7 +21,7 @@ const SHARE: usize = 8;
 
 /// Connections that something was queued for, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Dirty {
+pub(super) struct Dirty {
     /// Flushed at the end of this turn.
     soon: Vec<ConnId>,
     /// Flushed in turn, the oldest first.
@@ -32,7 +32,7 @@ pub(crate) struct Dirty {
 }
 
 impl Dirty {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.soon.is_empty() && self.later.is_empty()
     }
 }

@@ -42,7 +42,7 @@ struct Queued {
 
 /// What a frame is, for the outbox's policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Content {
+pub(super) enum Content {
     /// What must not be dropped: an answer, a control frame.
     Own,
     /// That a client has come or gone: it goes with the publications where those are dropped as a whole.
@@ -64,17 +64,17 @@ impl Default for Queued {
 
 /// The rows of all outboxes of a shard.
 #[derive(Debug, Default)]
-pub(crate) struct Outboxes {
+pub(super) struct Outboxes {
     rows: Slab<Queued>,
     /// Bytes that wait in all of them.
-    pub(crate) bytes: usize,
+    pub(super) bytes: usize,
     /// Bytes that sockets have taken.
-    pub(crate) taken: u64,
+    pub(super) taken: u64,
 }
 
 /// What became of a flush.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Flushed {
+pub(super) enum Flushed {
     /// The outbox is empty.
     Empty,
     /// The socket took what it was offered, and there is more.
@@ -91,12 +91,12 @@ fn length(frame: &Frame) -> u32 {
 
 impl Outboxes {
     /// Bytes held: the rows, and the frames as if none were shared.
-    pub(crate) fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.rows.bytes() + self.bytes
     }
 
     /// Frames that wait, counted once for each outbox they wait in.
-    pub(crate) fn frames(&self) -> usize {
+    pub(super) fn frames(&self) -> usize {
         self.rows.len()
     }
 
@@ -105,7 +105,7 @@ impl Outboxes {
     }
 
     /// Queues a frame behind the others.
-    pub(crate) fn push(&mut self, outbox: &mut Outbox, frame: Frame, content: Content) {
+    pub(super) fn push(&mut self, outbox: &mut Outbox, frame: Frame, content: Content) {
         let bytes = length(&frame);
         let at = self.rows.insert(Queued { frame: Some(frame), next: NONE, content });
         if outbox.head == NONE {
@@ -119,7 +119,7 @@ impl Outboxes {
     }
 
     /// Queues a frame behind the row `anchor`, which still waits; before all others if it is `NONE`.
-    pub(crate) fn push_behind(&mut self, outbox: &mut Outbox, anchor: u32, frame: Frame) {
+    pub(super) fn push_behind(&mut self, outbox: &mut Outbox, anchor: u32, frame: Frame) {
         let bytes = length(&frame);
         let next = if anchor == NONE { outbox.head } else { self.rows[anchor].next };
         let at = self.rows.insert(Queued { frame: Some(frame), next, content: Content::Own });
@@ -138,7 +138,7 @@ impl Outboxes {
 
     /// Drops the oldest waiting frame of publications (of `subject` if it is given) and says how many they were; `None` if there is
     /// no such frame. One that is partly sent, and whatever is not a publication, stays.
-    pub(crate) fn drop_oldest(&mut self, outbox: &mut Outbox, subject: Option<u32>) -> Option<u32> {
+    pub(super) fn drop_oldest(&mut self, outbox: &mut Outbox, subject: Option<u32>) -> Option<u32> {
         let mut prev = NONE;
         let mut at = outbox.head;
         while at != NONE {
@@ -171,7 +171,7 @@ impl Outboxes {
 
     /// Drops all publications and notices but one that is partly sent. What is neither, such as the answer to an upgrade,
     /// is needed by what comes behind it.
-    pub(crate) fn drop_publications(&mut self, outbox: &mut Outbox) {
+    pub(super) fn drop_publications(&mut self, outbox: &mut Outbox) {
         let (mut at, mut kept) = (outbox.head, NONE);
         let begun = if outbox.sent > 0 { outbox.head } else { NONE };
         while at != NONE {
@@ -200,7 +200,7 @@ impl Outboxes {
     }
 
     /// Drops everything: the connection is gone.
-    pub(crate) fn clear(&mut self, outbox: &mut Outbox) {
+    pub(super) fn clear(&mut self, outbox: &mut Outbox) {
         let mut at = outbox.head;
         while at != NONE {
             let bytes = self.frame_bytes(at);
@@ -212,7 +212,7 @@ impl Outboxes {
     }
 
     /// All of the outbox as one frame, if it is one.
-    pub(crate) fn whole(&self, outbox: &Outbox) -> Option<Frame> {
+    pub(super) fn whole(&self, outbox: &Outbox) -> Option<Frame> {
         if outbox.head == NONE || outbox.sent > 0 {
             return None;
         }
@@ -221,7 +221,7 @@ impl Outboxes {
     }
 
     /// Takes note of what became of a send of `offered` bytes.
-    pub(crate) fn settle(&mut self, outbox: &mut Outbox, offered: usize, sent: Sent) -> Flushed {
+    pub(super) fn settle(&mut self, outbox: &mut Outbox, offered: usize, sent: Sent) -> Flushed {
         match sent {
             Sent::All => self.advance(outbox, offered),
             Sent::Full(taken) => {
@@ -234,7 +234,7 @@ impl Outboxes {
     }
 
     /// Offers the outbox to the socket until it is empty or the socket is full.
-    pub(crate) fn flush(&mut self, conn: ConnId, outbox: &mut Outbox, world: &mut impl Effects) -> Flushed {
+    pub(super) fn flush(&mut self, conn: ConnId, outbox: &mut Outbox, world: &mut impl Effects) -> Flushed {
         while outbox.head != NONE {
             let (offered, sent) = self.offer(conn, outbox, world);
             match self.settle(outbox, offered, sent) {

@@ -95,7 +95,7 @@ impl Shard {
     }
 
     /// Takes note of what became of a connection's outbox.
-    pub(crate) fn flushed(&mut self, conn: ConnId, flushed: Flushed) {
+    pub(super) fn flushed(&mut self, conn: ConnId, flushed: Flushed) {
         let row = &mut self.conns[conn];
         match flushed {
             Flushed::Empty | Flushed::Rest => {}
