@@ -90,7 +90,8 @@ const config = [
   "[drain]\nspread_ms = 100\n",
   hook("/ws/", ""),
   hook("/few/", "backend_connections = 2"),
-  hook("/one/", "backend_connections = 1\nbackend_queue = 0"),
+  hook("/one/", 'backend_connections = 1\nbackend_queue = 0\nbackend_queue_policy = "close"'),
+  hook("/wait/", "backend_connections = 1\nbackend_queue = 0"),
   hook("/close/", 'connection_queue = 1\nconnection_queue_policy = "close"'),
   hook("/drop/", 'connection_queue = 1\nconnection_queue_policy = "drop"'),
 ].join("");
@@ -255,6 +256,21 @@ test("more than the back end takes: who comes is told to come later, who speaks 
   await until(() => back_end.of("speaker", "DELETE").some(({ answered }) => answered));
   assert.equal(back_end.of("speaker", "POST").length, 0);
   await holder.leave();
+});
+
+test("more than the back end takes, by default: who comes is told to come later, who speaks waits for its turn", async () => {
+  const clients = [];
+  for (const name of ["holder", "second", "third"]) clients.push(await Client.connect(`/wait/${name}`));
+  const [holder, ...others] = clients;
+  holder.say("hold");
+  await until(() => back_end.held.length === 1);
+  for (const other of others) for (const text of ["1", "2"]) other.say(text);
+  const refused = await Client.connect("/wait/late").catch((response) => response);
+  assert.equal(refused.statusCode, 503);
+  back_end.release();
+  assert.equal(await holder.next(), "hold");
+  for (const other of others) for (const text of ["1", "2"]) assert.equal(await other.next(), text);
+  for (const client of clients) await client.leave();
 });
 
 test("more than a connection may have waiting: closed with 1013, or dropped and counted, as the settings say", async () => {

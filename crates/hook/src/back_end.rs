@@ -141,17 +141,25 @@ impl BackEnds {
         self.watch.until_passable(self.all.iter().map(|back_end| &back_end.circuit)).await;
     }
 
+    /// By which back end it is decided whether there is room for a ClientID's message: its own where that is always the same one, else the
+    /// first for all.
+    pub(crate) fn lane(&self, id: &str) -> usize {
+        if self.choice == Choice::Hash { self.hashed(id) } else { 0 }
+    }
+
+    fn hashed(&self, id: &str) -> usize {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        usize::try_from(hasher.finish() % self.all.len().max(1) as u64).unwrap_or(0)
+    }
+
     /// The back end for a ClientID's request, and behind it the others, in the order in which they are tried if it can't be reached.
     pub(crate) fn for_id(&self, id: &str) -> impl Iterator<Item = &BackEnd> {
         let count = self.all.len();
         let first = match self.choice {
             _ if count <= 1 => 0,
             Choice::RoundRobin => self.next.fetch_add(1, Ordering::Relaxed) % count,
-            Choice::Hash => {
-                let mut hasher = DefaultHasher::new();
-                id.hash(&mut hasher);
-                usize::try_from(hasher.finish() % count as u64).unwrap_or(0)
-            }
+            Choice::Hash => self.hashed(id),
             Choice::LeastInFlight => {
                 let load = |at: &usize| {
                     let figures = &self.all[*at].figures;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use tokio::sync::mpsc::{self, Receiver, UnboundedSender};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
 use crate::back_end::BackEnds;
@@ -15,12 +15,15 @@ use crate::client::Client;
 use crate::event::{End, Event, Message, Of, Outcome, Payload, Reply, Verdict};
 use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
-use crate::line::Lines;
+use crate::lanes::LaneId;
 use crate::proxy::{Proxies, ProxySettings};
-use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+use crate::settings::{Choice, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 use crate::strict::{self, Counters};
 
+mod service;
 mod strictly;
+
+use service::Service;
 
 /// Names the connection in each request: two that have one ClientID are told apart by it.
 const CONNECTION: HeaderName = HeaderName::from_static("ringcast-connection");
@@ -34,6 +37,11 @@ const AGAIN_LONGEST: Duration = Duration::from_secs(15);
 
 /// Where replies go.
 pub trait Shards: Clone + Send + Sync + 'static {
+    /// How many of them share the back ends.
+    fn count(&self) -> usize {
+        1
+    }
+
     /// Gives a shard a reply, and waits while it is behind.
     ///
     /// # Errors
@@ -117,24 +125,8 @@ impl Engine {
 
     /// Serves a shard's events, until the shard has left and everything under way is done but the ends, for which there is
     /// [`Engine::settled`].
-    pub async fn serve<S: Shards>(self, shards: S, mut events: Receiver<Event>) {
-        let (done, mut finished) = mpsc::unbounded_channel();
-        let mut lines = Lines::default();
-        let mut is_open = true;
-        while is_open || !lines.is_empty() {
-            tokio::select! {
-                event = events.recv(), if is_open => match event {
-                    Some(event) => self.take(event, &mut lines, &shards, &done),
-                    None => is_open = false,
-                },
-                Some((of, hook)) = finished.recv() => {
-                    if let Some(end) = lines.done(of) {
-                        self.tell_end(end);
-                    }
-                    self.go_on(of, hook, &mut lines, &shards, &done);
-                }
-            }
-        }
+    pub async fn serve<S: Shards>(self, shards: S, events: Receiver<Event>) {
+        Service::new(self, shards).run(events).await;
     }
 
     /// Resolves once no end waits to be told.
@@ -170,62 +162,19 @@ impl Engine {
         self.hooks.iter().map(|hook| (&*hook.settings.prefix, hook.ends.read(), hook.lost.read()))
     }
 
-    fn take<S: Shards>(&self, event: Event, lines: &mut Lines, shards: &S, done: &UnboundedSender<(Of, usize)>) {
-        match event {
-            Event::Connect { of, upgrades, hook, id, query, fields } => {
-                let (engine, shards) = (self.clone(), shards.clone());
-                tokio::spawn(async move {
-                    let verdict = engine.connect(of, hook, upgrades, &id, query.as_deref(), &fields).await;
-                    let reply = Reply::Verdict { of, hook, id, verdict };
-                    if let Err(Reply::Verdict { of, hook, id, verdict: Verdict::Accept(_) }) = shards.reply(reply).await
-                    {
-                        // The shard has left: nobody else will say that it is over.
-                        let reason = "the server is gone".to_owned();
-                        engine.tell_end(End { of, hook, id, code: 1006, by: "server", reason });
-                    }
-                });
-            }
-            Event::Ask(ask) => {
-                let (engine, shards) = (self.clone(), shards.clone());
-                tokio::spawn(async move {
-                    let told = engine.proxies.ask(&ask, engine.now_s).await;
-                    // A shard that has left has no use for it.
-                    let _ = shards.reply(Reply::Told { of: ask.of, number: ask.number, told }).await;
-                });
-            }
-            Event::Message(message) => {
-                let (of, hook) = (message.of, message.hook);
-                lines.push(message);
-                self.go_on(of, hook, lines, shards, done);
-            }
-            Event::End(end) if self.hooks.get(end.hook).is_some_and(|hook| hook.settings.strict) => self.tell_end(end),
-            Event::End(end) => {
-                if let Some(end) = lines.end(end) {
-                    self.tell_end(end);
-                }
-            }
-        }
+    /// By which back end it is decided whether there is room for a message of this ClientID.
+    fn lane(&self, hook: usize, id: &str) -> LaneId {
+        LaneId { hook, back_end: self.hooks.get(hook).map_or(0, |hook| hook.back_ends.lane(id)) }
     }
 
-    /// Sends what of a connection's messages may be sent now.
-    fn go_on<S: Shards>(
-        &self,
-        of: Of,
-        hook: usize,
-        lines: &mut Lines,
-        shards: &S,
-        done: &UnboundedSender<(Of, usize)>,
-    ) {
-        let in_flight = self.hooks.get(hook).map_or(1, |hook| hook.settings.in_flight);
-        while let Some(message) = lines.next(of, in_flight) {
-            let (engine, shards, done) = (self.clone(), shards.clone(), done.clone());
-            tokio::spawn(async move {
-                let outcome = engine.post(message).await;
-                // A shard that has left has no use for it.
-                let _ = shards.reply(Reply::Outcome { of, outcome }).await;
-                let _ = done.send((of, hook));
-            });
-        }
+    /// How many of one shard's messages may be under way there, if `shards` have some.
+    fn places(&self, hook: usize, shards: usize) -> usize {
+        let Some(Hook { settings, .. }) = self.hooks.get(hook).filter(|hook| hook.settings.on_flood == OnFlood::Wait)
+        else {
+            return usize::MAX;
+        };
+        let each = settings.requests_max + settings.waiting_max / 2 / shards.max(1);
+        each.saturating_mul(if settings.choice == Choice::Hash { 1 } else { settings.back_ends.len() })
     }
 
     fn name(&self, of: Of) -> HeaderValue {
@@ -263,6 +212,7 @@ impl Engine {
             answer_bytes_max: settings.answer_bytes_max,
             redirects_max: settings.redirects_max,
             waits: settings.connect_waits,
+            is_counted: false,
         };
         let judge = |answer: &Answer| if answer.status == StatusCode::OK { Ended::Ok } else { unwanted(answer.status) };
         match question.ask(client, back_ends, judge).await {
@@ -296,6 +246,7 @@ impl Engine {
             answer_bytes_max: settings.answer_bytes_max,
             redirects_max: 0,
             waits: settings.on_open == OnOpen::Wait,
+            is_counted: settings.on_flood == OnFlood::Wait,
         };
         let judge = |answer: &Answer| match reply(answer) {
             _ if !answer.status.is_success() => unwanted(answer.status),
@@ -387,6 +338,7 @@ impl Engine {
             answer_bytes_max: hook.settings.answer_bytes_max,
             redirects_max: 0,
             waits: false,
+            is_counted: true,
         };
         let heard = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
         let judge = |answer: &Answer| if heard(answer.status) { Ended::Ok } else { unwanted(answer.status) };
@@ -404,7 +356,7 @@ impl Engine {
 fn not_taken(ended: Ended, settings: &Settings) -> Outcome {
     let later = |reason| Outcome::Close { code: 1013, reason };
     match (ended, settings.on_flood, settings.on_open) {
-        (Ended::Flood, OnFlood::Close, _) => later("the back end has too much to do"),
+        (Ended::Flood, OnFlood::Close | OnFlood::Wait, _) => later("the back end has too much to do"),
         (Ended::Flood, OnFlood::Drop, _) | (Ended::Open, _, OnOpen::Drop) => Outcome::Nothing,
         (Ended::Open, _, OnOpen::Close) => later("the back end is down"),
         (_, _, _) => match settings.on_failure {

@@ -28,6 +28,8 @@ pub(crate) struct Question<'q> {
     pub(crate) redirects_max: u8,
     /// Whether it waits for a back end that can be reached.
     pub(crate) waits: bool,
+    /// Whether it waits for a place however many do: who asks bounds how many there are.
+    pub(crate) is_counted: bool,
 }
 
 /// What is answered.
@@ -93,7 +95,7 @@ impl Question<'_> {
 
     /// Waits until it is worth another try; fails if that takes too long, or too many wait.
     async fn wait(&self, first: &BackEnd, back_ends: &BackEnds, last: Ended, until: Instant) -> Result<(), Ended> {
-        let _waits = first.wait(false)?;
+        let _waits = first.wait(self.is_counted)?;
         let again = async {
             if last == Ended::Unreachable {
                 tokio::time::sleep(AGAIN).await;
@@ -140,7 +142,7 @@ impl Question<'_> {
         if self.purpose == Purpose::End {
             return Ok((back_end.place(true).await?, Instant::now() + self.timeout));
         }
-        let place = tokio::time::timeout_at(until, back_end.place(false)).await;
+        let place = tokio::time::timeout_at(until, back_end.place(self.is_counted)).await;
         Ok((place.unwrap_or(Err(Ended::TimedOut))?, until))
     }
 

@@ -23,6 +23,7 @@ mod event;
 mod exchange;
 mod figures;
 mod governor;
+mod lanes;
 mod line;
 mod pool;
 mod proxy;

@@ -8,6 +8,7 @@ use crate::event::{End, Message, Of};
 struct Line {
     in_flight: u16,
     waiting: VecDeque<Message>,
+    is_parked: bool,
     end: Option<End>,
 }
 
@@ -32,12 +33,25 @@ impl Lines {
         }
     }
 
-    /// The message that is to be sent now, if `in_flight` of the connection may be in requests at a time.
-    pub(crate) fn next(&mut self, of: Of, in_flight: u16) -> Option<Message> {
-        let line = self.0.get_mut(&of).filter(|line| line.in_flight < in_flight)?;
+    /// The message that is next, and how many are in requests, unless the line is parked.
+    pub(crate) fn peek(&self, of: Of) -> Option<(&Message, u16)> {
+        let line = self.0.get(&of).filter(|line| !line.is_parked)?;
+        Some((line.waiting.front()?, line.in_flight))
+    }
+
+    /// Takes the next message to send it.
+    pub(crate) fn send(&mut self, of: Of) -> Option<Message> {
+        let line = self.0.get_mut(&of)?;
         let message = line.waiting.pop_front()?;
         line.in_flight += 1;
         Some(message)
+    }
+
+    /// The connection waits, or no longer, until there is room at its back end.
+    pub(crate) fn park(&mut self, of: Of, is_parked: bool) {
+        if let Some(line) = self.0.get_mut(&of) {
+            line.is_parked = is_parked;
+        }
     }
 
     /// A message has been answered. The connection's end, if that was its last.
@@ -73,15 +87,21 @@ mod tests {
     #[test]
     fn one_after_the_other_and_the_end_behind_the_last() {
         let mut lines = Lines::default();
-        let said = |message: Option<Message>| message.map(|message| message.payload.bytes().clone());
+        let next = |lines: &mut Lines, in_flight| {
+            lines.peek(OF).filter(|(_, under_way)| *under_way < in_flight)?;
+            lines.send(OF).map(|message| message.payload.bytes().clone())
+        };
         for text in ["a", "b", "c"] {
             lines.push(message(text));
         }
-        assert_eq!(said(lines.next(OF, 1)).as_deref(), Some(&b"a"[..]));
-        assert!(lines.next(OF, 1).is_none());
+        assert_eq!(next(&mut lines, 1).as_deref(), Some(&b"a"[..]));
+        assert!(next(&mut lines, 1).is_none());
         assert!(lines.end(end()).is_none() && lines.done(OF).is_none());
-        assert_eq!(said(lines.next(OF, 2)).as_deref(), Some(&b"b"[..]));
-        assert_eq!(said(lines.next(OF, 2)).as_deref(), Some(&b"c"[..]));
+        lines.park(OF, true);
+        assert!(next(&mut lines, 2).is_none(), "it is parked");
+        lines.park(OF, false);
+        assert_eq!(next(&mut lines, 2).as_deref(), Some(&b"b"[..]));
+        assert_eq!(next(&mut lines, 2).as_deref(), Some(&b"c"[..]));
         assert!(lines.done(OF).is_none());
         assert!(lines.done(OF).is_some() && lines.is_empty());
         assert!(lines.end(end()).is_some(), "nothing is under way");

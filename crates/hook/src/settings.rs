@@ -79,6 +79,8 @@ pub enum Choice {
 /// What becomes of a message when too many requests wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnFlood {
+    /// It stays with its connection until there is room. Messages take half of the room then; the rest is for who connects.
+    Wait,
     /// The connection is closed with 1013.
     Close,
     /// It is dropped, and counted.

@@ -440,6 +440,32 @@ async fn a_back_end_has_no_more_connections_than_it_may_have_requests() {
 }
 
 #[tokio::test]
+async fn more_messages_than_there_is_room_for_wait_with_their_connections_or_are_shed() {
+    let (url, heard) = back_end(|_, _| None).await;
+    let events = || {
+        let texts = ["1", "2", "3"].into_iter();
+        let all = texts.flat_map(|text| (0..20).map(move |conn| (Of { conn, ..OF }, text)));
+        all.map(|(of, text)| {
+            Event::Message(Message { of, hook: 0, id: "a".into(), payload: Payload::Text(text.into()) })
+        })
+    };
+    let narrow = Settings { requests_max: 1, waiting_max: 2, ..settings(&url) };
+    let (replies, engine) = run(Settings { on_flood: OnFlood::Wait, ..narrow.clone() }, events().collect(), true).await;
+    for conn in 0..20 {
+        let texts = replies.iter().filter_map(|reply| match reply {
+            Reply::Outcome { of, outcome: Outcome::Reply(Payload::Text(text)) } if of.conn == conn => Some(&text[..]),
+            _ => None,
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), [b"1", b"2", b"3"], "all, in order: {conn}");
+    }
+    assert_eq!(heard.lock().unwrap().len(), 60, "each once");
+    assert!(engine.figures().all(|(_, _, figures)| figures.waiting.read() == 0));
+    let (replies, _) = run(Settings { on_flood: OnFlood::Close, ..narrow }, events().collect(), true).await;
+    let is_shed = |reply: &&Reply| matches!(reply, Reply::Outcome { outcome: Outcome::Close { code: 1013, .. }, .. });
+    assert!(replies.iter().filter(is_shed).count() > 0, "{replies:?}");
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_fails_its_message_alone_and_nothing_is_asked_twice() {
     const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
     // It never comes to the rest: the back end's task ends, and with it the connection.

@@ -87,6 +87,10 @@ pub(crate) fn serve(
 struct Shards(Arc<Desk>);
 
 impl hook::Shards for Shards {
+    fn count(&self) -> usize {
+        self.0.shards().into()
+    }
+
     async fn reply(&self, reply: Reply) -> Result<(), Reply> {
         let (shard, mut command, left) = command(reply);
         loop {

@@ -6,7 +6,7 @@ use super::Hook;
 use crate::event::Verdict;
 use crate::exchange::{Answer, Question};
 use crate::figures::{Ended, Purpose};
-use crate::settings::{OnOpen, Settings};
+use crate::settings::{OnFlood, OnOpen, Settings};
 use crate::strict;
 
 impl Hook {
@@ -31,6 +31,8 @@ impl Hook {
             answer_bytes_max: self.settings.answer_bytes_max,
             redirects_max,
             waits,
+            is_counted: purpose == Purpose::End
+                || purpose == Purpose::Message && self.settings.on_flood == OnFlood::Wait,
         };
         question.ask(&self.client, &self.back_ends, strict::judge).await
     }

@@ -97,7 +97,11 @@ fn engine(prefix: String, back_ends: Vec<String>, original: &Original<'_>) -> Re
         requests_max: values.number("backend_connections"),
         governs: values.flag("governor"),
         waiting_max: values.number("backend_queue"),
-        on_flood: if values.text("backend_queue_policy") == "drop" { OnFlood::Drop } else { OnFlood::Close },
+        on_flood: match values.text("backend_queue_policy").as_str() {
+            "close" => OnFlood::Close,
+            "drop" => OnFlood::Drop,
+            _ => OnFlood::Wait,
+        },
         on_failure: if values.text("on_failure") == "ignore" { OnFailure::Ignore } else { OnFailure::Close },
         circuit: circuit(original)?,
         connect_waits: values.text("circuit_connect") == "wait",

@@ -61,12 +61,17 @@ pub(super) const KEYS: &[Key] = &[
         "governor",
         "whether fewer than `backend_connections` are made where the latency of a back end says that it takes no more at once",
     ),
-    Key::number("backend_queue", "10000", (0, 1_000_000), "requests that wait for one back end (503)"),
+    Key::number(
+        "backend_queue",
+        "10000",
+        (0, 1_000_000),
+        "requests that wait for one back end; a client that connects beyond is refused (503)",
+    ),
     Key::new(
         "backend_queue_policy",
-        Kind::Choice(&["close", "drop"]),
-        "close",
-        "what becomes of a message beyond: the connection is closed (1013), or it is dropped and counted",
+        Kind::Choice(&["wait", "close", "drop"]),
+        "wait",
+        "what becomes of a message beyond, or beyond half of it where messages wait: it waits with its connection, which is read no further once `connection_queue` is full, the connection is closed (1013), or it is dropped and counted",
     ),
     Key::new(
         "on_failure",
