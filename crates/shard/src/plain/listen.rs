@@ -98,7 +98,7 @@ impl Shard {
         if let How::WebSocket { handshake } = &listen.how {
             row.deflate = handshake.deflate.map(|agreed| agreed.window);
         }
-        row.phase = Phase::Asked;
+        row.enter(Phase::Asked);
         row.flags.set(Flags::HELD, true);
         let anchor = row.outbox.last();
         let waiter = self.conns.waiter(conn);
@@ -212,7 +212,7 @@ impl Shard {
             How::LongPoll { timeout, .. } => {
                 let at = now + *timeout;
                 self.conns[conn].flags.set(Flags::HELD, false);
-                self.conns[conn].phase = Phase::Poll;
+                self.conns[conn].enter(Phase::Poll);
                 self.conns.lend(conn).state = State::Listening(listener);
                 self.arm(conn, at);
                 // It may be answered at once; and answers to earlier requests may have been held up.
