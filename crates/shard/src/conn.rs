@@ -25,8 +25,10 @@ pub use transport::Transport;
 /// Where a connection is in its life.
 ///
 /// ```text
-/// Vacant → Head ⇄ Body → Asked → Open → Closing → Vacant
-///             ⇅      ╲_____↗  ↘ Poll ↗
+/// Vacant → Head ⇄ Body         a request comes
+///          Head | Body → Asked → Head | Poll | Open         an owner has to answer first
+///          Head | Body → Open ⇄ Asked         a response without an end; a session asks
+///          Head | Body | Asked | Poll → Head         the answer to a request, and the next one
 /// ```
 /// Every phase may go to `Closing`, and to `Vacant` when the socket breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,7 +51,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// Whether a connection may go from here to there: the arrows above. [`Conns::accept`] and [`Conns::vacate`] are the ends of its life.
+    /// Whether a connection may go from here to there: the arrows above. [`Conns::accept`] begins its life, [`Conns::vacate`] ends it.
     const fn leads_to(self, next: Self) -> bool {
         match self {
             Self::Vacant => false,
