@@ -233,19 +233,19 @@ impl Shard {
     /// Has the connection wait for an owner's answer to a command.
     fn wait(&mut self, conn: ConnId, command: Waiting) -> Waiter {
         self.conns.lend(conn).state = State::Command(command);
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         self.conns.waiter(conn)
     }
 
     /// After the reply to a command that waited: the connection goes on.
     pub(crate) fn answered(&mut self, conn: ConnId, now: Instant) {
-        self.conns[conn].phase = Phase::Open;
+        self.conns[conn].enter(Phase::Open);
         self.conns[conn].note_active(now);
         self.wake(conn);
     }
 
     fn next_by_phase(&self, conn: ConnId) -> Next {
-        if self.conns[conn].phase == Phase::Open { Next::Command } else { Next::Wait }
+        if self.conns[conn].phase() == Phase::Open { Next::Command } else { Next::Wait }
     }
 
     pub(crate) fn refused(&mut self, conn: ConnId, id: u32, refused: Refused, now: Instant) -> Next {

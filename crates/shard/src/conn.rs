@@ -25,8 +25,10 @@ pub use transport::Transport;
 /// Where a connection is in its life.
 ///
 /// ```text
-/// Vacant → Head ⇄ Body → Asked → Open → Closing → Vacant
-///             ⇅      ╲_____↗  ↘ Poll ↗
+/// Vacant → Head ⇄ Body         a request comes
+///          Head | Body → Asked → Head | Poll | Open         an owner has to answer first
+///          Head | Body → Open ⇄ Asked         a response without an end; a session asks
+///          Head | Body | Asked | Poll → Head         the answer to a request, and the next one
 /// ```
 /// Every phase may go to `Closing`, and to `Vacant` when the socket breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +48,21 @@ pub(crate) enum Phase {
     Open,
     /// The last bytes are on their way; what the peer sends is thrown away.
     Closing,
+}
+
+impl Phase {
+    /// Whether a connection may go from here to there: the arrows above. [`Conns::accept`] begins its life, [`Conns::vacate`] ends it.
+    const fn leads_to(self, next: Self) -> bool {
+        match self {
+            Self::Vacant => false,
+            Self::Head => matches!(next, Self::Head | Self::Body | Self::Asked | Self::Open | Self::Closing),
+            Self::Body => matches!(next, Self::Head | Self::Asked | Self::Open | Self::Closing),
+            Self::Asked => matches!(next, Self::Head | Self::Poll | Self::Open | Self::Closing),
+            Self::Poll => matches!(next, Self::Head | Self::Closing),
+            Self::Open => matches!(next, Self::Asked | Self::Closing),
+            Self::Closing => matches!(next, Self::Closing),
+        }
+    }
 }
 
 /// Facts about a connection, a bit each.
@@ -116,16 +133,16 @@ pub(crate) struct Conn {
     /// First of its subscriptions.
     pub(crate) subscriptions: u32,
     /// What is lent, or `NONE`.
-    pub(crate) lent: u32,
+    lent: u32,
     /// The Centrifugo session, or `NONE`.
     pub(crate) session: u32,
     pub(crate) outbox: Outbox,
-    pub(crate) timer: TimerLink,
+    timer: TimerLink,
     /// Second of the last message either way.
-    pub(crate) active_s: u32,
+    active_s: u32,
     pub(crate) subscription_count: u16,
     pub(crate) flags: Flags,
-    pub(crate) phase: Phase,
+    phase: Phase,
     pub(crate) transport: Transport,
     /// Messages may be compressed, and ours may refer so far back.
     pub(crate) deflate: Option<Window>,
@@ -154,6 +171,19 @@ impl Default for Conn {
 const _: () = assert!(size_of::<Conn>() <= 64);
 
 impl Conn {
+    /// Where it is in its life.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// It goes on to another phase.
+    #[inline]
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        debug_assert!(self.phase.leads_to(phase), "from {:?} to {phase:?}", self.phase);
+        self.phase = phase;
+    }
+
     /// Something is said, by whichever side.
     pub(crate) fn note_active(&mut self, now: Instant) {
         self.active_s = second(now);

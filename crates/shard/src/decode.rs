@@ -22,7 +22,7 @@ impl Shard {
         while used < bytes.len() {
             let rest = &mut bytes[used..];
             let row = &self.conns[conn];
-            let waits = match row.phase {
+            let waits = match row.phase() {
                 Phase::Vacant | Phase::Closing => return,
                 Phase::Asked | Phase::Poll => true,
                 Phase::Head | Phase::Body | Phase::Open => row.flags.has(Flags::STALLED),
@@ -31,7 +31,7 @@ impl Shard {
                 self.keep_unread(conn, rest, world);
                 return;
             }
-            used += match row.phase {
+            used += match row.phase() {
                 Phase::Head => self.on_head(conn, rest, now, world),
                 Phase::Body => self.on_body(conn, rest, now, world),
                 Phase::Vacant | Phase::Closing | Phase::Asked | Phase::Poll | Phase::Open => {
@@ -112,7 +112,7 @@ impl Shard {
         let nothing = decoder.next_inflating(&mut partial, &mut [], &mut 0, &mut inflater);
         debug_assert!(matches!(nothing, Ok(None)), "without bytes nothing happens");
         self.sending.give_inflater_back(inflater);
-        if matches!(self.conns[conn].phase, Phase::Vacant | Phase::Closing) {
+        if matches!(self.conns[conn].phase(), Phase::Vacant | Phase::Closing) {
             return;
         }
         if partial.is_some() {

@@ -140,7 +140,7 @@ impl Shard {
         self.queue_head(conn, anchor, head);
         self.set_transport(conn, transport);
         let row = &mut self.conns[conn];
-        row.phase = Phase::Open;
+        row.enter(Phase::Open);
         row.note_active(now);
         if row.flags.has(Flags::FINISHED) {
             self.begin_closing(conn, now);
@@ -174,7 +174,7 @@ impl Shard {
         self.queue_own(conn, frame);
         self.set_transport(conn, Transport::Http);
         if keep_alive {
-            self.conns[conn].phase = Phase::Head;
+            self.conns[conn].enter(Phase::Head);
             self.conns[conn].flags.set(Flags::SERVED, true);
             self.arm(conn, now + self.config.limits.keep_alive);
             self.stall_if_full(conn, world);

@@ -22,7 +22,7 @@ mod plain;
 pub(crate) use body::{Body, Framing, Purpose, framing, kind_of};
 pub(crate) use denied::{Denied, bad_head};
 pub(crate) use endpoint::{Cors, Downlink, Introduction, User, not_connect};
-pub(crate) use plain::{How, Listen, Publish};
+pub(crate) use plain::{How, Listen, Publish, Wanted};
 
 /// What the answer to an upgrade is made of.
 #[derive(Clone, Copy, Debug)]

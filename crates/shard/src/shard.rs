@@ -180,8 +180,8 @@ impl Shard {
 
     fn on_received(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
         self.report.bytes_in += bytes.len() as u64;
-        let head_begun =
-            self.conns[conn].phase == Phase::Head && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty());
+        let head_begun = self.conns[conn].phase() == Phase::Head
+            && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty());
         if head_begun {
             if !bytes.contains(&b'\n')
                 && self.conns.lend(conn).unread.len() + bytes.len() <= self.config.limits.head_bytes
@@ -197,7 +197,7 @@ impl Shard {
         } else {
             self.received(conn, bytes, now, world);
             let row = &self.conns[conn];
-            let waits = row.phase != Phase::Head || row.flags.has(Flags::STALLED);
+            let waits = row.phase() != Phase::Head || row.flags.has(Flags::STALLED);
             if !waits && self.conns.lent(conn).is_some_and(|lent| !lent.unread.is_empty()) {
                 // A request has begun on a connection that may have been allowed to be quiet for longer.
                 self.arm(conn, now + self.config.limits.head_timeout);
@@ -207,7 +207,7 @@ impl Shard {
 
     fn on_writable(&mut self, conn: ConnId) {
         let row = &mut self.conns[conn];
-        if row.phase != Phase::Vacant {
+        if row.phase() != Phase::Vacant {
             row.flags.set(Flags::FULL, false);
             self.flush_soon(conn);
         }

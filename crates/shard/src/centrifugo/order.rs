@@ -191,7 +191,7 @@ impl Shard {
     /// True for a session that lives.
     pub(crate) fn is_session(&self, conn: ConnId) -> bool {
         let row = &self.conns[conn];
-        matches!(row.phase, Phase::Open | Phase::Asked) && row.session != base::NONE
+        matches!(row.phase(), Phase::Open | Phase::Asked) && row.session != base::NONE
     }
 
     fn is_connecting(&self, conn: ConnId) -> bool {

@@ -157,7 +157,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         // The answer may be to a subscription that has ended since, or behind the close frame of this very turn.
-        if self.conns[conn].phase == Phase::Closing
+        if self.conns[conn].phase() == Phase::Closing
             || self.centrifugo.server_side.pending.get(&(conn, row)).is_none_or(|pending| pending.join != join)
         {
             return;

@@ -64,7 +64,7 @@ impl Shard {
         });
         let anchor = self.conns[conn].outbox.last();
         self.begin_open(conn, anchor, response, Transport::Centrifugo(dialect), now);
-        if self.conns[conn].phase != Phase::Open {
+        if self.conns[conn].phase() != Phase::Open {
             return;
         }
         self.introduce(conn, user);

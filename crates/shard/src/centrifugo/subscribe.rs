@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use base::{ConnId, Instant};
 use hub::{Facts, Operation, Position, Publication, is_pattern};
 use protocol::centrifugo::{Disconnect, ErrorCode, Publication as Push, Subscribe, SubscribeResult, UnsubscribeCode};
+use protocol::filter::Filter;
 use protocol::{Encoding, epoch, is_json};
 
 use super::excerpt::epoch_of;
 use super::{Next, Waiting};
 use crate::border::Effects;
-use crate::client::{Features, permission, ttl_s};
+use crate::client::{Features, Token, permission, ttl_s};
 use crate::conn::State;
 use crate::encode::{Chain, push};
 use crate::hop::Recovery;
@@ -56,6 +57,21 @@ impl Shard {
             Ok(filter) => filter,
             Err(code) => return self.reply_error(conn, id, code),
         };
+        self.begin_subscription(conn, id, subscribe, (token, filter), now, world);
+        self.next_by_phase(conn)
+    }
+
+    /// The client may: the subscription is there, and its owner is asked.
+    fn begin_subscription(
+        &mut self,
+        conn: ConnId,
+        id: u32,
+        subscribe: &Subscribe<'_>,
+        (token, filter): (Option<Token>, Option<Filter>),
+        now: Instant,
+        world: &mut impl Effects,
+    ) {
+        let channel: &str = &subscribe.channel;
         let row = self.subscribe(conn, channel);
         let changes = token.as_ref().map(|token| token.changes).unwrap_or_default();
         let by_caps = token.is_none() && !self.is_open(conn, channel);
@@ -84,7 +100,6 @@ impl Shard {
         } else {
             self.join(row, since, features.cache, waiter, now, world);
         }
-        self.next_by_phase(conn)
     }
 
     /// The checks of sections 2.4 and 4.3, in their order.

@@ -146,7 +146,7 @@ impl Shard {
     pub(super) fn named_session(&self, name: Sealed) -> Option<ConnId> {
         let conn = conn_of(self.centrifugo.uplinks.key.place(name));
         let row = self.conns.get(conn)?;
-        let is_there = matches!(row.phase, Phase::Asked | Phase::Open)
+        let is_there = matches!(row.phase(), Phase::Asked | Phase::Open)
             && row.session != NONE
             && row.transport.dialect().is_some_and(Dialect::has_uplink);
         (is_there && self.centrifugo.uplinks.key.fits(name, u128::from(row.generation))).then_some(conn)
@@ -182,7 +182,7 @@ impl Shard {
         };
         self.disarm(conn);
         self.conns.lend(conn).state = State::Uplink(to);
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         let waiter = self.conns.waiter(conn);
         let commands = Box::from(&*uplink.commands);
         if shard == self.config.shard {
@@ -249,7 +249,7 @@ impl Shard {
                 return;
             };
             // What waits for a session that closes is answered when that is settled.
-            if row.phase != Phase::Open || row.flags.has(Flags::STALLED) {
+            if row.phase() != Phase::Open || row.flags.has(Flags::STALLED) {
                 return;
             }
             let Some(commands) = self.centrifugo.uplinks.next(conn) else {
@@ -261,7 +261,7 @@ impl Shard {
 
     /// True while the last message's commands have not all been handled.
     fn has_unfinished_commands(&mut self, conn: ConnId) -> bool {
-        self.conns[conn].phase == Phase::Asked || self.conns.lent(conn).is_some_and(|lent| !lent.commands.is_empty())
+        self.conns[conn].phase() == Phase::Asked || self.conns.lent(conn).is_some_and(|lent| !lent.commands.is_empty())
     }
 
     /// The session ends: who still waits for it is answered at the end of the turn.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, NONE};
-use hub::{Facts, Operation, Override, Position, Ruling, subject_name};
+use hub::{Caps, Facts, Operation, Override, Position, Ruling, subject_name};
 use protocol::centrifugo::{Connect, Disconnect, ErrorCode};
 
 use super::excerpt::epoch_of;
@@ -62,30 +62,37 @@ impl Shard {
             if is_granted {
                 continue;
             }
-            match self.known_namespace(&sub.channel) {
-                Err(ErrorCode::UnknownChannel) => return Err(Refused::Disconnect(Disconnect::BadRequest)),
-                Err(_) => {}
-                Ok(namespace) => {
-                    let admission = &self.config.admission;
-                    let admits = |namespace| permission::to_subscribe(admission, namespace, &sub.channel, user);
-                    let is_open = self.config.dev || namespace.is_some_and(admits);
-                    let caps = token.as_ref().map(|token| &token.caps);
-                    let ruling = caps
-                        .map_or(Ruling::Silent, |caps| self.ruling_of(caps, Operation::Subscribe, &sub.channel, user));
-                    let is_short = sub.channel.len() <= admission.channel_bytes_max;
-                    // What may not be is left out, without an error.
-                    if is_short && (ruling == Ruling::Allowed || ruling == Ruling::Silent && is_open) {
-                        let mut facts = Facts::default();
-                        facts.set(Facts::BY_CAPS, !is_open);
-                        wanted.push(Wanted { channel: sub.channel.as_ref().into(), since, facts, ..Wanted::default() });
-                    }
-                }
-            }
+            let caps = token.as_ref().map(|token| &token.caps);
+            wanted.extend(self.wanted_by_client(&sub.channel, since, caps, user)?);
         }
         if wanted.len() > self.config.limits.subscriptions_per_connection {
             return Err(Refused::Disconnect(Disconnect::ChannelLimit));
         }
         Ok(wanted)
+    }
+
+    /// A channel that the client itself names. What may not be is left out, without an error.
+    fn wanted_by_client(
+        &self,
+        channel: &str,
+        since: Option<Position>,
+        caps: Option<&Caps>,
+        user: &str,
+    ) -> Result<Option<Wanted>, Refused> {
+        let namespace = match self.known_namespace(channel) {
+            Ok(namespace) => namespace,
+            Err(ErrorCode::UnknownChannel) => return Err(Refused::Disconnect(Disconnect::BadRequest)),
+            Err(_) => return Ok(None),
+        };
+        let admission = &self.config.admission;
+        let admits = |namespace| permission::to_subscribe(admission, namespace, channel, user);
+        let is_open = self.config.dev || namespace.is_some_and(admits);
+        let ruling = caps.map_or(Ruling::Silent, |caps| self.ruling_of(caps, Operation::Subscribe, channel, user));
+        let is_short = channel.len() <= admission.channel_bytes_max;
+        let is_wanted = is_short && (ruling == Ruling::Allowed || ruling == Ruling::Silent && is_open);
+        let mut facts = Facts::default();
+        facts.set(Facts::BY_CAPS, !is_open);
+        Ok(is_wanted.then(|| Wanted { channel: channel.into(), since, facts, ..Wanted::default() }))
     }
 
     /// Whether there is such a channel. Who may use which name is a rule for clients.

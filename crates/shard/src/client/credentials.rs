@@ -57,7 +57,7 @@ impl Shard {
     /// Keeps who a client is until it connects.
     pub(crate) fn introduce(&mut self, conn: ConnId, user: User) {
         if let Some(mut introduction) = user
-            && self.conns[conn].phase == Phase::Open
+            && self.conns[conn].phase() == Phase::Open
         {
             self.asking.keep_fields(conn, core::mem::take(&mut introduction.fields));
             if introduction.user.is_some() {

@@ -122,7 +122,7 @@ impl Shard {
         for _ in 0..EXPIRED_PER_TURN {
             let Some((conn, subject)) = self.clients.identities.take_due(now) else { return };
             let row = &self.conns[conn];
-            match row.phase {
+            match row.phase() {
                 Phase::Vacant | Phase::Closing => {}
                 _ if subject == NONE => {
                     if !self.asks_to_refresh(conn, now) {

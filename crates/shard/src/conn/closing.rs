@@ -84,7 +84,7 @@ impl Shard {
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
     pub(crate) fn begin_closing(&mut self, conn: ConnId, now: Instant) {
         let row = &mut self.conns[conn];
-        row.phase = Phase::Closing;
+        row.enter(Phase::Closing);
         row.flags.set(Flags::GOODBYE, true);
         row.flags.set(Flags::HELD, false);
         self.arm(conn, now + CLOSING_TIMEOUT);
@@ -95,7 +95,7 @@ impl Shard {
     /// The work of closing that may need the world: done at the end of the turn.
     pub(crate) fn settle_closing(&mut self, world: &mut impl Effects) {
         for conn in core::mem::take(&mut self.lives.ends.closing) {
-            if self.conns[conn].phase == Phase::Closing {
+            if self.conns[conn].phase() == Phase::Closing {
                 self.unsubscribe_all(conn, world);
                 self.end_hook(conn, world);
                 self.give_back(conn);
@@ -110,7 +110,7 @@ impl Shard {
     /// A connection that is closing and has nothing more to send: FIN, or the end if the peer has sent its own.
     pub(crate) fn shut_if_done(&mut self, conn: ConnId, world: &mut impl Effects) {
         let row = &mut self.conns[conn];
-        if row.phase != Phase::Closing || !row.outbox.is_empty() {
+        if row.phase() != Phase::Closing || !row.outbox.is_empty() {
             return;
         }
         if row.flags.has(Flags::FINISHED) {
@@ -135,7 +135,7 @@ impl Shard {
         for (conn, why) in core::mem::take(&mut self.lives.ends.doomed) {
             let row = &mut self.conns[conn];
             // The slot may have another connection by now: that one is not condemned.
-            if matches!(row.phase, Phase::Vacant | Phase::Closing) || !row.flags.has(Flags::DOOMED) {
+            if matches!(row.phase(), Phase::Vacant | Phase::Closing) || !row.flags.has(Flags::DOOMED) {
                 continue;
             }
             self.report.refuse(if why == Disconnect::Slow { Refusal::SlowConsumer } else { Refusal::BadCommand });
@@ -160,12 +160,12 @@ impl Shard {
 
     pub(crate) fn on_ended(&mut self, conn: ConnId, end: End, now: Instant, world: &mut impl Effects) {
         let row = &mut self.conns[conn];
-        if row.phase == Phase::Vacant {
+        if row.phase() == Phase::Vacant {
             return;
         }
         match end {
             // What it is sent now is worth more than what it would wait for.
-            End::Foreseen if row.phase == Phase::Poll => self.answer_poll(conn, now, world),
+            End::Foreseen if row.phase() == Phase::Poll => self.answer_poll(conn, now, world),
             End::Foreseen => {}
             End::Broken => {
                 self.note_end_of_stream(conn, EndedBy::Reset);
@@ -173,7 +173,7 @@ impl Shard {
             }
             End::Finished => {
                 row.flags.set(Flags::FINISHED, true);
-                let phase = row.phase;
+                let phase = row.phase();
                 self.note_end_of_stream(conn, EndedBy::Fin);
                 match phase {
                     // A peer may send its request and its FIN together, and still read the answer.

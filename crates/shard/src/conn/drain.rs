@@ -76,7 +76,7 @@ impl Shard {
                 break;
             };
             drain.cursor += 1;
-            if matches!(row.phase, Phase::Vacant | Phase::Closing) {
+            if matches!(row.phase(), Phase::Vacant | Phase::Closing) {
                 continue;
             }
             drain.told += 1;
@@ -87,7 +87,7 @@ impl Shard {
 
     fn tell_to_leave(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         let row = &self.conns[conn];
-        match (row.phase, row.transport) {
+        match (row.phase(), row.transport) {
             (Phase::Vacant | Phase::Closing | Phase::Asked, _) => {}
             (Phase::Head | Phase::Body, _) => self.close_after_outbox(conn, now, world),
             (Phase::Poll, _) => self.answer_poll(conn, now, world),

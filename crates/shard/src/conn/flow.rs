@@ -34,7 +34,7 @@ impl Shard {
             flags.set(Flags::PAUSED, true);
             world.pause(conn, true);
         }
-        if self.conns[conn].phase == Phase::Poll {
+        if self.conns[conn].phase() == Phase::Poll {
             // The wait may be long, and nobody else would notice that the peer has gone.
             world.watch(conn);
         }
@@ -87,7 +87,7 @@ impl Shard {
     pub(crate) fn resume_ready(&mut self, now: Instant, world: &mut impl Effects) {
         while let Some(conn) = self.lives.flow.ready.pop() {
             self.end_run(now, world);
-            if self.conns[conn].phase != Phase::Vacant {
+            if self.conns[conn].phase() != Phase::Vacant {
                 self.resume(conn, now, world);
             }
         }
@@ -136,7 +136,7 @@ impl Shard {
     /// Whether what the connection says may be handled now.
     pub(crate) fn can_read(&self, conn: ConnId) -> bool {
         let row = &self.conns[conn];
-        matches!(row.phase, Phase::Head | Phase::Body | Phase::Open) && !row.flags.has(Flags::STALLED)
+        matches!(row.phase(), Phase::Head | Phase::Body | Phase::Open) && !row.flags.has(Flags::STALLED)
     }
 
     /// Ends the stall of a connection whose outbox has room again.

@@ -80,7 +80,7 @@ impl Shard {
     /// A connection's timer has fired.
     fn on_timer(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         let row = &self.conns[conn];
-        match row.phase {
+        match row.phase() {
             Phase::Vacant => {}
             // A session that waits for an owner still lives, and must be pinged; other transports have no timer here.
             Phase::Asked if row.session != base::NONE => self.on_heartbeat(conn, now),

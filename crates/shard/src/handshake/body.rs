@@ -15,7 +15,7 @@ use crate::shard::Shard;
 impl Shard {
     /// The head has come, and says that there is a body.
     pub(super) fn begin_body(&mut self, conn: ConnId, body: Box<Body>, now: Instant, world: &mut impl Effects) {
-        self.conns[conn].phase = Phase::Body;
+        self.conns[conn].enter(Phase::Body);
         if body.expects_continue {
             self.queue_own(conn, response::CONTINUE.into());
         }

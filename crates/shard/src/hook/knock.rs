@@ -53,7 +53,7 @@ impl Shard {
         let is_refused =
             self.config.hooks[hook].duplicates == Duplicates::Refuse && !id.is_empty() && handshake.is_some();
         self.disarm(conn);
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         self.hooks.rows.insert(conn, Row { address: address.clone(), ..Row::default() });
         let question = HookEvent::Connect {
             of: self.hook_conn(conn),
@@ -188,7 +188,7 @@ impl Shard {
     /// A newer connection has the address.
     pub(crate) fn replace(&mut self, of: HookConn, now: Instant) {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         if is_open && let Some(row) = self.hooks.rows.find(conn) {
             row.entered = false;
             self.report.refuse(Refusal::Duplicate);

@@ -71,7 +71,7 @@ impl Shard {
             return;
         }
         self.disarm(conn);
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         let pushing = Pushing {
             address,
             kind,
@@ -198,7 +198,7 @@ impl Shard {
 
     fn push(&mut self, of: HookConn, kind: Kind, payload: &[u8], now: Instant, world: &mut impl Effects) -> Pushed {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         if !is_open || self.hooks.rows.find(conn).is_none() {
             return Pushed::Gone;
         }

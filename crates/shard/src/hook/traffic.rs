@@ -84,7 +84,7 @@ impl Shard {
 
     fn on_outcome(&mut self, of: HookConn, outcome: Outcome, now: Instant, world: &mut impl Effects) {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         let Some(row) = self.hooks.rows.find(conn).filter(|_| is_open) else {
             return;
         };

@@ -16,7 +16,7 @@ use crate::encode::Encoded;
 use crate::hop::Recovery;
 use crate::limits::PATTERNS_MAX;
 use crate::report::Refusal;
-use crate::request::{Denied, How, Listen};
+use crate::request::{Denied, How, Listen, Wanted};
 use crate::shard::Shard;
 
 /// What a listener has to remember that the row has no room for.
@@ -76,15 +76,8 @@ impl Listener {
 impl Shard {
     /// `GET /sub/…`: subscribes, and asks every owner.
     pub(crate) fn listen(&mut self, conn: ConnId, listen: Listen, now: Instant, world: &mut impl Effects) {
-        if listen.subjects.len() > self.config.limits.subscriptions_per_connection {
-            let most = self.config.limits.subscriptions_per_connection;
-            let reason = alloc::format!("a connection has at most {most} subscriptions");
-            self.deny(conn, &Denied::new(400, Refusal::BadSubject, reason), now, world);
-            return;
-        }
-        if listen.subjects.iter().any(|wanted| self.hub.patterns.is_full_for(&wanted.subject, PATTERNS_MAX)) {
-            let reason = "there are too many patterns that are subscribed to";
-            self.deny(conn, &Denied::new(503, Refusal::Capacity, reason), now, world);
+        if let Err(denied) = self.may_listen(&listen.subjects) {
+            self.deny(conn, &denied, now, world);
             return;
         }
         let transport = match listen.how {
@@ -98,7 +91,7 @@ impl Shard {
         if let How::WebSocket { handshake } = &listen.how {
             row.deflate = handshake.deflate.map(|agreed| agreed.window);
         }
-        row.phase = Phase::Asked;
+        row.enter(Phase::Asked);
         row.flags.set(Flags::HELD, true);
         let anchor = row.outbox.last();
         let waiter = self.conns.waiter(conn);
@@ -135,6 +128,20 @@ impl Shard {
                 self.join(subject, since, false, waiter, now, world);
             }
         }
+    }
+
+    /// Whether there is room for so many subscriptions, and for these patterns.
+    fn may_listen(&self, subjects: &[Wanted]) -> Result<(), Denied> {
+        let most = self.config.limits.subscriptions_per_connection;
+        if subjects.len() > most {
+            let reason = alloc::format!("a connection has at most {most} subscriptions");
+            return Err(Denied::new(400, Refusal::BadSubject, reason));
+        }
+        if subjects.iter().any(|wanted| self.hub.patterns.is_full_for(&wanted.subject, PATTERNS_MAX)) {
+            let reason = "there are too many patterns that are subscribed to";
+            return Err(Denied::new(503, Refusal::Capacity, reason));
+        }
+        Ok(())
     }
 
     pub(super) fn listener(&mut self, conn: ConnId) -> Option<&mut Listener> {
@@ -212,7 +219,7 @@ impl Shard {
             How::LongPoll { timeout, .. } => {
                 let at = now + *timeout;
                 self.conns[conn].flags.set(Flags::HELD, false);
-                self.conns[conn].phase = Phase::Poll;
+                self.conns[conn].enter(Phase::Poll);
                 self.conns.lend(conn).state = State::Listening(listener);
                 self.arm(conn, at);
                 // It may be answered at once; and answers to earlier requests may have been held up.

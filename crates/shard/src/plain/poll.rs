@@ -75,7 +75,7 @@ impl Shard {
 
     /// True if the poll has something to answer with.
     pub(crate) fn poll_is_ready(&mut self, conn: ConnId) -> bool {
-        self.conns[conn].phase == Phase::Poll && self.listener(conn).is_some_and(|listener| listener.is_ready())
+        self.conns[conn].phase() == Phase::Poll && self.listener(conn).is_some_and(|listener| listener.is_ready())
     }
 }
 

@@ -38,7 +38,7 @@ impl Shard {
             None if is_text => Kind::Text,
             None => Kind::Binary,
         };
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         let waiter = self.conns.waiter(conn);
         self.disarm(conn);
         let subject_tag = plain::subject_tag(&subject);

@@ -199,7 +199,7 @@ impl Shard {
         }
         self.acks.due = None;
         for (conn, generation) in core::mem::take(&mut self.acks.listed) {
-            let Some(phase) = self.conns.find(conn, generation).map(|row| row.phase) else {
+            let Some(phase) = self.conns.find(conn, generation).map(|row| row.phase()) else {
                 continue;
             };
             if let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) {

@@ -65,7 +65,7 @@ impl Shard {
         let ask = self.question(conn, proxy, about, data);
         let of = self.hook_conn(conn);
         self.conns.lend(conn).state = State::Asked(Box::new(Asked { introduced, told: None }));
-        self.conns[conn].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         self.hooks.tell(HookEvent::Ask { of, ask: Box::new(ask) });
         None
     }
@@ -106,7 +106,7 @@ impl Shard {
         }
         let HookConn { conn, generation } = of;
         // It may have left, or be about to.
-        if self.conns.find(conn, generation).is_none_or(|row| row.phase != Phase::Asked) {
+        if self.conns.find(conn, generation).is_none_or(|row| row.phase() != Phase::Asked) {
             return;
         }
         let Some(State::Asked(asked)) = self.conns.lent(conn).map(|lent| &mut lent.state) else {

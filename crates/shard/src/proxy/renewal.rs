@@ -158,7 +158,7 @@ impl Shard {
         match renewed {
             Some(Token { left, info, .. }) => self.clients.renew(conn, subject, (left, info), now),
             // Another command of the client may be about this very subscription: it is looked at again.
-            None if self.conns[conn].phase == Phase::Asked => {
+            None if self.conns[conn].phase() == Phase::Asked => {
                 self.clients.defer(conn, subject, now + FULL_DELAY);
             }
             None => self.end_subscription(conn, subject, now, world),

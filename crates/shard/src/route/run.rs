@@ -93,7 +93,7 @@ impl Shard {
         let only_publishes = match input {
             Input::Received { conn, .. } => {
                 let row = &self.conns[*conn];
-                row.transport == Transport::PublishStream && row.phase == Phase::Open
+                row.transport == Transport::PublishStream && row.phase() == Phase::Open
             }
             Input::Parcel { parcel: Parcel::Publish { .. } | Parcel::Deliver { .. }, .. } => true,
             Input::Command { command: Command::Publish { .. }, .. } => true,

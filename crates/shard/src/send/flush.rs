@@ -97,7 +97,7 @@ impl Shard {
         let row = &mut self.conns[conn];
         row.flags.set(Flags::SOON, false);
         let may_send = !row.flags.has(Flags::BLOCKED);
-        let phase = row.phase;
+        let phase = row.phase();
         match phase {
             Phase::Vacant => return,
             Phase::Poll if self.poll_is_ready(conn) => {
@@ -138,7 +138,7 @@ impl Shard {
 
     fn after_flush(&mut self, conn: ConnId, world: &mut impl Effects) {
         self.shut_if_done(conn, world);
-        if self.conns[conn].phase != Phase::Vacant {
+        if self.conns[conn].phase() != Phase::Vacant {
             self.unstall(conn);
         }
     }

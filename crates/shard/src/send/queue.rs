@@ -13,7 +13,7 @@ impl Shard {
     pub(crate) fn queue(&mut self, conn: ConnId, frame: Frame, subject: u32, count: u32, world: &mut impl Effects) {
         let row = &self.conns[conn];
         // Nothing comes behind a publication that a condemned connection did not get.
-        if matches!(row.phase, Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
+        if matches!(row.phase(), Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
             return;
         }
         let bytes_max = self.config.outbox.bytes;
@@ -65,7 +65,7 @@ impl Shard {
     /// Queues what a client may miss: not behind half of an outbox, so that publications keep their room.
     pub(crate) fn queue_notice(&mut self, conn: ConnId, frame: Frame) {
         let row = &mut self.conns[conn];
-        if matches!(row.phase, Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
+        if matches!(row.phase(), Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
             return;
         }
         if row.outbox.bytes as usize + frame.len() > self.config.outbox.bytes / 2 {
