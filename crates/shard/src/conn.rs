@@ -102,6 +102,9 @@ impl Flags {
     /// On the list of connections that are looked at when mailboxes have room.
     pub(crate) const LISTED: Self = Self(1 << 14);
 
+    /// The last request was of HTTP/1.0: a response without an end is not in chunks.
+    pub(crate) const NO_CHUNKS: Self = Self(1 << 15);
+
     /// What is queued will be flushed.
     pub(crate) const WAITS: Self = Self(Self::SOON.0 | Self::LATER.0);
     /// The lists that a slot may still be on after its connection has left: the next one in the slot is on them too.

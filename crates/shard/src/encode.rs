@@ -13,6 +13,7 @@ use wire::sse;
 
 use crate::border::Frame;
 use crate::centrifugo::{Dialect, PerDialect, told};
+use crate::send::chunk;
 use delta::Deltas;
 
 mod delta;
@@ -78,14 +79,14 @@ impl<'p> Encoded<'p> {
         Rc::clone(self.event.get_or_insert_with(|| {
             let mut id = Vec::new();
             plain::write_position(&mut id, &[mark(subject, publication)]);
-            event(core::str::from_utf8(&id).ok(), publication)
+            chunk(&[&event(core::str::from_utf8(&id).ok(), publication)])
         }))
     }
 
-    /// An event without a position, for listeners of several subjects: each puts its own before it.
+    /// An event without a position and not in a chunk, for listeners of several subjects: each puts its own before it.
     pub(crate) fn bare_event(&mut self) -> Frame {
         let publication = self.publication;
-        Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication)))
+        Rc::clone(self.bare_event.get_or_insert_with(|| event(None, publication).into()))
     }
 
     /// A Centrifugo push; `None` if the dialect can't say it: JSON can't say just any payload.
@@ -123,7 +124,7 @@ pub(crate) fn mark(subject: &str, publication: &Publication) -> Mark {
 }
 
 /// An event stream is text: bytes that aren't come as an event of the type `base64`.
-fn event(id: Option<&str>, publication: &Publication) -> Frame {
+fn event(id: Option<&str>, publication: &Publication) -> Vec<u8> {
     let payload = &publication.payload;
     let mut bytes = Vec::with_capacity(payload.len() + 64);
     if publication.kind == Kind::Text || simdutf8::basic::from_utf8(payload).is_ok() {
@@ -133,7 +134,7 @@ fn event(id: Option<&str>, publication: &Publication) -> Frame {
         let text = base64::engine::general_purpose::STANDARD.encode(payload);
         sse::write_event(&mut bytes, id, Some("base64"), Some(text.as_bytes()));
     }
-    bytes.into()
+    bytes
 }
 
 /// What a Centrifugo client gets of a publication, whoever published it and however; `None` if its encoding can't say it.

@@ -41,9 +41,12 @@ impl Shard {
                 self.conns.lend(conn).unread.extend_from_slice(bytes);
                 return bytes.len();
             }
-            Ok(Some(head)) => request::read(&head, &self.config, door)
-                .and_then(|request| request.with_its_body(&head))
-                .map(|request| (request, head.len())),
+            Ok(Some(head)) => {
+                self.conns[conn].flags.set(Flags::NO_CHUNKS, head.minor_version() == 0);
+                request::read(&head, &self.config, door)
+                    .and_then(|request| request.with_its_body(&head))
+                    .map(|request| (request, head.len()))
+            }
             Err(error) => Err(request::bad_head(&error)),
         };
         match read {
@@ -171,8 +174,8 @@ impl Shard {
         all.extend_from_slice(fields);
         let body = (!body.is_empty()).then_some(body);
         let frame = self.written(|out| response::write(out, status, &all, body, keep_alive));
-        self.queue_own(conn, frame);
         self.set_transport(conn, Transport::Http);
+        self.queue_own(conn, frame);
         if keep_alive {
             self.conns[conn].enter(Phase::Head);
             self.conns[conn].flags.set(Flags::SERVED, true);

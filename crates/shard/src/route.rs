@@ -185,6 +185,7 @@ impl Shard {
         self.report.messages_out += u64::from(count);
         self.conns[conn].note_active(now);
         let frame = self.deflated(conn, frame);
+        let frame = self.unchunked(conn, frame);
         self.queue(conn, frame, row, count, world);
     }
 

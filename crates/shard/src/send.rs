@@ -4,11 +4,14 @@ use wire::deflate::Inflater;
 use crate::config::Compression;
 use crate::report::Report;
 
+mod chunk;
 mod deflate;
 mod flush;
 mod outbox;
 mod queue;
 
+use chunk::Unchunked;
+pub(crate) use chunk::{chunk, write_begin};
 use deflate::Deflates;
 use flush::Dirty;
 pub(crate) use outbox::Outbox;
@@ -20,12 +23,18 @@ pub(crate) struct Sending {
     outboxes: Outboxes,
     dirty: Dirty,
     deflates: Deflates,
+    unchunked: Unchunked,
 }
 
 impl Sending {
     /// Nothing is queued yet.
     pub(crate) fn new(compression: &Compression) -> Self {
-        Self { outboxes: Outboxes::default(), dirty: Dirty::default(), deflates: Deflates::new(compression) }
+        Self {
+            outboxes: Outboxes::default(),
+            dirty: Dirty::default(),
+            deflates: Deflates::new(compression),
+            unchunked: Unchunked::default(),
+        }
     }
 
     /// From now on compresses so hard.
@@ -51,6 +60,7 @@ impl Sending {
     /// The turn is over.
     pub(crate) fn end_turn(&mut self) {
         self.deflates.forget();
+        self.unchunked.forget();
     }
 
     /// Frames that wait, counted once for each outbox they wait in.

@@ -1,7 +1,7 @@
 //! `wire`: bytes in, events out, and back.
 //!
 //! Owns: RFC 6455 frames ([`frame`]), compressed or not ([`deflate`]), and upgrades ([`upgrade`]), HTTP/1.1 request heads and bodies ([`head`]), responses
-//! ([`response`]), event-stream lines ([`sse`]).
+//! ([`response`]) and bodies without a length ([`chunks`]), event-stream lines ([`sse`]).
 //! Never touches: sockets, time, sessions, subjects. What a message means is its dialect's affair.
 //! Driven by: `shard` for the server's side, `load` for the client's.
 //!
@@ -14,6 +14,7 @@
 #![warn(clippy::cast_possible_truncation)]
 extern crate alloc;
 
+pub mod chunks;
 pub mod deflate;
 pub mod frame;
 pub mod head;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod body;
+mod chunks;
 mod close;
 mod control;
 mod deflate;

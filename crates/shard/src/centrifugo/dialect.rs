@@ -9,6 +9,7 @@ use wire::sse;
 use super::uni::bare;
 use crate::border::Frame;
 use crate::encode::message;
+use crate::send::chunk;
 use crate::shard::Shard;
 
 /// A Centrifugo dialect. One more is a value here and a line in each function below.
@@ -77,12 +78,12 @@ impl Dialect {
             Self::Json => message(Opcode::Text, written),
             Self::Protobuf => message(Opcode::Binary, written),
             Self::JsonEvents => event(written),
-            Self::JsonLines => [written, b"\n"].concat().into(),
+            Self::JsonLines => chunk(&[written, b"\n"]),
             Self::UniJson => message(Opcode::Text, bare(written)),
             Self::UniEvents => event(bare(written)),
-            Self::UniLines => [bare(written), b"\n"].concat().into(),
+            Self::UniLines => chunk(&[bare(written), b"\n"]),
             // Each message is behind its length already.
-            Self::ProtobufStream => written.into(),
+            Self::ProtobufStream => chunk(&[written]),
         }
     }
 
@@ -124,7 +125,7 @@ impl Dialect {
 fn event(written: &[u8]) -> Frame {
     let mut event = Vec::with_capacity(written.len() + 8);
     sse::write_event(&mut event, None, None, Some(written));
-    event.into()
+    chunk(&[&event])
 }
 
 /// Something a dialect: made when the first connection needs it.

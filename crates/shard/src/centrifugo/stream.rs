@@ -1,8 +1,7 @@
 //! Responses without an end: the downlinks of Centrifugo's sessions over event stream and HTTP stream. What their clients say comes
 //! as requests of its own (`uplink`).
 //!
-//! A stream ends with its connection (`Connection: close`), so a push is the same bytes for all streams of a dialect, without
-//! a chunk's length around it, and for clients of HTTP/1.0 too.
+//! A push is a chunk, the same bytes for all streams of a dialect ([`crate::send`]); no request follows a stream (`Connection: close`).
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
@@ -13,6 +12,7 @@ use crate::border::Effects;
 use crate::conn::{Phase, Transport};
 use crate::handshake::Response;
 use crate::request::{Cors, Downlink, not_connect};
+use crate::send::write_begin;
 use crate::shard::Shard;
 
 /// Header fields of a stream: nobody on the way is to keep it, or to hold it back.
@@ -48,18 +48,20 @@ impl Shard {
             self.turn_away(conn, now, world);
             return;
         }
-        let mut fields: Vec<(&str, &str)> = Vec::with_capacity(9);
+        let mut fields: Vec<(&str, &str)> = Vec::with_capacity(10);
         if dialect.is_event_stream() {
             fields.push(("Content-Type", "text/event-stream; charset=utf-8"));
         }
         fields.extend(FIELDS);
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
+        let coding = self.coding(conn);
+        fields.extend(coding);
         let response = self.written(|head| {
             response::write_head(head, 200, &fields, None, false);
             if dialect.is_event_stream() {
                 // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
                 // for Node loses the event that follows one in the same read.
-                head.push(b'\n');
+                write_begin(head, coding.is_some(), b"\n");
             }
         });
         let anchor = self.conns[conn].outbox.last();
@@ -87,6 +89,8 @@ impl Shard {
     ) {
         let mut fields = alloc::vec![("Access-Control-Max-Age", "300"), ("Access-Control-Allow-Methods", methods)];
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
+        let coding = self.coding(conn);
+        fields.extend(coding);
         self.respond(conn, &Response { status: 204, fields: &fields, body: &[] }, keep_alive, now, world);
     }
 }

@@ -83,6 +83,7 @@ impl Shard {
 
     /// No more input from here on: what is queued goes out, then FIN, then the peer has a moment to read and close.
     pub(crate) fn begin_closing(&mut self, conn: ConnId, now: Instant) {
+        self.end_body(conn);
         let row = &mut self.conns[conn];
         row.enter(Phase::Closing);
         row.flags.set(Flags::GOODBYE, true);

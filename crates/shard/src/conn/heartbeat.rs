@@ -11,6 +11,7 @@ use crate::centrifugo::PerDialect;
 use crate::encode::message;
 use crate::report::Refusal;
 use crate::request::Denied;
+use crate::send::chunk;
 use crate::shard::Shard;
 
 /// How long a peer may take to read the last bytes and close.
@@ -185,7 +186,7 @@ impl Shard {
                 let comment = self.lives.constant.comment.get_or_insert_with(|| {
                     let mut bytes = alloc::vec::Vec::new();
                     sse::write_comment(&mut bytes, "");
-                    bytes.into()
+                    chunk(&[&bytes])
                 });
                 let comment = alloc::rc::Rc::clone(comment);
                 self.queue_own(conn, comment);

@@ -8,6 +8,7 @@ use wire::{response, sse};
 use crate::border::Effects;
 use crate::conn::Transport;
 use crate::encode::Encoded;
+use crate::send::{chunk, write_begin};
 use crate::shard::Shard;
 
 /// How long a browser waits before it opens an event stream again.
@@ -20,7 +21,7 @@ impl Shard {
         plain::write_subject(&mut data, self.hub.name(row));
         let mut event = Vec::new();
         sse::write_event(&mut event, None, Some("reset"), Some(&data));
-        self.queue_own(conn, event.into());
+        self.queue_own(conn, chunk(&[&event]));
     }
 
     /// The head of an event stream, before what was recovered; behind it the position from which to resume even if
@@ -35,14 +36,18 @@ impl Shard {
         if self.config.dev {
             fields.push(("Access-Control-Allow-Origin", "*"));
         }
+        let coding = self.coding(conn);
+        fields.extend(coding);
+        let mut begin = Vec::new();
+        sse::write_retry(&mut begin, RETRY_MS);
         let response = self.written(|head| {
             response::write_head(head, 200, &fields, None, false);
-            sse::write_retry(head, RETRY_MS);
+            write_begin(head, coding.is_some(), &begin);
         });
         let mut event = Vec::new();
         write_id(&mut event, marks);
         event.push(b'\n');
-        self.queue_own(conn, event.into());
+        self.queue_own(conn, chunk(&[&event]));
         self.begin_open(conn, anchor, response, Transport::EventStream, now);
     }
 
@@ -72,7 +77,7 @@ impl Shard {
             write_id(&mut event, &listener.marks());
         }
         event.extend_from_slice(&encoded.bare_event());
-        self.queue_delivery(conn, event.into(), row, 1, now, world);
+        self.queue_delivery(conn, chunk(&[&event]), row, 1, now, world);
     }
 
     /// Closes an event stream with advice when to come back, or answers a poll: what a drain does.
@@ -80,7 +85,7 @@ impl Shard {
         let mut advice = Vec::new();
         sse::write_retry(&mut advice, retry_ms);
         advice.push(b'\n');
-        self.queue_own(conn, advice.into());
+        self.queue_own(conn, chunk(&[&advice]));
         self.begin_closing(conn, now);
     }
 }

@@ -58,6 +58,7 @@ impl Shard {
     /// Queues what is not a publication: it is never dropped.
     pub(crate) fn queue_own(&mut self, conn: ConnId, frame: Frame) {
         let frame = self.deflated_own(conn, frame);
+        let frame = self.unchunked(conn, frame);
         self.sending.outboxes.push(&mut self.conns[conn].outbox, frame, Content::Own);
         self.flush_soon(conn);
     }

@@ -8,11 +8,14 @@ use shard::{
     Admission, Answer, Close, Command, Compression, Effects, End, Endpoints, Heartbeat, Holdings, HookEvent, Input,
     Limits, Origins, Outbox, Parcel, Refusal, Report, Sent, Shard, ShardConfig, Ticket, Tokens,
 };
+use wire::head::ChunkedDecoder;
 
 /// What shards ask for, written down.
 #[derive(Default)]
 pub(crate) struct Recorder {
     out: BTreeMap<u32, Vec<u8>>,
+    /// Bodies that come in chunks: scripts hear what is in them.
+    bodies: BTreeMap<u32, ChunkedDecoder>,
     /// Bytes that a socket still takes; all if it is not here.
     pub(crate) room: BTreeMap<u32, usize>,
     pub(crate) closed: BTreeMap<u32, Close>,
@@ -275,6 +278,27 @@ impl Desk {
 
     /// What has been sent to the connection since the last time.
     pub(crate) fn hear(&mut self, conn: ConnId) -> Vec<u8> {
+        let bytes = self.hear_raw(conn);
+        let bodies = &mut self.world().bodies;
+        let (mut heard, rest) = match bodies.get(&conn.0) {
+            Some(_) => (Vec::new(), &*bytes),
+            None => {
+                let coding = b"\r\nTransfer-Encoding: chunked\r\n";
+                let Some(at) = bytes.windows(coding.len()).position(|window| window == coding) else { return bytes };
+                let end = bytes[at..].windows(4).position(|window| window == b"\r\n\r\n").unwrap() + at + 4;
+                bodies.insert(conn.0, ChunkedDecoder::new(usize::MAX));
+                (bytes[..end].to_vec(), &bytes[end..])
+            }
+        };
+        let mut body = Vec::new();
+        let progress = bodies.get_mut(&conn.0).unwrap().push(rest, &mut body).unwrap();
+        assert_eq!(progress.used, rest.len(), "something came behind the end of a body");
+        heard.extend(body);
+        heard
+    }
+
+    /// The same as it came, with the chunks around it.
+    pub(crate) fn hear_raw(&mut self, conn: ConnId) -> Vec<u8> {
         self.cores[self.at].1.out.remove(&conn.0).unwrap_or_default()
     }
 

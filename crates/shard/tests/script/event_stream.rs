@@ -137,3 +137,59 @@ fn a_history_that_is_too_old_is_a_gap() {
     let (_, answer) = listen(&mut desk, "a", first);
     assert!(answer.contains("event: reset\n"), "{answer}");
 }
+
+/// Readers in blocks, Python's requests for one, keep the last bytes of a body that only the connection's end ends.
+#[test]
+fn an_event_does_not_wait_in_a_client_that_reads_in_blocks_for_the_next_one() {
+    let mut desk = Desk::new(&with_history());
+    let conn = desk.connect();
+    desk.tell(conn, "GET /sub/a HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n");
+    desk.settle();
+    let begin = String::from_utf8(desk.hear_raw(conn)).unwrap();
+    assert!(
+        begin.contains("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nd\r\nretry: 1000\n\n\r\n"),
+        "{begin}"
+    );
+    desk.publish("a", "one");
+    let event = String::from_utf8(desk.hear_raw(conn)).unwrap();
+    let (size, chunk) = event.split_once("\r\n").unwrap();
+    let chunk = chunk.strip_suffix("\r\n").unwrap();
+    assert_eq!(usize::from_str_radix(size, 16).unwrap(), chunk.len());
+    assert!(chunk.starts_with("id: ") && chunk.ends_with("\ndata: one\n\n"), "{event}");
+}
+
+/// It shows the reader that nothing is missing.
+#[test]
+fn a_stream_that_the_server_ends_has_a_last_chunk() {
+    let mut desk = Desk::new(&with_history());
+    let (conn, _) = listen(&mut desk, "a", "");
+    desk.drain(std::time::Duration::ZERO);
+    desk.pass(std::time::Duration::from_secs(1));
+    let end = String::from_utf8(desk.hear_raw(conn)).unwrap();
+    assert!(end.contains("retry: ") && end.ends_with("\n\n\r\n0\r\n\r\n"), "{end}");
+    assert!(desk.is_shut(conn));
+}
+
+/// Proxies speak it, nginx unless it is told otherwise.
+#[test]
+fn a_client_of_http_1_0_gets_no_chunks() {
+    let mut desk = Desk::new(&ShardConfig { shards: 3, ..with_history() });
+    let streams = ["a", "a", "a,b"].map(|subjects| {
+        let conn = desk.connect();
+        desk.tell(conn, format!("GET /sub/{subjects} HTTP/1.0\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n"));
+        desk.settle();
+        let begin = String::from_utf8(desk.hear_raw(conn)).unwrap();
+        assert!(!begin.contains("Transfer-Encoding"), "{begin}");
+        assert!(begin.contains("\r\nConnection: close\r\n\r\nretry: 1000\n\nid: "), "{begin}");
+        conn
+    });
+    let stream = desk.connect();
+    let frames = [frame(0x82, b"\x01aone"), frame(0x82, b"\x01atwo")].concat();
+    desk.say(stream, [upgrade("/pub").into_bytes(), frames].concat());
+    for conn in streams {
+        let heard = String::from_utf8(desk.hear_raw(conn)).unwrap();
+        let data: Vec<_> = events(&heard).into_iter().map(|(id, _, data)| (id.is_some(), data.unwrap())).collect();
+        assert_eq!(data, [(true, "one".to_owned()), (true, "two".to_owned())], "{heard}");
+    }
+    desk.leave_nothing(&[streams[0], streams[1], streams[2], stream]);
+}

@@ -2,6 +2,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::plain::{read_position, subject_tag};
+use wire::head::ChunkedDecoder;
 
 use crate::client::http::{self, encode};
 use crate::client::{Dialect, Ended, Reaction, Scene};
@@ -17,6 +18,9 @@ pub(crate) struct EventStream {
     open: bool,
     feeds: Vec<Feed>,
     event: Event,
+    chunks: ChunkedDecoder,
+    /// What the chunks had, as far as it is no whole line.
+    unread: Vec<u8>,
 }
 
 /// An event that is being read.
@@ -30,7 +34,16 @@ struct Event {
 impl EventStream {
     pub(crate) fn new(subjects: Vec<usize>, witness: bool) -> Self {
         assert!(!witness || subjects.len() == 1, "a witness follows one subject");
-        Self { subjects, witness, last_id: None, open: false, feeds: Vec::new(), event: Event::default() }
+        Self {
+            subjects,
+            witness,
+            last_id: None,
+            open: false,
+            feeds: Vec::new(),
+            event: Event::default(),
+            chunks: ChunkedDecoder::new(usize::MAX),
+            unread: Vec::new(),
+        }
     }
 
     fn place(&self, subject: usize, scene: &Scene<'_>) -> Option<Place> {
@@ -107,6 +120,8 @@ impl Dialect for EventStream {
     fn open(&mut self, scene: &mut Scene<'_>) -> Vec<u8> {
         self.open = false;
         self.event = Event::default();
+        self.chunks = ChunkedDecoder::new(usize::MAX);
+        self.unread.clear();
         let may_drop = scene.plan.may_drop();
         let feeds: Vec<Feed> = self
             .subjects
@@ -144,8 +159,11 @@ impl Dialect for EventStream {
             self.open = true;
             self.feeds.iter_mut().for_each(|feed| feed.opened(scene.model));
         }
-        while let Some(end) = inbox.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = inbox.drain(..=end).collect();
+        let progress = self.chunks.push(inbox, &mut self.unread).expect("a stream is in chunks");
+        assert_eq!(progress.used, inbox.len(), "something came behind the end of a body");
+        inbox.clear();
+        while let Some(end) = self.unread.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.unread.drain(..=end).collect();
             let line = String::from_utf8(line[..end].to_vec()).expect("an event stream is UTF-8");
             self.line(&line, scene);
         }
