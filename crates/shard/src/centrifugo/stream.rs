@@ -89,8 +89,6 @@ impl Shard {
     ) {
         let mut fields = alloc::vec![("Access-Control-Max-Age", "300"), ("Access-Control-Allow-Methods", methods)];
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
-        let coding = self.coding(conn);
-        fields.extend(coding);
         self.respond(conn, &Response { status: 204, fields: &fields, body: &[] }, keep_alive, now, world);
     }
 }
