@@ -228,6 +228,7 @@ impl Shard {
         let Some(dialect) = self.conns[conn].transport.dialect() else {
             return;
         };
-        self.queue_head(conn, anchor, dialect.frame(written));
+        let reply = self.unchunked(conn, dialect.frame(written));
+        self.queue_head(conn, anchor, reply);
     }
 }

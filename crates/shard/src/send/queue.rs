@@ -65,6 +65,7 @@ impl Shard {
 
     /// Queues what a client may miss: not behind half of an outbox, so that publications keep their room.
     pub(crate) fn queue_notice(&mut self, conn: ConnId, frame: Frame) {
+        let frame = self.unchunked(conn, frame);
         let row = &mut self.conns[conn];
         if matches!(row.phase(), Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
             return;
