@@ -111,20 +111,24 @@ test("PROXIES.md: what its commands print, and its settings are all known", asyn
       const code = await new Promise((resolve) => child.on("close", resolve));
       return { code, out, error };
     };
+    await copyFile(path.join(docs, "examples/grpc/proxy.proto"), path.join(folder, "proxy.proto"));
     const commands = blocks.filter(({ kind }) => kind === "sh");
-    assert.equal(commands.length, 1);
-    const backEnd = await freePort();
-    let port = backEnd;
-    while (port === backEnd) port = await freePort();
-    // On a slow machine a second is not long.
-    const script = commands[0].text
-      .replaceAll("9000", backEnd)
-      .replaceAll("8123", port)
-      .replaceAll("--max-time 2", "--max-time 6")
-      .replaceAll(/^endpoint = .*$/gm, '$&\ntimeout = "30s"');
-    const { out, error } = await run(script);
-    assert.match(out, /^data: \{"connect":\{.*"data":\{"hello": "ann"\}.*"subs":\{"news":/m, out + error);
-    assert.match(out, /^data: \{"disconnect":\{"code":4501,"reason":"log in first"\}\}$/m, out + error);
+    assert.equal(commands.length, 2);
+    for (const { text } of commands) {
+      const backEnd = await freePort();
+      let port = backEnd;
+      while (port === backEnd) port = await freePort();
+      // On a slow machine a second is not long.
+      const script = text
+        .replaceAll(/900[01]/g, backEnd)
+        .replaceAll(/812[34]/g, port)
+        .replaceAll("python3 ", `${programs.python.join(" ")} `)
+        .replaceAll("--max-time 2", "--max-time 6")
+        .replaceAll(/^endpoint = .*$/gm, '$&\ntimeout = "30s"');
+      const { out, error } = await run(script);
+      assert.match(out, /^data: \{"connect":\{.*"data":\{"hello": "ann"\}.*"subs":\{"news":/m, out + error);
+      assert.match(out, /^data: \{"disconnect":\{"code":4501,"reason":"log in first"\}\}$/m, out + error);
+    }
     for (const [at, { text }] of blocks.filter(({ kind }) => kind === "toml").entries()) {
       await writeFile(path.join(folder, `${at}.toml`), text);
       const { code, out, error } = await run(`ringcast config check ${at}.toml`);

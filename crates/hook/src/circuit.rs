@@ -148,9 +148,8 @@ impl Pass<'_> {
             Ended::TimedOut if was_patient => self.circuit.failed(self.probes, now),
             // Says nothing: as if it had not been made.
             Ended::TimedOut | Ended::Flood | Ended::Open => return,
-            Ended::Ok | Ended::Status | Ended::Busy | Ended::TooLarge | Ended::Redirected | Ended::BadText => {
-                self.circuit.answered()
-            }
+            Ended::Ok | Ended::Status | Ended::Busy | Ended::TooLarge | Ended::Redirected => self.circuit.answered(),
+            Ended::BadText | Ended::ContentType | Ended::NoStatus | Ended::Compressed => self.circuit.answered(),
         };
         self.probes = false;
         self.watch.tell(turned);

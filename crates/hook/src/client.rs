@@ -4,7 +4,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -14,6 +14,7 @@ use crate::exchange::Answer;
 use crate::figures::Ended;
 use crate::pool::{IDLE_TIMEOUT, Pool};
 use crate::settings::Protocol;
+use crate::tls::TlsSettings;
 
 /// How long one connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,30 +53,22 @@ pub(crate) enum Client {
 
 impl Client {
     /// A client that keeps at most so many idle connections to a host.
-    pub(crate) fn new(idle_max: usize, speaks_tls: bool, protocol: Protocol) -> Result<Self, SettingsError> {
+    pub(crate) fn new(idle_max: usize, tls: Option<&TlsSettings>, protocol: Protocol) -> Result<Self, SettingsError> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.enforce_http(!speaks_tls);
+        connector.enforce_http(tls.is_none());
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        if !speaks_tls && protocol != Protocol::H2 {
+        if tls.is_none() && protocol != Protocol::H2 {
             return Ok(Self::Plain(Pool::new(connector, idle_max)));
         }
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(idle_max);
         builder.timer(TokioTimer::new()).http2_only(protocol == Protocol::H2).http2_adaptive_window(true);
         builder.http2_keep_alive_interval(H2_PING_EVERY).http2_keep_alive_timeout(H2_PING_TIMEOUT);
-        if !speaks_tls {
-            return Ok(Self::Shared(builder.build(connector)));
+        match tls {
+            None => Ok(Self::Shared(builder.build(connector))),
+            Some(tls) => Ok(Self::Tls(builder.build(tls.wrap(connector, protocol)?))),
         }
-        let roots = HttpsConnectorBuilder::new().with_native_roots();
-        let roots = roots.map_err(|error| SettingsError::Certificates(error.to_string()))?;
-        let roots = roots.https_or_http();
-        let connector = match protocol {
-            Protocol::Agreed => roots.enable_all_versions().wrap_connector(connector),
-            Protocol::Http1 => roots.enable_http1().wrap_connector(connector),
-            Protocol::H2 => roots.enable_http2().wrap_connector(connector),
-        };
-        Ok(Self::Tls(builder.build(connector)))
     }
 
     /// Sends a request; resolves with the answer. One that changes nothing is made again, once, if there is none: a connection that was kept may be closed
@@ -109,14 +102,17 @@ impl Client {
 /// Reads of an answer what is wanted.
 pub(crate) async fn read(response: Response<Incoming>, wanted: Wanted) -> Result<Answer, Ended> {
     let (head, body) = response.into_parts();
-    let body = if (wanted.is_read)(head.status) {
+    let (body, trailers) = if (wanted.is_read)(head.status) {
         match Limited::new(body, wanted.bytes_max).collect().await {
-            Ok(body) => body.to_bytes(),
+            Ok(body) => {
+                let trailers = body.trailers().cloned();
+                (body.to_bytes(), trailers)
+            }
             Err(error) if error.is::<LengthLimitError>() => return Err(Ended::TooLarge),
             Err(_) => return Err(Ended::Broken),
         }
     } else {
-        Bytes::new()
+        (Bytes::new(), None)
     };
-    Ok(Answer { status: head.status, fields: head.headers, body })
+    Ok(Answer { status: head.status, fields: head.headers, body, trailers })
 }

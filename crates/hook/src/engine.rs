@@ -19,6 +19,7 @@ use crate::lanes::LaneId;
 use crate::proxy::{Proxies, ProxySettings};
 use crate::settings::{Choice, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 use crate::strict::{self, Counters};
+use crate::tls::TlsSettings;
 
 mod service;
 mod strictly;
@@ -106,9 +107,10 @@ impl Engine {
     ) -> Result<Self, SettingsError> {
         let hook = |settings: &Settings| {
             let speaks_tls = settings.back_ends.iter().any(|url| url.starts_with("https:"));
+            let tls = speaks_tls.then(TlsSettings::default);
             Ok(Hook {
                 back_ends: BackEnds::new(settings)?,
-                client: Client::new(settings.requests_max, speaks_tls, settings.protocol)?,
+                client: Client::new(settings.requests_max, tls.as_ref(), settings.protocol)?,
                 settings: settings.clone(),
                 ends: Meter::default(),
                 lost: Meter::default(),

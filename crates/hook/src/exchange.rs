@@ -38,6 +38,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) fields: HeaderMap,
     pub(crate) body: Bytes,
+    /// Fields behind the body.
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 impl Purpose {

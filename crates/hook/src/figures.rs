@@ -58,8 +58,14 @@ pub(crate) enum Ended {
     TooLarge,
     /// It led elsewhere, or too often.
     Redirected,
-    /// The answer's text is not UTF-8.
+    /// The answer's text is not UTF-8, or no answer of the form that is wanted.
     BadText,
+    /// It is an answer of something that does not speak GRPC.
+    ContentType,
+    /// The answer ended without saying how the call went.
+    NoStatus,
+    /// The answer is compressed as nobody has asked for.
+    Compressed,
     /// It was not made: too many wait.
     Flood,
     /// It was not made: the back end is taken to be down.
@@ -67,7 +73,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Ok,
         Self::Status,
         Self::Busy,
@@ -77,6 +83,9 @@ impl Ended {
         Self::TooLarge,
         Self::Redirected,
         Self::BadText,
+        Self::ContentType,
+        Self::NoStatus,
+        Self::Compressed,
         Self::Flood,
         Self::Open,
     ];
@@ -92,6 +101,9 @@ impl Ended {
             Self::TooLarge => "too_large",
             Self::Redirected => "redirected",
             Self::BadText => "bad_text",
+            Self::ContentType => "content_type",
+            Self::NoStatus => "no_status",
+            Self::Compressed => "compressed",
             Self::Flood => "flood",
             Self::Open => "open",
         }

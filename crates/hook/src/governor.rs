@@ -107,6 +107,7 @@ impl Governor {
             }
             Ended::TimedOut | Ended::Busy => self.window.refused = true,
             Ended::Status | Ended::Broken | Ended::Unreachable | Ended::Redirected | Ended::Flood | Ended::Open => {}
+            Ended::ContentType | Ended::NoStatus | Ended::Compressed => {}
         }
         let enough = f64::from(self.window.count) >= f64::from(SAMPLES_MIN).max(self.limit / 2.0);
         if now - began >= WINDOW && (enough || self.window.refused) {

@@ -1,21 +1,25 @@
 //! The event proxies: questions about Centrifugo clients, each to one URL.
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ask::Ask;
 use crate::client::{Client, Wanted};
-use crate::exchange::fields;
+use crate::exchange::{Answer, fields};
 use crate::figures::{Ended, Figures, Held, Meter};
+use crate::grpc;
 use crate::settings::{Protocol, SettingsError};
 use crate::shown::without_secrets;
-use crate::told::{Said, Told};
+use crate::tls::TlsSettings;
+use crate::told::Told;
+use settings::Endpoint;
+pub use settings::{ProxySettings, StatusMeans};
+
+mod settings;
 
 /// Requests to one proxy at a time, and idle connections to it: the reference's.
 const REQUESTS_MAX: usize = 255;
@@ -29,38 +33,6 @@ const QUESTION_BYTES: usize = 1 << 10;
 /// Largest answer in bytes.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// One proxy.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProxySettings {
-    /// What it is asked by, and called in the metrics.
-    pub name: String,
-    /// Its URL.
-    pub endpoint: String,
-    /// How long it may take to answer, the time that a question waits for its turn included.
-    pub timeout: Duration,
-    /// Header fields of the client's request that it is told, in lower case.
-    pub fields: Vec<Box<str>>,
-    /// Fields that it is told as the client says them in its `connect`, in lower case. Those of the request go before.
-    pub emulated: Vec<Box<str>>,
-    /// Header fields of every request to it: name in lower case, and value. A client's of the same name goes before.
-    pub constant: Vec<(Box<str>, String)>,
-    /// What statuses of its answers mean. Another one but 200 is a failure.
-    pub statuses: Vec<StatusMeans>,
-    /// Whether data travels as base64.
-    pub binary: bool,
-    /// Whether it is told the meta of clients.
-    pub meta: bool,
-}
-
-/// What a status means.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StatusMeans {
-    /// The status, 100 to 599 and not 200.
-    pub status: u16,
-    /// What the client is told.
-    pub said: Said,
-}
-
 /// All of them, by name.
 #[derive(Debug)]
 pub(crate) struct Proxies(BTreeMap<String, Proxy>);
@@ -72,44 +44,13 @@ struct Proxy {
     /// Its URL, as the metrics call it.
     shown: String,
     figures: Figures,
-    uri: Uri,
+    endpoint: Endpoint,
     constant: HeaderMap,
+    /// What goes before what clients say.
+    credentials: HeaderMap,
     client: Client,
     room: Semaphore,
     waiting_bytes: Meter,
-}
-
-impl ProxySettings {
-    /// Looks whether requests can be made of it.
-    ///
-    /// # Errors
-    /// Which of the settings is wrong, and what is wrong with it.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        self.uri().map_err(|error| ("endpoint", error.to_string()))?;
-        self.constant().map(drop).map_err(|reason| ("http.static_headers", reason))
-    }
-
-    fn uri(&self) -> Result<Uri, SettingsError> {
-        let wrong = |what| SettingsError::BackEnd(self.endpoint.clone(), what);
-        let uri: Uri = self.endpoint.parse().map_err(|_| wrong("it is no URL"))?;
-        let known = uri.scheme_str().is_some_and(|scheme| scheme == "http" || scheme == "https");
-        if !known || uri.host().is_none_or(str::is_empty) {
-            return Err(wrong("it begins with http:// or https://; gRPC is not spoken"));
-        }
-        Ok(uri)
-    }
-
-    fn constant(&self) -> Result<HeaderMap, String> {
-        let field = |(name, text): &(Box<str>, String)| {
-            let name =
-                HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is no name of a field"))?;
-            // The value may be a secret: it is not said.
-            let value =
-                HeaderValue::from_str(text).map_err(|_| format!("'{name}' has a value that no field may have"))?;
-            Ok((name, value))
-        };
-        self.constant.iter().map(field).collect()
-    }
 }
 
 impl Proxies {
@@ -140,16 +81,24 @@ impl Proxies {
 
 impl Proxy {
     fn new(settings: &ProxySettings) -> Result<Self, SettingsError> {
-        let uri = settings.uri()?;
-        let client = Client::new(REQUESTS_MAX, uri.scheme_str() == Some("https"), Protocol::Agreed)?;
+        let no_field = |_| SettingsError::BackEnd(settings.name.clone(), "a field is none");
+        let endpoint = settings.read_endpoint()?;
+        let system = TlsSettings::default();
+        let client = match &endpoint {
+            Endpoint::Grpc(_) => Client::new(REQUESTS_MAX, settings.tls.as_ref(), Protocol::H2)?,
+            Endpoint::Http(uri) => {
+                let speaks_tls = uri.scheme_str() == Some("https");
+                let tls = speaks_tls.then(|| settings.tls.as_ref().unwrap_or(&system));
+                Client::new(REQUESTS_MAX, tls, Protocol::Agreed)?
+            }
+        };
         Ok(Self {
-            constant: settings
-                .constant()
-                .map_err(|_| SettingsError::BackEnd(settings.name.clone(), "a field is none"))?,
+            constant: settings.read_constant().map_err(no_field)?,
+            credentials: settings.read_credentials().map_err(no_field)?,
             shown: without_secrets(&settings.endpoint),
             settings: settings.clone(),
             figures: Figures::default(),
-            uri,
+            endpoint,
             client,
             room: Semaphore::new(REQUESTS_MAX),
             waiting_bytes: Meter::default(),
@@ -158,21 +107,24 @@ impl Proxy {
 
     async fn ask(&self, ask: &Ask, now_s: fn() -> i64) -> Told {
         let began = Instant::now();
-        let asked = tokio::time::timeout(self.settings.timeout, self.ask_within(ask)).await;
-        let (ended, told) = match asked.unwrap_or(Err(Ended::TimedOut)) {
-            Ok(Answer::Body(body)) => match Told::read(&body, now_s()) {
-                Told::Failed => (Ended::BadText, Told::Failed),
-                told @ (Told::Result(_) | Told::Refused(_)) => (Ended::Ok, told),
-            },
-            Ok(Answer::Status(said)) => (Ended::Status, Told::Refused(said)),
+        let until = began + self.settings.timeout;
+        let asked = tokio::time::timeout_at(until, self.ask_within(ask, until)).await;
+        let answer = asked.unwrap_or(Err(Ended::TimedOut));
+        let (ended, told) = match answer.and_then(|answer| self.told(ask, answer, now_s())) {
+            Ok(told) => told,
             Err(ended) => (ended, Told::Failed),
         };
         self.figures.count(ask.about.purpose(), ended, began.elapsed());
         told
     }
 
-    async fn ask_within(&self, ask: &Ask) -> Result<Answer, Ended> {
-        let body = ask.body(self.settings.binary, self.settings.meta).ok_or(Ended::BadText)?;
+    async fn ask_within(&self, ask: &Ask, until: Instant) -> Result<Answer, Ended> {
+        let ProxySettings { binary, meta, .. } = self.settings;
+        let body = match &self.endpoint {
+            Endpoint::Http(_) => ask.body(binary, meta),
+            Endpoint::Grpc(callee) => callee.body(ask, binary, meta),
+        };
+        let body = body.ok_or(Ended::BadText)?;
         let _permit = match self.room.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
@@ -181,17 +133,42 @@ impl Proxy {
             }
         };
         let _counted = self.figures.in_flight.hold();
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.fields(ask);
-        let wanted = Wanted { bytes_max: ANSWER_BYTES_MAX, is_read: |status| status == StatusCode::OK };
-        let answer = self.client.ask(request, wanted).await?;
-        if answer.status == StatusCode::OK {
-            return Ok(Answer::Body(answer.body));
-        }
-        let means = self.settings.statuses.iter().find(|means| means.status == answer.status.as_u16());
-        means.map(|means| Answer::Status(means.said.clone())).ok_or(Ended::Status)
+        let fields = self.fields(ask);
+        let (request, beside) = match &self.endpoint {
+            Endpoint::Http(uri) => {
+                let mut request = Request::new(Full::new(body));
+                *request.method_mut() = Method::POST;
+                *request.uri_mut() = uri.clone();
+                *request.headers_mut() = fields;
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                (request, 0)
+            }
+            Endpoint::Grpc(callee) => {
+                let mut metadata = grpc::metadata(&fields);
+                metadata.extend(grpc::metadata(&self.credentials));
+                let left = until.saturating_duration_since(Instant::now());
+                (callee.request(&ask.about, body, metadata, left), grpc::PREFIX_BYTES)
+            }
+        };
+        let bytes_max = ANSWER_BYTES_MAX + beside;
+        self.client.ask(request, Wanted { bytes_max, is_read: |status| status == StatusCode::OK }).await
+    }
+
+    /// What an answer says, and how it counts.
+    fn told(&self, ask: &Ask, answer: Answer, now_s: i64) -> Result<(Ended, Told), Ended> {
+        let told = match &self.endpoint {
+            Endpoint::Http(_) if answer.status != StatusCode::OK => {
+                let means = self.settings.statuses.iter().find(|means| means.status == answer.status.as_u16());
+                let said = means.map(|means| means.said.clone()).ok_or(Ended::Status)?;
+                return Ok((Ended::Status, Told::Refused(said)));
+            }
+            Endpoint::Http(_) => Told::read(&answer.body, now_s),
+            Endpoint::Grpc(_) => grpc::told(&ask.about, grpc::message(&answer, ANSWER_BYTES_MAX)?, now_s),
+        };
+        Ok(match told {
+            Told::Failed => (Ended::BadText, Told::Failed),
+            Told::Result(_) | Told::Refused(_) => (Ended::Ok, told),
+        })
     }
 
     /// Waits for its turn, unless too much does.
@@ -213,17 +190,8 @@ impl Proxy {
                 all.insert(name, value.clone());
             }
         }
-        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         all
     }
-}
-
-/// What came back.
-#[derive(Debug)]
-enum Answer {
-    Body(Bytes),
-    /// A status that means something.
-    Status(Said),
 }
 
 /// A question that waits.
@@ -242,6 +210,8 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -256,6 +226,9 @@ mod tests {
             statuses: Vec::new(),
             binary: false,
             meta: false,
+            tls: None,
+            credentials: None,
+            compresses: false,
         };
         let proxy = Proxy::new(&settings).unwrap();
         let large = usize::try_from(WAITING_BYTES_MAX / 4).unwrap();

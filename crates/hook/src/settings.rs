@@ -123,15 +123,15 @@ pub enum OnFailure {
 pub enum SettingsError {
     /// Not the URL of a back end: which one, and what is wrong.
     BackEnd(String, &'static str),
-    /// The certificates of the system can't be read, and a back end is reached by HTTPS.
-    Certificates(String),
+    /// What TLS goes by can't be used: what, and why.
+    Tls(String),
 }
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackEnd(url, what) => write!(out, "'{}': {what}", without_secrets(url)),
-            Self::Certificates(error) => write!(out, "the system's certificates can't be read: {error}"),
+            Self::Tls(reason) => write!(out, "{reason}"),
         }
     }
 }

@@ -195,16 +195,20 @@ impl Changes {
     }
 }
 
+fn bytes(json: Option<&RawValue>) -> Option<&[u8]> {
+    json.map(|text| text.get().as_bytes())
+}
+
 /// What is said as JSON, or as bytes in base64, which wins. `null` is nothing.
-fn said(json: Option<&RawValue>, base64: Option<&str>) -> Option<Option<Vec<u8>>> {
+pub(crate) fn said(json: Option<&[u8]>, base64: Option<&str>) -> Option<Option<Vec<u8>>> {
     match base64.filter(|text| !text.is_empty()) {
         Some(base64) => STANDARD.decode(base64).ok().map(Some),
-        None => Some(json.map(RawValue::get).filter(|text| *text != "null").map(|text| text.as_bytes().to_vec())),
+        None => Some(json.filter(|text| *text != b"null").map(<[u8]>::to_vec)),
     }
 }
 
 /// The same for what is told beside other things, within their JSON: what is none is left out, as tokens' is.
-fn info(json: Option<&RawValue>, base64: Option<&str>) -> Option<Vec<u8>> {
+pub(crate) fn info(json: Option<&[u8]>, base64: Option<&str>) -> Option<Vec<u8>> {
     let bytes = said(json, base64)?.unwrap_or_default();
     Some(if serde_json::from_slice::<&RawValue>(&bytes).is_ok() { bytes } else { Vec::new() })
 }
@@ -226,16 +230,13 @@ impl Told {
         }
         let is_there = answer.result.is_some();
         let result = answer.result.unwrap_or_default();
-        if result.idempotency_key.len() > KEY_BYTES_MAX || result.version_epoch.len() > KEY_BYTES_MAX {
-            return None;
-        }
-        Some(Self::Result(Box::new(Granted {
+        let granted = Granted {
             is_there,
             expired: result.expired,
             left: left(result.expire_at, now_s),
-            info: info(result.info, result.b64info.as_deref())?,
-            meta: said(result.meta, None)?.unwrap_or_default(),
-            data: said(result.data, result.b64data.as_deref())?,
+            info: info(bytes(result.info), result.b64info.as_deref())?,
+            meta: said(bytes(result.meta), None)?.unwrap_or_default(),
+            data: said(bytes(result.data), result.b64data.as_deref())?,
             changes: result.changes.unwrap_or_default().flags(),
             channels: channels(result.channels, result.subs)?,
             user: result.user,
@@ -245,31 +246,44 @@ impl Told {
             idempotency_key: result.idempotency_key,
             version: result.version,
             version_epoch: result.version_epoch,
-        })))
+        };
+        granted.bounded().map(|granted| Self::Result(Box::new(granted)))
+    }
+}
+
+impl Granted {
+    /// Itself, unless what shards are to remember is too long.
+    pub(crate) fn bounded(self) -> Option<Self> {
+        let are_bounded = self.idempotency_key.len() <= KEY_BYTES_MAX && self.version_epoch.len() <= KEY_BYTES_MAX;
+        are_bounded.then_some(self)
     }
 }
 
 /// How long until then; nothing for what never ends.
-fn left(expire_at: i64, now_s: i64) -> Option<Duration> {
+pub(crate) fn left(expire_at: i64, now_s: i64) -> Option<Duration> {
     (expire_at > 0).then(|| Duration::from_secs(u64::try_from(expire_at.saturating_sub(now_s)).unwrap_or(0)))
 }
 
-/// Each channel once; what is said of one goes before its being named only.
+/// The channels of an answer in JSON.
 fn channels(named: Vec<String>, subs: BTreeMap<String, Option<Sub<'_>>>) -> Option<Vec<GrantedSub>> {
-    let mut seen: BTreeSet<_> = subs.keys().cloned().collect();
-    let named = named.into_iter().filter(|channel| seen.insert(channel.clone())).collect::<Vec<_>>();
-    let mut channels: Vec<_> =
-        named.into_iter().map(|channel| GrantedSub { channel, ..GrantedSub::default() }).collect();
-    for (channel, sub) in subs {
+    let sub = |(channel, sub): (String, Option<Sub<'_>>)| {
         let sub = sub.unwrap_or_default();
-        channels.push(GrantedSub {
+        Some(GrantedSub {
             channel,
-            info: info(sub.info, sub.b64info.as_deref())?,
-            data: said(sub.data, sub.b64data.as_deref())?.unwrap_or_default(),
+            info: info(bytes(sub.info), sub.b64info.as_deref())?,
+            data: said(bytes(sub.data), sub.b64data.as_deref())?.unwrap_or_default(),
             changes: sub.changes.unwrap_or_default().flags(),
-        });
-    }
-    Some(channels)
+        })
+    };
+    Some(merged(named, subs.into_iter().map(sub).collect::<Option<_>>()?))
+}
+
+/// Each channel once; what is said of one goes before its being named only.
+pub(crate) fn merged(named: Vec<String>, subs: Vec<GrantedSub>) -> Vec<GrantedSub> {
+    let mut seen: BTreeSet<_> = subs.iter().map(|sub| sub.channel.clone()).collect();
+    let named = named.into_iter().filter(|channel| seen.insert(channel.clone())).collect::<Vec<_>>();
+    let named = named.into_iter().map(|channel| GrantedSub { channel, ..GrantedSub::default() });
+    named.chain(subs).collect()
 }
 
 #[cfg(test)]

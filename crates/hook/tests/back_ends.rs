@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helpers")]
 
 mod engine;
+mod grpc;
 mod proxy;
 mod strict_time;

@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// The heads and bodies that a back end has heard, in lower case.
-type Heard = Arc<Mutex<Vec<String>>>;
+pub(crate) type Heard = Arc<Mutex<Vec<String>>>;
 
 /// A back end that answers each request with these bytes, or with nothing at all.
-async fn back_end(answer: Vec<u8>) -> (String, Heard) {
+pub(crate) async fn back_end(answer: Vec<u8>) -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/asked?q=1", listener.local_addr().unwrap());
     let heard = Heard::default();
@@ -47,7 +47,7 @@ fn whole(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn settings(url: &str) -> ProxySettings {
+pub(crate) fn settings(url: &str) -> ProxySettings {
     ProxySettings {
         name: "p".into(),
         endpoint: url.into(),
@@ -58,6 +58,9 @@ fn settings(url: &str) -> ProxySettings {
         statuses: Vec::new(),
         binary: false,
         meta: true,
+        tls: None,
+        credentials: None,
+        compresses: false,
     }
 }
 
@@ -72,7 +75,7 @@ impl Shards for Queue {
 
 const OF: Of = Of { shard: 0, conn: 7, generation: 1 };
 
-fn question() -> Ask {
+pub(crate) fn question() -> Ask {
     let field = |name: &str, value: &str| (name.into(), value.as_bytes().into());
     Ask {
         of: OF,
@@ -97,7 +100,7 @@ fn question() -> Ask {
 }
 
 /// Asks, and says what was told and how it was counted.
-async fn ask(settings: ProxySettings, question: Ask) -> (Told, &'static str) {
+pub(crate) async fn ask(settings: ProxySettings, question: Ask) -> (Told, &'static str) {
     let engine = Engine::new(&[], &[settings], "run", || 0).unwrap();
     let (queue, queued) = mpsc::channel(1);
     let (replies, mut replied) = mpsc::unbounded_channel();

@@ -27,6 +27,7 @@ mod page;
 mod proxies;
 mod rates;
 mod reading;
+mod tls;
 mod tokens;
 mod transports;
 mod twice;

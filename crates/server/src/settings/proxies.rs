@@ -3,12 +3,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hook::{Said, StatusMeans};
+use hook::{Said, StatusMeans, speaks_grpc};
 use shard::{Calls, Field, Methods, Proxies, ProxyName};
 
 use super::SettingsError;
 use super::hooks::is_forwardable;
 use super::reading::{Reading, Section};
+use super::tls::tls;
 use super::value::Means;
 use super::values::Values;
 
@@ -153,11 +154,19 @@ fn proxy(name: &str, values: &Values, before: &str, spelled: &str) -> Result<hoo
             None => Ok(fields.into_iter().map(Box::from).collect::<Vec<Box<str>>>()),
         }
     };
-    let (names, texts) = values.pairs(&of("http.static_headers")).into_iter().unzip();
-    let names = fields(names, "http.static_headers")?;
+    let endpoint = values.text(&of("endpoint"));
+    let is_grpc = speaks_grpc(&endpoint);
+    let (language, constant) = if is_grpc { ("grpc", "grpc.static_metadata") } else { ("http", "http.static_headers") };
+    let (names, texts) = values.pairs(&of(constant)).into_iter().unzip();
+    let names = fields(names, constant)?;
+    let credentials = values.text(&of("grpc.credentials_key"));
+    let credentials: Vec<_> = Some(credentials).filter(|key| is_grpc && !key.is_empty()).into_iter().collect();
+    let credentials = fields(credentials, "grpc.credentials_key")?.into_iter().next();
+    let tls = tls(values, &of(&format!("{language}.tls.")))
+        .map_err(|(key, error)| malformed(&format!("{language}.tls.{key}"), error))?;
     let settings = hook::ProxySettings {
         name: name.to_owned(),
-        endpoint: values.text(&of("endpoint")),
+        endpoint,
         timeout: values.time(&of("timeout")),
         fields: fields(values.words(&of("http_headers")), "http_headers")?,
         emulated: fields(values.words(&of("emulated_headers")), "emulated_headers")?,
@@ -165,8 +174,11 @@ fn proxy(name: &str, values: &Values, before: &str, spelled: &str) -> Result<hoo
         statuses: values.statuses(&of("http.status_to_code_transforms")).into_iter().map(means).collect(),
         binary: values.flag(&of("binary_encoding")),
         meta: values.flag(&of("include_connection_meta")),
+        tls,
+        credentials: credentials.map(|key| (key, values.text(&of("grpc.credentials_value")))),
+        compresses: values.flag(&of("grpc.compression")),
     };
-    settings.check().map_err(|(key, error)| malformed(key, error))?;
+    settings.check().map_err(|(key, error)| malformed(&key, error))?;
     Ok(settings)
 }
 

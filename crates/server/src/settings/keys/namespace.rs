@@ -1,7 +1,7 @@
 //! The options of namespaces.
 use crate::settings::key::{Key, Kind, State, YEAR};
 
-const NO_PROXY: &str = "this event is not passed on to a backend";
+const NO_STREAM: &str = "backends answer questions; what they have to say themselves they publish through the API";
 const NO_MAP: &str = "channels are streams";
 
 pub(super) const KEYS: &[Key] = &[
@@ -116,9 +116,9 @@ pub(super) const KEYS: &[Key] = &[
         "`channel.proxy.sub_refresh` is asked who stays subscribed whose time is over; clients don't refresh",
     ),
     Key::new("sub_refresh_proxy_name", Kind::Text, "default", "or one of `proxies`"),
-    Key::missing("subscribe_stream_proxy_enabled", NO_PROXY),
-    Key::missing("subscribe_stream_proxy_bidirectional", NO_PROXY),
-    Key::missing("subscribe_stream_proxy_name", NO_PROXY),
+    Key::missing("subscribe_stream_proxy_enabled", NO_STREAM),
+    Key::missing("subscribe_stream_proxy_bidirectional", NO_STREAM),
+    Key::missing("subscribe_stream_proxy_name", NO_STREAM),
     Key { state: State::Missing(NO_MAP), ..Key::new("subscription_type", Kind::Text, "", "") },
     Key::missing("map", NO_MAP),
     Key::missing("shared_poll", NO_MAP),

@@ -1,11 +1,20 @@
 //! The event proxies: those of each event, named ones, and which calls they answer.
 use crate::settings::key::{DAY, Key, Kind};
 
+const AUTHORITIES: &str =
+    "certificates of the authorities that are believed instead of the system's: PEM, PEM in base64, or a file's path";
+const SERVER_NAME: &str = "the name that the backend's certificate must have; empty: the endpoint's host";
+const CERTIFICATE: &str =
+    "a certificate that is shown to the backend, and those that lead to its authority, written likewise";
+const NO_CLIENTS: &str = "it is for servers";
+const ALWAYS_VERIFIED: &str =
+    "certificates are always verified: `server_ca_pem` names the authority of one that the system does not know";
+
 /// What is said of each proxy, below its section.
 macro_rules! proxy {
     ($section:literal) => {
         &[
-            Key::text(concat!($section, "endpoint"), "the URL that is asked by POST: http or https"),
+            Key::text(concat!($section, "endpoint"), "whom it asks: an http or https URL by POST; `grpc://host:port`, or `host:port` alone, over GRPC"),
             Key::new(
                 concat!($section, "timeout"),
                 Kind::Time { or_zero: false, max: DAY },
@@ -36,9 +45,31 @@ macro_rules! proxy {
                 "",
                 "what the client is told for statuses of its answers; any other than 200 that is not here is error 100",
             ),
-            Key::missing(concat!($section, "http.tls"), "https goes by the certificates of the system"),
-            Key::missing(concat!($section, "grpc"), "proxies are asked over HTTP"),
-            Key::missing(concat!($section, "grpc_metadata"), "proxies are asked over HTTP"),
+            Key::flag(
+                concat!($section, "http.tls.enabled"),
+                "whether an `https` URL is spoken to by what follows; else by the certificates of the system",
+            ),
+            Key::text(concat!($section, "http.tls.server_ca_pem"), AUTHORITIES),
+            Key::text(concat!($section, "http.tls.server_name"), SERVER_NAME),
+            Key::text(concat!($section, "http.tls.cert_pem"), CERTIFICATE),
+            Key::secret(concat!($section, "http.tls.key_pem"), "its key, written likewise"),
+            Key::idle(concat!($section, "http.tls.client_ca_pem"), NO_CLIENTS),
+            Key::missing(concat!($section, "http.tls.insecure_skip_verify"), ALWAYS_VERIFIED),
+            Key::flag(
+                concat!($section, "grpc.tls.enabled"),
+                "whether a GRPC backend is spoken to by TLS, by what follows or the certificates of the system",
+            ),
+            Key::text(concat!($section, "grpc.tls.server_ca_pem"), AUTHORITIES),
+            Key::text(concat!($section, "grpc.tls.server_name"), SERVER_NAME),
+            Key::text(concat!($section, "grpc.tls.cert_pem"), CERTIFICATE),
+            Key::secret(concat!($section, "grpc.tls.key_pem"), "its key, written likewise"),
+            Key::idle(concat!($section, "grpc.tls.client_ca_pem"), NO_CLIENTS),
+            Key::missing(concat!($section, "grpc.tls.insecure_skip_verify"), ALWAYS_VERIFIED),
+            Key::text(concat!($section, "grpc.credentials_key"), "metadata of every call over GRPC, whatever a client says"),
+            Key::secret(concat!($section, "grpc.credentials_value"), "its value"),
+            Key::new(concat!($section, "grpc.static_metadata"), Kind::Pairs, "", "metadata of every call over GRPC"),
+            Key::flag(concat!($section, "grpc.compression"), "whether questions over GRPC are compressed (gzip)"),
+            Key::idle(concat!($section, "grpc_metadata"), "no client comes by GRPC"),
         ]
     };
 }

@@ -7,6 +7,7 @@ use crate::settings::key::{Key, Kind, YEAR};
 const NO_OTHER_TRANSPORT: &str = "Centrifugo's clients connect by WebSocket, event stream and HTTP stream";
 const NO_BANS: &str = "who is kept out is kept in `bans.file`";
 const NO_PROXY: &str = "this event is not passed on to a backend";
+const NO_STREAM: &str = "backends answer questions; what they have to say themselves they publish through the API";
 const ONE_NODE: &str = "there is one node, and it keeps everything itself";
 const NO_ADMIN: &str = "there is no admin page; see /metrics, and /api/info";
 
@@ -51,7 +52,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::missing("user_block", NO_BANS),
     Key::missing("token_revoke", NO_BANS),
     Key::missing("user_tokens_invalidate", NO_BANS),
-    Key::missing("channel.proxy.subscribe_stream", NO_PROXY),
+    Key::missing("channel.proxy.subscribe_stream", NO_STREAM),
     Key::missing("channel.proxy.cache_empty", NO_PROXY),
     Key::missing("channel.proxy.state", NO_PROXY),
     Key::secret("http_api.key", "one more key as in `api.keys`, of any length"),

@@ -2,6 +2,8 @@ use super::*;
 
 const ONE: &str = "[client.proxy.connect]\nenabled = true\nendpoint = \"http://127.0.0.1:9000/connect\"\n";
 
+const GRPC: &str = "[client.proxy.connect]\nenabled = true\nendpoint = \"grpc://127.0.0.1:9000\"\n";
+
 #[test]
 fn nobody_is_asked_unless_told() {
     let settings = load(".toml", "").unwrap();
@@ -80,6 +82,31 @@ fn what_is_kept_of_a_client_is_what_somebody_is_told_later() {
 }
 
 #[test]
+fn a_proxy_is_asked_over_grpc_by_its_own_section() {
+    let pem = include_str!("../../../../hook/src/tls/certificate.pem");
+    let key = include_str!("../../../../hook/src/tls/key.pem");
+    let text = format!(
+        "{GRPC}http = {{ static_headers = {{ X-H = \"h\" }} }}\ngrpc_metadata = [\"x-m\"]\n[client.proxy.connect.grpc]\n\
+         credentials_key = \"X-Key\"\ncredentials_value = \"secret\"\ncompression = true\nstatic_metadata = {{ X-S = \"s\" }}\n\
+         [client.proxy.connect.grpc.tls]\nenabled = true\nserver_ca_pem = \"\"\"{pem}\"\"\"\ncert_pem = \"\"\"{pem}\"\"\"\n\
+         key_pem = \"\"\"{key}\"\"\"\nserver_name = \"back.example\"\n"
+    );
+    let settings = load(".toml", &text).unwrap();
+    assert_eq!(warnings(&settings), [""; 0]);
+    let [connect] = &settings.proxies.engine[..] else { panic!("{:?}", settings.proxies.engine) };
+    assert_eq!((&*connect.endpoint, &*connect.constant), ("grpc://127.0.0.1:9000", &[("x-s".into(), "s".into())][..]));
+    assert_eq!((&connect.credentials, connect.compresses), (&Some(("x-key".into(), "secret".into())), true));
+    let authorities = pem.as_bytes().to_vec();
+    let identity = Some(hook::Identity { chain: authorities.clone(), key: key.as_bytes().to_vec() });
+    assert_eq!(connect.tls, Some(hook::TlsSettings { authorities, identity, name: "back.example".into() }));
+    let bare = load(".toml", &GRPC.replace("grpc://", "")).unwrap();
+    assert!(bare.proxies.engine[0].endpoint == "127.0.0.1:9000" && bare.proxies.engine[0].tls.is_none());
+    let unverified =
+        load(".toml", &format!("{GRPC}grpc = {{ tls = {{ enabled = true, insecure_skip_verify = true }} }}")).unwrap();
+    assert!(warnings(&unverified)[0].contains("client.proxy.connect.grpc.tls.insecure_skip_verify"));
+}
+
+#[test]
 fn variables_name_proxies_too() {
     let variables = [
         ("CENTRIFUGO_PROXIES", "other"),
@@ -104,7 +131,10 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
     let subscribe = "[channel.without_namespace]\nsubscribe_proxy_enabled = true\n";
     for (text, said) in [
         ("[client.proxy.connect]\nenabled = true".to_owned(), "client.proxy.connect.endpoint"),
-        (ONE.replace("http:", "grpc:"), "client.proxy.connect.endpoint"),
+        (
+            ONE.replace("http:", "grpc:"),
+            "client.proxy.connect.endpoint: 'grpc://127.0.0.1:9000/connect': it is neither",
+        ),
         (
             format!("{ONE}http_headers = [\"Host\"]"),
             "client.proxy.connect.http_headers: 'host' is no field that is passed on",
@@ -147,6 +177,43 @@ fn what_no_request_can_be_made_of_is_refused_with_its_key() {
         ("[[proxies]]\nname = \"a b\"".to_owned(), "proxies[0].name"),
         ("[[rpc.namespaces]]\nname = \"a\"\n[[rpc.namespaces]]\nname = \"a\"".to_owned(), "rpc.namespaces[1].name"),
         ("[[rpc.namespaces]]\nproxy_enabled = false".to_owned(), "rpc.namespaces[0].name"),
+    ] {
+        let refused = refusal(&text);
+        assert!(refused.contains(said), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn what_no_call_over_grpc_can_be_made_of_is_refused_with_its_key() {
+    for (text, said) in [
+        (ONE.replace("http:", "ftp:"), "it begins with http://, https:// or grpc://, or is host:port for GRPC"),
+        (format!("{GRPC}http_headers = [\"grpc-a\"]"), "client.proxy.connect.http_headers: 'grpc-a' is GRPC's own"),
+        (format!("{GRPC}emulated_headers = [\"grpc-a\"]"), "connect.emulated_headers: 'grpc-a' is GRPC's own"),
+        (
+            format!("{GRPC}grpc = {{ static_metadata = {{ grpc-a = \"1\" }} }}"),
+            "connect.grpc.static_metadata: 'grpc-a' is",
+        ),
+        (format!("{GRPC}grpc = {{ credentials_key = \"a b\" }}"), "client.proxy.connect.grpc.credentials_key: 'a b'"),
+        (
+            format!("{GRPC}grpc = {{ credentials_key = \"a\", credentials_value = \"ä\" }}"),
+            "connect.grpc.credentials_key: 'a' has a value that no field may have",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_ca_pem = \"/none\" }} }}"),
+            "connect.grpc.tls.server_ca_pem: it is neither PEM nor",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, server_name = \"a b\" }} }}"),
+            "connect.grpc.tls.server_name: 'a b'",
+        ),
+        (
+            format!("{GRPC}grpc = {{ tls = {{ enabled = true, cert_pem = \"-----BEGIN \" }} }}"),
+            "connect.grpc.tls.key_pem: cert_pem is there",
+        ),
+        (
+            format!("{ONE}http = {{ tls = {{ enabled = true, server_ca_pem = \"-----BEGIN \" }} }}"),
+            "connect.http.tls.server_ca_pem: ",
+        ),
     ] {
         let refused = refusal(&text);
         assert!(refused.contains(said), "{text}: {refused}");
