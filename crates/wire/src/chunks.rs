@@ -23,7 +23,7 @@ pub fn write(out: &mut Vec<u8>, pieces: &[&[u8]]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What is in whole chunks that [`write`] has written, one or more, without the last one: for clients of HTTP/1.0, who know no chunks.
+/// What is in whole chunks that [`write()`] has written, one or more, without the last one: for clients of HTTP/1.0, who know no chunks.
 ///
 /// What is not in chunks is left out from there on.
 #[must_use]

@@ -1,6 +1,6 @@
 //! WebSocket frames: RFC 6455, section 5.
 //!
-//! [`Decoder::next`] turns received bytes into [`Event`]s, in place where it can; [`header`] makes what precedes a payload.
+//! [`Decoder::next`] turns received bytes into [`Event`]s, in place where it can; [`header()`] makes what precedes a payload.
 //! The reserved bits must be 0, but for the first one where [`permessage-deflate`](crate::deflate) is negotiated.
 mod close;
 mod decoder;
