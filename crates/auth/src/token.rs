@@ -72,7 +72,7 @@ pub enum TokenError {
 /// What is wrong with an invalid token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// More than [`TOKEN_BYTES_MAX`].
+    /// More than [`crate::TOKEN_BYTES_MAX`].
     TooLarge,
     /// Not three parts, not base64url, not JSON, a claim of the wrong type, an unknown algorithm.
     Malformed,

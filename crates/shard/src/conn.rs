@@ -1,30 +1,34 @@
-//! A connection's row, and what is lent to it while it has something in flight.
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+//! The life of a connection: its row, what is lent to it while it has something in flight, its timer, its end.
+use core::ops::{Index, IndexMut};
 
-use base::{ConnId, NONE, Slab, Table, TimerLink, Timers};
+use base::{ConnId, Instant, NONE, Slab, Table, TimerLink, Timers, Wheel};
 use wire::deflate::Window;
-use wire::frame::Partial;
 
-use crate::centrifugo::AnswerTo;
-use crate::hook::{Knock, Pushing};
-use crate::plain::{Listener, Publisher};
-use crate::proxy::Asked;
-use crate::report::Transport;
-use crate::request::{Body, Introduction};
+use crate::hop::Waiter;
 use crate::send::Outbox;
 
 mod closing;
+mod drain;
+mod flow;
 mod heartbeat;
+mod lent;
+mod transport;
 
-pub(crate) use closing::Drain;
+use closing::Ends;
+use drain::Drain;
+use flow::Flow;
+use heartbeat::Constant;
 pub(crate) use heartbeat::{CLOSING_TIMEOUT, second};
+pub(crate) use lent::{Lent, State};
+pub use transport::Transport;
 
 /// Where a connection is in its life.
 ///
 /// ```text
-/// Vacant → Head ⇄ Body → Asked → Open → Closing → Vacant
-///             ⇅      ╲_____↗  ↘ Poll ↗
+/// Vacant → Head ⇄ Body         a request comes
+///          Head | Body → Asked → Head | Poll | Open         an owner has to answer first
+///          Head | Body → Open ⇄ Asked         a response without an end; a session asks
+///          Head | Body | Asked | Poll → Head         the answer to a request, and the next one
 /// ```
 /// Every phase may go to `Closing`, and to `Vacant` when the socket breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +48,21 @@ pub(crate) enum Phase {
     Open,
     /// The last bytes are on their way; what the peer sends is thrown away.
     Closing,
+}
+
+impl Phase {
+    /// Whether a connection may go from here to there: the arrows above. [`Conns::accept`] begins its life, [`Conns::vacate`] ends it.
+    const fn leads_to(self, next: Self) -> bool {
+        match self {
+            Self::Vacant => false,
+            Self::Head => matches!(next, Self::Head | Self::Body | Self::Asked | Self::Open | Self::Closing),
+            Self::Body => matches!(next, Self::Head | Self::Asked | Self::Open | Self::Closing),
+            Self::Asked => matches!(next, Self::Head | Self::Poll | Self::Open | Self::Closing),
+            Self::Poll => matches!(next, Self::Head | Self::Closing),
+            Self::Open => matches!(next, Self::Asked | Self::Closing),
+            Self::Closing => matches!(next, Self::Closing),
+        }
+    }
 }
 
 /// Facts about a connection, a bit each.
@@ -117,16 +136,16 @@ pub(crate) struct Conn {
     /// First of its subscriptions.
     pub(crate) subscriptions: u32,
     /// What is lent, or `NONE`.
-    pub(crate) lent: u32,
+    lent: u32,
     /// The Centrifugo session, or `NONE`.
     pub(crate) session: u32,
     pub(crate) outbox: Outbox,
-    pub(crate) timer: TimerLink,
+    timer: TimerLink,
     /// Second of the last message either way.
-    pub(crate) active_s: u32,
+    active_s: u32,
     pub(crate) subscription_count: u16,
     pub(crate) flags: Flags,
-    pub(crate) phase: Phase,
+    phase: Phase,
     pub(crate) transport: Transport,
     /// Messages may be compressed, and ours may refer so far back.
     pub(crate) deflate: Option<Window>,
@@ -154,101 +173,48 @@ impl Default for Conn {
 // Twenty million connections in 96 GB: each byte here is 20 MB there.
 const _: () = assert!(size_of::<Conn>() <= 64);
 
-/// What is lent to a connection with something in flight. Given back as soon as all of it is empty.
-#[derive(Debug, Default)]
-pub(crate) struct Lent {
-    /// A WebSocket message that has not wholly arrived.
-    pub(crate) partial: Option<Box<Partial>>,
-    /// Bytes received that can't be handled yet: an unfinished head, or what came while an answer is awaited.
-    pub(crate) unread: Vec<u8>,
-    /// Commands of a message whose handling waits for an owner, or for room.
-    pub(crate) commands: Remainder,
-    /// What the connection is doing, beyond its phase.
-    pub(crate) state: State,
-}
-
-/// The end of a message that is handled piece by piece, without being copied again for each.
-#[derive(Debug, Default)]
-pub(crate) struct Remainder {
-    bytes: Box<[u8]>,
-    from: usize,
-}
-
-impl Remainder {
-    /// What is left.
-    pub(crate) fn rest(&self) -> &[u8] {
-        &self.bytes[self.from..]
+impl Conn {
+    /// Where it is in its life.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
     }
 
-    /// Only the last `count` bytes are left.
-    pub(crate) fn keep_last(&mut self, count: usize) {
-        self.from = self.bytes.len() - count;
+    /// It goes on to another phase.
+    #[inline]
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        debug_assert!(self.phase.leads_to(phase), "from {:?} to {phase:?}", self.phase);
+        self.phase = phase;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest().is_empty()
+    /// Something is said, by whichever side.
+    pub(crate) fn note_active(&mut self, now: Instant) {
+        self.active_s = second(now);
     }
 }
 
-impl From<&[u8]> for Remainder {
-    fn from(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), from: 0 }
-    }
-}
-
-/// What a connection is doing, beyond its phase.
-#[derive(Debug, Default)]
-pub(crate) enum State {
-    /// Nothing.
-    #[default]
-    None,
-    /// Receiving the body of a `POST`.
-    Body(Box<Body>),
-    /// Waiting for the position of its publication.
-    Publishing {
-        /// Whether the connection goes on after the answer.
-        keep_alive: bool,
-        /// Names the subject in the position that the answer gives.
-        subject_tag: u32,
-    },
-    /// Listening by a plain transport that has more to remember than the row has room for.
-    Listening(Box<Listener>),
-    /// Publishing by the publish stream with `?ack=1`.
-    Publisher(Box<Publisher>),
-    /// Waiting until the commands of its `POST /emulation` have been handled.
-    Uplink(AnswerTo),
-    /// A Centrifugo client that has not connected, and who it is according to whoever is in front of the server.
-    Introduced(Box<Introduction>),
-    /// Waiting to be let in by a back end.
-    Knock(Box<Knock>),
-    /// Waiting until its message is in somebody's outbox.
-    Push(Box<Pushing>),
-    /// A back end is asked about a Centrifugo client, or has answered.
-    Asked(Box<Asked>),
-    /// A Centrifugo command waits for its subject's owner.
-    Command(crate::centrifugo::Waiting),
-}
-
-impl Lent {
-    fn is_empty(&self) -> bool {
-        self.partial.is_none()
-            && self.unread.is_empty()
-            && self.commands.is_empty()
-            && matches!(self.state, State::None)
-    }
-
-    /// Heap bytes held.
-    pub(crate) fn bytes(&self) -> usize {
-        self.partial.as_ref().map_or(0, |partial| partial.bytes()) + self.unread.capacity() + self.commands.bytes.len()
-    }
-}
-
-/// All rows of a shard.
+/// All rows of a shard, each found by its connection's slot, and what is lent to them.
 #[derive(Debug, Default)]
 pub(crate) struct Conns {
-    pub(crate) rows: Table<Conn>,
-    pub(crate) lents: Slab<Lent>,
-    pub(crate) open: usize,
+    rows: Table<Conn>,
+    lents: Slab<Lent>,
+    open: usize,
+}
+
+impl Index<ConnId> for Conns {
+    type Output = Conn;
+
+    #[inline]
+    fn index(&self, conn: ConnId) -> &Conn {
+        &self.rows[conn.0]
+    }
+}
+
+impl IndexMut<ConnId> for Conns {
+    #[inline]
+    fn index_mut(&mut self, conn: ConnId) -> &mut Conn {
+        &mut self.rows[conn.0]
+    }
 }
 
 impl Timers for Conns {
@@ -258,48 +224,83 @@ impl Timers for Conns {
 }
 
 impl Conns {
+    /// A connection begins in its slot.
+    pub(crate) fn accept(&mut self, conn: ConnId) {
+        let row = self.rows.grow_to(conn.0);
+        debug_assert_eq!(row.phase, Phase::Vacant, "{conn} is accepted while it is open");
+        let flags = row.flags.of(Flags::LISTS);
+        *row = Conn { generation: row.generation.wrapping_add(1), phase: Phase::Head, flags, ..Conn::default() };
+        self.open += 1;
+    }
+
+    /// A connection is over, and what it had has been given back: its slot may be another one's.
+    pub(crate) fn vacate(&mut self, conn: ConnId) {
+        let row = &mut self.rows[conn.0];
+        debug_assert_eq!((row.lent, row.session, row.subscriptions), (NONE, NONE, NONE), "{conn} leaves something");
+        *row = Conn { generation: row.generation, flags: row.flags.of(Flags::LISTS), ..Conn::default() };
+        self.open -= 1;
+    }
+
+    /// The slot's row, if there has been a connection in it.
+    pub(crate) fn get(&self, conn: ConnId) -> Option<&Conn> {
+        self.rows.get(conn.0)
+    }
+
     /// The row of `conn` if it is the connection of that generation and still there.
     pub(crate) fn find(&mut self, conn: ConnId, generation: u32) -> Option<&mut Conn> {
         self.rows.get_mut(conn.0).filter(|row| row.generation == generation && row.phase != Phase::Vacant)
     }
 
-    /// What is lent to the connection, lent now if nothing is.
-    pub(crate) fn lend(&mut self, conn: ConnId) -> &mut Lent {
-        let row = &mut self.rows[conn.0];
-        if row.lent == NONE {
-            row.lent = self.lents.insert(Lent::default());
+    /// Names the connection to whom it asks.
+    pub(crate) fn waiter(&self, conn: ConnId) -> Waiter {
+        Waiter::Conn { conn, generation: self[conn].generation }
+    }
+
+    /// Connections there are.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Bytes held for rows, without what is lent.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+}
+
+/// What a shard has of the lives of its connections, beside their rows.
+#[derive(Debug)]
+pub(crate) struct Lives {
+    wheel: Wheel,
+    flow: Flow,
+    ends: Ends,
+    drain: Option<Drain>,
+    constant: Constant,
+}
+
+impl Lives {
+    /// There are no connections yet.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            wheel: Wheel::new(now),
+            flow: Flow::default(),
+            ends: Ends::default(),
+            drain: None,
+            constant: Constant::default(),
         }
-        &mut self.lents[row.lent]
     }
 
-    /// What is lent to the connection, if anything.
-    pub(crate) fn lent(&mut self, conn: ConnId) -> Option<&mut Lent> {
-        let at = self.rows[conn.0].lent;
-        (at != NONE).then(|| &mut self.lents[at])
+    /// When the next timer fires.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.wheel.next_due()
     }
 
-    /// What the connection is doing beyond its phase, if anything.
-    pub(crate) fn state(&self, conn: ConnId) -> Option<&State> {
-        let at = self.rows[conn.0].lent;
-        (at != NONE).then(|| &self.lents[at].state)
+    /// Armed timers.
+    pub(crate) fn timers(&self) -> usize {
+        self.wheel.len()
     }
 
-    /// Takes back what is lent if nothing is in it any more.
-    pub(crate) fn reclaim(&mut self, conn: ConnId) {
-        let row = &mut self.rows[conn.0];
-        if row.lent != NONE && self.lents[row.lent].is_empty() {
-            self.lents.remove(row.lent);
-            row.lent = NONE;
-        }
-    }
-
-    /// Takes what the connection is doing, leaving nothing.
-    pub(crate) fn take_state(&mut self, conn: ConnId) -> State {
-        self.lent(conn).map(|lent| core::mem::take(&mut lent.state)).unwrap_or_default()
-    }
-
-    /// Takes the bytes that wait to be read.
-    pub(crate) fn take_unread(&mut self, conn: ConnId) -> Vec<u8> {
-        self.lent(conn).map(|lent| core::mem::take(&mut lent.unread)).unwrap_or_default()
+    /// True while a connection is to go on, or to end.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.flow.has_ready() || !self.ends.is_empty()
     }
 }

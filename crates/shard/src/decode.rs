@@ -1,16 +1,14 @@
 //! *Decode*: what arrives on a connection, by its phase; frames of an open WebSocket.
-use alloc::vec::Vec;
-
 use base::units::KIB;
 use base::{ConnId, Instant};
 use wire::frame::{Decoder, Event, FrameError, Kind, Opcode, Role};
 
 use crate::border::Effects;
 use crate::centrifugo::Dialect;
-use crate::conn::{Conn, Flags, Phase};
+use crate::conn::{Conn, Flags, Phase, Transport};
 use crate::encode::message;
 use crate::hook::EndedBy;
-use crate::report::{Refusal, Transport};
+use crate::report::Refusal;
 use crate::shard::Shard;
 
 /// Largest message of `/echo`: conformance suites send 16 MiB.
@@ -23,8 +21,8 @@ impl Shard {
         let mut used = 0;
         while used < bytes.len() {
             let rest = &mut bytes[used..];
-            let row = &self.conns.rows[conn.0];
-            let waits = match row.phase {
+            let row = &self.conns[conn];
+            let waits = match row.phase() {
                 Phase::Vacant | Phase::Closing => return,
                 Phase::Asked | Phase::Poll => true,
                 Phase::Head | Phase::Body | Phase::Open => row.flags.has(Flags::STALLED),
@@ -33,7 +31,7 @@ impl Shard {
                 self.keep_unread(conn, rest, world);
                 return;
             }
-            used += match row.phase {
+            used += match row.phase() {
                 Phase::Head => self.on_head(conn, rest, now, world),
                 Phase::Body => self.on_body(conn, rest, now, world),
                 Phase::Vacant | Phase::Closing | Phase::Asked | Phase::Poll | Phase::Open => {
@@ -50,75 +48,16 @@ impl Shard {
     /// little, and only those who publish in bulk as much as a turn can use.
     #[must_use]
     pub fn read_bytes_max(&self, conn: ConnId) -> usize {
-        match self.conns.rows.get(conn.0).map(|row| row.transport) {
+        match self.conns.get(conn).map(|row| row.transport) {
             Some(Transport::PublishStream | Transport::Echo) => usize::MAX,
             Some(transport) if transport.is_websocket() => 64 * KIB,
             _ => 16 * KIB,
         }
     }
 
-    /// Keeps bytes for later and pauses reading, so that a peer can't make the server keep more than one read.
-    pub(crate) fn keep_unread(&mut self, conn: ConnId, bytes: &[u8], world: &mut impl Effects) {
-        self.conns.lend(conn).unread.extend_from_slice(bytes);
-        let flags = &mut self.conns.rows[conn.0].flags;
-        if !flags.has(Flags::PAUSED) {
-            flags.set(Flags::PAUSED, true);
-            world.pause(conn, true);
-        }
-        if self.conns.rows[conn.0].phase == Phase::Poll {
-            // The wait may be long, and nobody else would notice that the peer has gone.
-            world.watch(conn);
-        }
-    }
-
-    /// Goes on with a connection whose answer has come: first the commands that waited, then the bytes.
-    pub(crate) fn resume(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
-        if !self.can_read(conn) {
-            return;
-        }
-        let mut commands = self.conns.lent(conn).map(|lent| core::mem::take(&mut lent.commands)).unwrap_or_default();
-        if !commands.is_empty()
-            && let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
-        {
-            if dialect.is_uni() {
-                self.connect_uni(conn, commands.rest(), now, world);
-            } else {
-                let left = self.on_commands(conn, dialect.encoding(), commands.rest(), now, world);
-                if left > 0 {
-                    commands.keep_last(left);
-                    self.conns.lend(conn).commands = commands;
-                }
-            }
-        }
-        if self.uplinks.has(conn) && self.can_read(conn) {
-            self.go_on_with_uplinks(conn, now, world);
-        }
-        if self.can_read(conn) {
-            let mut unread = self.conns.take_unread(conn);
-            self.received(conn, &mut unread, now, world);
-        }
-        if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::FINISHED) {
-            // Everything before the peer's FIN has been handled by now. A last count goes out by itself.
-            if !self.withholds_close(conn) {
-                self.close_after_outbox(conn, now, world);
-            }
-            return;
-        }
-        if self.can_read(conn) && self.conns.rows[conn.0].flags.has(Flags::PAUSED) {
-            self.conns.rows[conn.0].flags.set(Flags::PAUSED, false);
-            world.pause(conn, false);
-        }
-        self.conns.reclaim(conn);
-    }
-
-    fn can_read(&self, conn: ConnId) -> bool {
-        let row = &self.conns.rows[conn.0];
-        matches!(row.phase, Phase::Head | Phase::Body | Phase::Open) && !row.flags.has(Flags::STALLED)
-    }
-
     fn decoder(&self, conn: ConnId) -> Decoder {
         let limits = &self.config.limits;
-        let Conn { transport, deflate, .. } = self.conns.rows[conn.0];
+        let Conn { transport, deflate, .. } = self.conns[conn];
         let (frame_bytes_max, message_bytes_max) = match transport {
             Transport::Echo => (ECHO_BYTES_MAX, ECHO_BYTES_MAX),
             Transport::Centrifugo(Dialect::UniJson) => {
@@ -147,13 +86,13 @@ impl Shard {
     }
 
     fn on_frames(&mut self, conn: ConnId, bytes: &mut [u8], now: Instant, world: &mut impl Effects) {
-        let transport = self.conns.rows[conn.0].transport;
+        let transport = self.conns[conn].transport;
         if transport.dialect().is_none() {
             // Any byte is a sign of life; in Centrifugo's dialect only its pong is.
-            self.conns.rows[conn.0].flags.set(Flags::PINGED, false);
+            self.conns[conn].flags.set(Flags::PINGED, false);
         }
         let decoder = self.decoder(conn);
-        let mut inflater = core::mem::take(&mut self.deflates.inflater);
+        let mut inflater = self.sending.take_inflater();
         let mut partial = self.conns.lent(conn).and_then(|lent| lent.partial.take());
         let mut used = 0;
         loop {
@@ -165,21 +104,21 @@ impl Shard {
                     break;
                 }
             }
-            if !self.can_read(conn) || self.conns.rows[conn.0].flags.has(Flags::GOODBYE) {
+            if !self.can_read(conn) || self.conns[conn].flags.has(Flags::GOODBYE) {
                 break;
             }
         }
         // A message that was put together in `partial` has been handled: it is forgotten now, not with the next bytes.
         let nothing = decoder.next_inflating(&mut partial, &mut [], &mut 0, &mut inflater);
         debug_assert!(matches!(nothing, Ok(None)), "without bytes nothing happens");
-        self.deflates.inflater = inflater;
-        if matches!(self.conns.rows[conn.0].phase, Phase::Vacant | Phase::Closing) {
+        self.sending.give_inflater_back(inflater);
+        if matches!(self.conns[conn].phase(), Phase::Vacant | Phase::Closing) {
             return;
         }
         if partial.is_some() {
             self.conns.lend(conn).partial = partial;
         }
-        let flags = self.conns.rows[conn.0].flags;
+        let flags = self.conns[conn].flags;
         if used < bytes.len() && !flags.has(Flags::GOODBYE) {
             self.keep_unread(conn, &bytes[used..], world);
         }
@@ -190,7 +129,7 @@ impl Shard {
         match event {
             Event::Message { kind, payload } => self.on_message(conn, kind, payload, now, world),
             Event::Ping(payload) => {
-                let says_nothing = self.conns.rows[conn.0].transport == Transport::Hook && self.is_strict(conn);
+                let says_nothing = self.conns[conn].transport == Transport::Hook && self.is_strict(conn);
                 self.queue_own(conn, message(Opcode::Pong, if says_nothing { &[] } else { payload }));
                 self.stall_if_full(conn, world);
             }
@@ -200,8 +139,8 @@ impl Shard {
     }
 
     fn on_message(&mut self, conn: ConnId, kind: Kind, payload: &mut [u8], now: Instant, world: &mut impl Effects) {
-        let row = &mut self.conns.rows[conn.0];
-        row.active_s = crate::conn::second(now);
+        let row = &mut self.conns[conn];
+        row.note_active(now);
         match row.transport {
             Transport::PublishStream => self.on_publish_frame(conn, kind, payload, now, world),
             Transport::Centrifugo(dialect) if dialect.is_uni() => self.on_uni_message(conn, payload, now, world),
@@ -238,69 +177,5 @@ impl Shard {
                 self.close_with(conn, message(Opcode::Close, &answer.unwrap_or_default()), now);
             }
         }
-    }
-
-    /// Stops reading from a peer that makes us queue more than it reads, until it has read.
-    pub(crate) fn stall_if_full(&mut self, conn: ConnId, world: &mut impl Effects) {
-        if self.conns.rows[conn.0].outbox.bytes as usize > self.config.outbox.bytes {
-            self.flush(conn, world);
-        }
-        let row = &mut self.conns.rows[conn.0];
-        if row.outbox.bytes as usize > self.config.outbox.bytes {
-            row.flags.set(Flags::STALLED, true);
-        }
-    }
-
-    /// Stops reading from a peer whose requests make parcels while more of them wait than should, until there is room.
-    pub(crate) fn stall_if_backlogged(&mut self, conn: ConnId) {
-        if self.mail.is_over_bound() {
-            self.stall_until_room(conn);
-        }
-    }
-
-    /// Stops reading from a peer until there is room for what its requests make.
-    pub(crate) fn stall_until_room(&mut self, conn: ConnId) {
-        self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
-        self.list_stalled(conn);
-    }
-
-    /// Ends the stall of a connection whose outbox has room again.
-    pub(crate) fn unstall(&mut self, conn: ConnId) {
-        let row = &mut self.conns.rows[conn.0];
-        if !row.flags.has(Flags::STALLED) || !row.outbox.is_empty() || self.awaits_back_end(conn) {
-            return;
-        }
-        let row = &mut self.conns.rows[conn.0];
-        if self.mail.has_room() && self.hooks.has_room() {
-            row.flags.set(Flags::STALLED, false);
-            self.wake(conn);
-        } else {
-            self.list_stalled(conn);
-        }
-    }
-
-    fn list_stalled(&mut self, conn: ConnId) {
-        let flags = &mut self.conns.rows[conn.0].flags;
-        if !flags.has(Flags::LISTED) {
-            flags.set(Flags::LISTED, true);
-            self.stalled.push(conn);
-        }
-    }
-
-    /// Ends the stall of those who wait for room in mailboxes, or for events, once there is.
-    pub(crate) fn unstall_listed(&mut self) {
-        if self.mail.has_room() && self.hooks.has_room() {
-            for conn in core::mem::take(&mut self.stalled) {
-                self.conns.rows[conn.0].flags.set(Flags::LISTED, false);
-                self.unstall(conn);
-            }
-        }
-    }
-
-    /// Takes the scratch buffer, emptied.
-    pub(crate) fn take_scratch(&mut self) -> Vec<u8> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch
     }
 }

@@ -11,8 +11,9 @@ use protocol::plain::{self, Mark};
 use wire::frame::{Opcode, header};
 use wire::sse;
 
+use crate::border::Frame;
 use crate::centrifugo::{Dialect, PerDialect, told};
-use crate::send::{Frame, chunk};
+use crate::send::chunk;
 use delta::Deltas;
 
 mod delta;

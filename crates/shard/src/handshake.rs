@@ -1,5 +1,4 @@
 //! *Handshake*: HTTP, up to the point where the connection knows what it is.
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
@@ -7,14 +6,15 @@ use protocol::plain;
 use wire::head::{self, HeadLimits};
 use wire::{response, upgrade};
 
-use crate::border::Effects;
+use crate::border::{Effects, Frame};
 use crate::centrifugo::Dialect;
-use crate::conn::{Flags, Phase, State};
+use crate::conn::{Flags, Phase, State, Transport};
 use crate::plain::Publisher;
-use crate::report::{Refusal, Transport};
+use crate::report::Refusal;
 use crate::request::{self, Denied, Handshake, Purpose, Request};
-use crate::send::Frame;
 use crate::shard::Shard;
+
+mod body;
 
 /// Most fields of a request head.
 const FIELDS_MAX: usize = head::FIELDS_MAX;
@@ -42,7 +42,7 @@ impl Shard {
                 return bytes.len();
             }
             Ok(Some(head)) => {
-                self.conns.rows[conn.0].flags.set(Flags::NO_CHUNKS, head.minor_version() == 0);
+                self.conns[conn].flags.set(Flags::NO_CHUNKS, head.minor_version() == 0);
                 request::read(&head, &self.config, door)
                     .and_then(|request| request.with_its_body(&head))
                     .map(|request| (request, head.len()))
@@ -58,10 +58,10 @@ impl Shard {
             Ok((Request::Elsewhere, _)) => {
                 // What was answered before goes out first: the socket leaves, the outbox doesn't.
                 self.flush(conn, world);
-                if self.conns.rows[conn.0].outbox.is_empty() {
+                if self.conns[conn].outbox.is_empty() {
                     self.leave_to_control(conn, bytes, world);
                 } else {
-                    self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
+                    self.conns[conn].flags.set(Flags::STALLED, true);
                     self.keep_unread(conn, bytes, world);
                 }
             }
@@ -76,7 +76,7 @@ impl Shard {
     fn serve(&mut self, conn: ConnId, request: Request, now: Instant, world: &mut impl Effects) {
         // What the sessions that are still there say is heard to the end.
         let is_uplink = matches!(&request, Request::Body(body) if matches!(body.purpose, Purpose::Uplink { .. }));
-        if self.drain.is_some() && !is_uplink {
+        if self.is_draining() && !is_uplink {
             let reason = "the server is shutting down: come back in a moment";
             self.deny(conn, &Denied::new(503, Refusal::Draining, reason), now, world);
             return;
@@ -95,12 +95,12 @@ impl Shard {
                 self.turn_away(conn, now, world);
             }
             Request::Centrifugo { handshake, protocol, dialect, frame_pings, user } => {
-                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, frame_pings);
+                self.conns[conn].flags.set(Flags::FRAME_PINGS, frame_pings);
                 self.upgraded(conn, &handshake, protocol, Transport::Centrifugo(dialect), now);
                 self.introduce(conn, user);
             }
             Request::UniWebSocket { handshake, message, user } => {
-                self.conns.rows[conn.0].flags.set(Flags::FRAME_PINGS, true);
+                self.conns[conn].flags.set(Flags::FRAME_PINGS, true);
                 self.upgraded(conn, &handshake, None, Transport::Centrifugo(Dialect::UniJson), now);
                 self.introduce(conn, user);
                 if let Some(message) = message {
@@ -127,28 +127,24 @@ impl Shard {
         now: Instant,
     ) {
         let response = self.switching_protocols(handshake, protocol);
-        self.conns.rows[conn.0].deflate = handshake.deflate.map(|agreed| agreed.window);
-        let anchor = self.conns.rows[conn.0].outbox.last();
+        self.conns[conn].deflate = handshake.deflate.map(|agreed| agreed.window);
+        let anchor = self.conns[conn].outbox.last();
         self.begin_open(conn, anchor, response, transport, now);
     }
 
     /// The answer to an upgrade.
     pub(crate) fn switching_protocols(&mut self, handshake: &Handshake, protocol: Option<&str>) -> Frame {
-        self.scratch.clear();
-        upgrade::write_response(&mut self.scratch, &handshake.key, protocol, handshake.deflate);
-        Rc::from(&*self.scratch)
+        self.written(|out| upgrade::write_response(out, &handshake.key, protocol, handshake.deflate))
     }
 
     /// The connection is open from here on. Its response's head goes behind the row `anchor` of the outbox: earlier
     /// responses are before it, what was delivered while owners were asked comes after it.
     pub(crate) fn begin_open(&mut self, conn: ConnId, anchor: u32, head: Frame, transport: Transport, now: Instant) {
-        self.outboxes.push_behind(&mut self.conns.rows[conn.0].outbox, anchor, head);
-        self.flush_soon(conn);
+        self.queue_head(conn, anchor, head);
         self.set_transport(conn, transport);
-        let row = &mut self.conns.rows[conn.0];
-        row.flags.set(Flags::HELD, false);
-        row.phase = Phase::Open;
-        row.active_s = crate::conn::second(now);
+        let row = &mut self.conns[conn];
+        row.enter(Phase::Open);
+        row.note_active(now);
         if row.flags.has(Flags::FINISHED) {
             self.begin_closing(conn, now);
         } else {
@@ -166,7 +162,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let Response { status, fields, body } = *response;
-        let keep_alive = keep_alive && self.drain.is_none();
+        let keep_alive = keep_alive && !self.is_draining();
         let mut all: Vec<(&str, &str)> = Vec::with_capacity(fields.len() + 3);
         if !body.is_empty() && !fields.iter().any(|(name, _)| *name == "Content-Type") {
             all.push(("Content-Type", "application/json"));
@@ -176,14 +172,13 @@ impl Shard {
             all.push(("Access-Control-Allow-Origin", "*"));
         }
         all.extend_from_slice(fields);
-        self.scratch.clear();
-        response::write(&mut self.scratch, status, &all, (!body.is_empty()).then_some(body), keep_alive);
-        let frame = Rc::from(&*self.scratch);
+        let body = (!body.is_empty()).then_some(body);
+        let frame = self.written(|out| response::write(out, status, &all, body, keep_alive));
         self.set_transport(conn, Transport::Http);
         self.queue_own(conn, frame);
         if keep_alive {
-            self.conns.rows[conn.0].phase = Phase::Head;
-            self.conns.rows[conn.0].flags.set(Flags::SERVED, true);
+            self.conns[conn].enter(Phase::Head);
+            self.conns[conn].flags.set(Flags::SERVED, true);
             self.arm(conn, now + self.config.limits.keep_alive);
             self.stall_if_full(conn, world);
             self.wake(conn);

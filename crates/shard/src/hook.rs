@@ -14,14 +14,12 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use base::{ConnId, SubjectName};
+use base::SubjectName;
 use compact_str::format_compact;
-use hub::Kind;
-
-use crate::proxy::{Ask, Told};
 
 mod directory;
 mod ending;
+mod event;
 mod hop;
 mod knock;
 mod push;
@@ -30,14 +28,15 @@ mod rows;
 mod strict;
 mod traffic;
 
-pub(crate) use directory::Directory;
+use directory::Directory;
 pub use directory::Holder;
+pub use event::{EndedBy, Ending, HookConn, HookEvent, HookReply, Outcome, Verdict};
 pub use hop::{HookDelivery, HookRequest};
 pub(crate) use knock::{Knock, Upgraded};
 pub use push::Pushed;
 pub(crate) use push::{Push, Pushing};
 pub(crate) use request::read;
-pub(crate) use rows::Rows;
+use rows::Rows;
 
 /// Events that may wait for the world to take them before connections that make more of them are not read.
 pub(crate) const EVENTS_MAX: usize = 4_096;
@@ -101,165 +100,6 @@ pub enum Duplicates {
     Keep,
 }
 
-/// Names a connection to the engine, and back.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct HookConn {
-    /// Its slot.
-    pub conn: ConnId,
-    /// Tells it from others that had the slot.
-    pub generation: u32,
-}
-
-/// What a back end is to be told.
-#[derive(Debug)]
-pub enum HookEvent {
-    /// A client wants in. Answered by [`HookReply::Verdict`].
-    Connect {
-        /// Which connection.
-        of: HookConn,
-        /// Whether it comes in if it may. In strict mode the back end is asked about requests too that can't become a WebSocket.
-        upgrades: bool,
-        /// Its address: see [`address_parts`].
-        address: SubjectName,
-        /// The query, without its question mark, if there is one and it is told.
-        query: Option<Box<str>>,
-        /// Header fields to pass on: name and value.
-        fields: Vec<(Box<str>, Box<[u8]>)>,
-    },
-    /// A client says something. Answered by [`HookReply::Answer`].
-    Message {
-        /// Which connection.
-        of: HookConn,
-        /// Its address.
-        address: SubjectName,
-        /// What the payload is.
-        kind: Kind,
-        /// What it says.
-        payload: Box<[u8]>,
-    },
-    /// Something is asked about a Centrifugo client. Answered by [`HookReply::Told`].
-    Ask {
-        /// Which connection.
-        of: HookConn,
-        /// What.
-        ask: Box<Ask>,
-    },
-    /// An accepted connection has ended. The last event of the connection, and not answered.
-    End {
-        /// Which connection.
-        of: HookConn,
-        /// Its address.
-        address: SubjectName,
-        /// How.
-        ending: Ending,
-    },
-}
-
-/// How a connection ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ending {
-    /// The close code; 1006 if there was no close frame.
-    pub code: u16,
-    /// Who ended it.
-    pub by: EndedBy,
-    /// The close frame's reason, or ours in words.
-    pub reason: Box<str>,
-}
-
-/// Who ended a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EndedBy {
-    /// The client, with a close frame.
-    Client,
-    /// The client's side, with a FIN and no close frame.
-    Fin,
-    /// The connection broke: a reset, or a time-out of the system's.
-    Reset,
-    /// The server.
-    Server,
-}
-
-impl EndedBy {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Fin => "fin",
-            Self::Reset => "reset",
-            Self::Server => "server",
-        }
-    }
-}
-
-/// What the engine says.
-#[derive(Debug)]
-pub enum HookReply {
-    /// To [`HookEvent::Connect`].
-    Verdict {
-        /// Which connection.
-        of: HookConn,
-        /// Its address: it is needed if the connection is not there any more.
-        address: SubjectName,
-        /// Whether it may come in.
-        verdict: Verdict,
-    },
-    /// To [`HookEvent::Ask`].
-    Told {
-        /// Which connection.
-        of: HookConn,
-        /// [`Ask::number`].
-        number: u32,
-        /// What the back end says.
-        told: Told,
-    },
-    /// To [`HookEvent::Message`].
-    Answer {
-        /// Which connection.
-        of: HookConn,
-        /// What comes of it.
-        outcome: Outcome,
-    },
-}
-
-/// Whether a client may come in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// It may.
-    Accept {
-        /// The subprotocol that the back end chose; one of those that the client offered, or the client is refused with 502.
-        protocol: Option<Box<str>>,
-    },
-    /// It may not.
-    Refuse {
-        /// The status to answer: 400 to 599; 200 for counters that were asked for.
-        status: u16,
-        /// Why, in words.
-        reason: Box<str>,
-    },
-}
-
-/// What comes of a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// Nothing.
-    Nothing,
-    /// A message back.
-    Reply {
-        /// What the payload is.
-        kind: Kind,
-        /// What it says.
-        payload: Box<[u8]>,
-    },
-    /// The connection is closed.
-    Close {
-        /// The code of the close frame.
-        code: u16,
-        /// Its reason.
-        reason: Box<str>,
-    },
-}
-
 /// The hook's index in [`crate::ShardConfig::hooks`], and the ClientID as the client wrote it.
 #[must_use]
 pub fn address_parts(address: &str) -> (usize, &str) {
@@ -275,13 +115,28 @@ pub(crate) fn address(hook: usize, id: &str) -> SubjectName {
 /// All of a shard's part in hooks.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
-    pub(crate) rows: Rows,
-    pub(crate) directory: Directory,
+    rows: Rows,
+    directory: Directory,
     /// What the world has not taken yet, in order.
-    pub(crate) events: VecDeque<HookEvent>,
+    events: VecDeque<HookEvent>,
 }
 
 impl Hooks {
+    /// The world is to be told of this, behind what it is to be told of already.
+    pub(crate) fn tell(&mut self, event: HookEvent) {
+        self.events.push_back(event);
+    }
+
+    /// True while events wait for the world.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Connections there are, addresses that somebody has, and events that wait.
+    pub(crate) fn count(&self) -> [usize; 3] {
+        [self.rows.len(), self.directory.len(), self.events.len()]
+    }
+
     /// True while too many events wait.
     pub(crate) fn is_over_bound(&self) -> bool {
         self.events.len() >= EVENTS_MAX

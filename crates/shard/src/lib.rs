@@ -58,11 +58,12 @@ pub use centrifugo::{
 pub use client::{Blocks, Token, TokenError, TokenKind, TokenSub, TokenVerifier, Tokens, to_carry as may_carry};
 pub use command::{Answer, Command, Ticket};
 pub use config::{Admission, Compression, Heartbeat, Limits, Outbox, Personal, ShardConfig};
+pub use conn::Transport;
 pub use hook::{
     Duplicates, EndedBy, Ending, FORWARDED_FOR, Holder, Hook, HookConn, HookDelivery, HookEvent, HookReply,
     HookRequest, Outcome, Overflow, Pushed, Verdict, address_parts,
 };
 pub use hop::{Lane, Parcel, Receipt, Recovery, Waiter};
 pub use proxy::{About, Ask, Calls, Field, Granted, Methods, Proxies, ProxyName, Said, Told};
-pub use report::{Holdings, Refusal, Report, Transport};
+pub use report::{Holdings, Refusal, Report};
 pub use shard::Shard;

@@ -8,14 +8,17 @@
 //! - Of a connection at most one command has its question under way, and each question has one answer.
 //! - An answer is of use to the command that asked and to no other one: what that command does not want any more is thrown away.
 //! - Whatever the command's own checks say, they say it again when the answer is there: meanwhile anything may have changed.
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use base::{ConnId, NONE};
 use hub::Extra;
 
 use crate::client::Token;
+use crate::report::Holdings;
 
 mod asking;
 mod calls;
@@ -26,9 +29,10 @@ mod renewal;
 pub(crate) use asking::Asked;
 pub use calls::{Calls, Methods};
 pub use fields::Field;
-pub(crate) use fields::{KeptFields, Values, of_head};
-pub(crate) use metas::Metas;
-pub(crate) use renewal::Renewals;
+use fields::KeptFields;
+pub(crate) use fields::{Values, of_head};
+use metas::Metas;
+use renewal::Renewals;
 
 /// Names a proxy to the engine.
 pub type ProxyName = Arc<str>;
@@ -165,5 +169,61 @@ impl Said {
             Self::Error { code, .. } => *code,
             Self::Disconnect { code, .. } => u32::from(*code),
         }
+    }
+}
+
+/// What a shard keeps of clients for the back ends that are asked about them.
+#[derive(Debug, Default)]
+pub(crate) struct Asking {
+    fields: KeptFields,
+    metas: Metas,
+    /// Ends about which back ends are asked.
+    renewals: Renewals,
+    /// What a back end has said of the command that is being handled.
+    told: Option<Told>,
+}
+
+impl Asking {
+    /// A client's request has these fields.
+    pub(crate) fn keep_fields(&mut self, conn: ConnId, values: Values) {
+        self.fields.keep(conn, values);
+    }
+
+    /// A client says these in its `connect`; `fields` are [`Proxies::fields`].
+    pub(crate) fn emulate(&mut self, conn: ConnId, headers: &[(Cow<'_, str>, Cow<'_, str>)], fields: &[Field]) {
+        self.fields.emulate(conn, headers, fields);
+    }
+
+    /// The client has connected.
+    pub(crate) fn connected(&mut self, conn: ConnId, fields: &[Field]) {
+        self.fields.connected(conn, fields);
+    }
+
+    /// The subscription has ended: nobody needs the answer about its end.
+    pub(crate) fn forget_end(&mut self, conn: ConnId, subject: u32) {
+        self.renewals.forget(conn, subject);
+    }
+
+    /// The session has ended.
+    pub(crate) fn forget_session(&mut self, conn: ConnId) {
+        self.renewals.forget(conn, NONE);
+        self.metas.forget(conn);
+    }
+
+    /// The client has left, whether or not it had a session.
+    pub(crate) fn forget_client(&mut self, conn: ConnId) {
+        self.fields.forget(conn);
+    }
+
+    /// Adds what it holds.
+    pub(crate) fn count(&self, holdings: &mut Holdings) {
+        holdings.kept_fields = self.fields.len();
+        holdings.metas = self.metas.len();
+        holdings.renewals = self.renewals.len();
+    }
+
+    /// About the bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fields.bytes() + self.metas.bytes()
     }
 }

@@ -2,27 +2,69 @@
 //!
 //! Local and remote meet in the same functions: [`Shard::accept`] is the owner's end, whether the draft was published here
 //! or hopped; [`Shard::deliver`] is the subscribers' end, whether the publication was accepted here or hopped.
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use base::{ConnId, Instant, NONE, ShardId};
-use hub::{Delivery, Draft, Position, RecoveryBounds, is_pattern};
+use base::{ConnId, Instant, ShardId};
+use hub::{Delivery, Draft, Idempotency, Position, Publication};
 
 use crate::border::{Effects, Frame};
 use crate::command::Answer;
-use crate::conn::State;
+use crate::conn::{State, Transport};
 use crate::encode::Encoded;
-use crate::hop::{Parcel, Receipt, Recovery, Waiter};
-use crate::report::Transport;
+use crate::hop::{Parcel, Receipt, Waiter};
+use crate::report::Holdings;
 use crate::shard::Shard;
 
 mod filters;
+mod join;
 mod pace;
 mod run;
 mod wildcard;
 
-pub(crate) use filters::Filters;
-pub(crate) use pace::Paces;
-pub(crate) use run::Run;
+use filters::Filters;
+use pace::Paces;
+use run::Run;
+
+/// A shard's part in routing.
+#[derive(Debug, Default)]
+pub(crate) struct Routing {
+    idempotency: Idempotency,
+    run: Run,
+    paces: Paces,
+    filters: Filters,
+    /// Rows of patterns that a subject fits; empty between uses.
+    fitting: Vec<u32>,
+}
+
+impl Routing {
+    /// Whether the subscription wants the publication.
+    pub(crate) fn wants(&self, subscription: u32, publication: &Publication) -> bool {
+        self.filters.wants_one(subscription, publication.tags())
+    }
+
+    /// When something is to be sent or forgotten.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        [self.paces.next_due(), self.idempotency.next_expiry()].into_iter().flatten().min()
+    }
+
+    /// Forgets the idempotency keys whose time is over.
+    pub(crate) fn forget_keys(&mut self, now: Instant) {
+        if self.idempotency.next_expiry().is_some_and(|at| at <= now) {
+            let _ = self.idempotency.forget(now, hub::KEYS_MAX);
+        }
+    }
+
+    /// Adds what it holds.
+    pub(crate) fn count(&self, holdings: &mut Holdings) {
+        holdings.filters = self.filters.len();
+        holdings.paces = self.paces.len();
+    }
+
+    /// Bytes of publications that wait, and of idempotency keys.
+    pub(crate) fn bytes(&self) -> usize {
+        self.paces.bytes() + self.idempotency.bytes()
+    }
+}
 
 impl Shard {
     /// Publishes: here if this shard owns the subject, else by a hop to its owner.
@@ -55,7 +97,7 @@ impl Shard {
     ) {
         let key = draft.extra.as_ref().and_then(|extra| extra.idempotency_key.clone());
         if let Some(key) = &key
-            && let Some(position) = self.idempotency.find(&self.config.key, subject, key, now)
+            && let Some(position) = self.routing.idempotency.find(&self.config.key, subject, key, now)
         {
             self.receipt(from, receipt, position, now, world);
             return;
@@ -75,7 +117,8 @@ impl Shard {
         let position = publication.position;
         let delivery = Delivery { publication, base };
         if let Some(key) = &key {
-            self.report.keys_forgotten += self.idempotency.insert(&self.config.key, subject, key, position, now);
+            self.report.keys_forgotten +=
+                self.routing.idempotency.insert(&self.config.key, subject, key, position, now);
         }
         if let Some(delivery) = self.paced(row, delivery, now) {
             self.send_out(row, delivery, now, world);
@@ -87,7 +130,7 @@ impl Shard {
     fn receipt(&mut self, from: ShardId, receipt: Receipt, position: Position, now: Instant, world: &mut impl Effects) {
         match receipt {
             Receipt::None => {}
-            Receipt::Count { conn, generation } => self.counts.add(from, conn, generation),
+            Receipt::Count { conn, generation } => self.acks.add(from, conn, generation),
             Receipt::Position(waiter) if from == self.config.shard => self.published(waiter, position, now, world),
             Receipt::Position(waiter) => self.mail.send(from, Parcel::Published { waiter, position }, world),
         }
@@ -103,7 +146,7 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let transport = self.conns.rows[conn.0].transport;
+        let transport = self.conns[conn].transport;
         let form = self.form(conn, subscription);
         let frame = match transport {
             Transport::PlainWebSocket => encoded.raw(),
@@ -140,97 +183,10 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         self.report.messages_out += u64::from(count);
-        self.conns.rows[conn.0].active_s = crate::conn::second(now);
+        self.conns[conn].note_active(now);
         let frame = self.deflated(conn, frame);
         let frame = self.unchunked(conn, frame);
         self.queue(conn, frame, row, count, world);
-    }
-
-    /// Asks where a subject stands and what came after `since`, and has this core join it. The answer comes to
-    /// [`Shard::joined`], at once if this core owns the subject.
-    pub(crate) fn join(
-        &mut self,
-        row: u32,
-        since: Option<Position>,
-        newest_only: bool,
-        waiter: Waiter,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
-        let subject = self.hub.name(row).clone();
-        let bounds = RecoveryBounds { newest_only, ..self.recovery_bounds(waiter) };
-        let owner = self.owner(&subject);
-        if owner == self.config.shard {
-            let recovery = self.recovery(row, since, bounds, now);
-            self.joined(row, recovery, waiter, now, world);
-        } else {
-            self.hub.set_joined(row, true);
-            self.mail.send(owner, Parcel::Join { subject, since, bounds, waiter }, world);
-        }
-    }
-
-    /// What one subject's recovery may bring: all of a request's together fill half of an outbox, so that who catches up
-    /// is not taken for a slow reader.
-    fn recovery_bounds(&self, waiter: Waiter) -> RecoveryBounds {
-        let subjects = match waiter {
-            Waiter::Conn { conn, .. } | Waiter::Server { conn, .. } => {
-                usize::from(self.conns.rows[conn.0].subscription_count).max(1)
-            }
-            Waiter::Command(_) => 1,
-        };
-        RecoveryBounds {
-            publications: self.config.limits.recovery_publications,
-            bytes: self.config.outbox.bytes / 2 / subjects,
-            newest_only: false,
-        }
-    }
-
-    fn recovery(&mut self, row: u32, since: Option<Position>, bounds: RecoveryBounds, now: Instant) -> Recovery {
-        let found = self.hub.recover(row, since, bounds, now);
-        let recovery = Recovery { top: found.top, gapless: found.gapless, missed: found.missed };
-        self.paces.as_sent(row, since, bounds.newest_only, recovery)
-    }
-
-    /// The owner has answered a join: the subscription is live from here on.
-    pub(crate) fn joined(
-        &mut self,
-        row: u32,
-        recovery: Recovery,
-        waiter: Waiter,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
-        let (conn, generation) = match waiter {
-            Waiter::Conn { conn, generation } | Waiter::Server { conn, generation, .. } => (conn, generation),
-            Waiter::Command(_) => return,
-        };
-        let Some(conn_row) = self.conns.find(conn, generation) else {
-            return;
-        };
-        if let Waiter::Server { join, .. } = waiter {
-            self.server_side_joined(conn, (row, join), recovery, now, world);
-            return;
-        }
-        let Some(subscription) = self.hub.subscription_to(conn_row.subscriptions, row) else {
-            return;
-        };
-        self.hub.set_live(subscription);
-        match self.conns.lent(conn).map(|lent| &lent.state) {
-            Some(State::Listening(_)) => self.listener_joined(conn, row, recovery, now, world),
-            Some(State::Command(_)) => self.command_joined(conn, subscription, &recovery, now, world),
-            Some(
-                State::None
-                | State::Body(_)
-                | State::Publishing { .. }
-                | State::Publisher(_)
-                | State::Uplink(_)
-                | State::Introduced(_)
-                | State::Knock(_)
-                | State::Push(_)
-                | State::Asked(_),
-            )
-            | None => {}
-        }
     }
 
     /// The owner has accepted a publication whose publisher wants to know where it stands.
@@ -260,109 +216,5 @@ impl Shard {
                 }
             }
         }
-    }
-
-    /// Takes a parcel from another shard.
-    pub(crate) fn on_parcel(&mut self, from: ShardId, parcel: Parcel, now: Instant, world: &mut impl Effects) {
-        self.hops_in += 1;
-        match parcel {
-            Parcel::Publish { subject, draft, receipt } => self.accept(from, &subject, draft, receipt, now, world),
-            Parcel::Join { subject, since, bounds, waiter } => {
-                let row = self.hub.enter(&subject);
-                self.hub.watch(row, from);
-                let recovery = Box::new(self.recovery(row, since, bounds, now));
-                self.mail.send(from, Parcel::Joined { subject, recovery, waiter }, world);
-            }
-            Parcel::Leave { subject } => {
-                if let Some(row) = self.hub.find(&subject) {
-                    self.hub.unwatch(row, from);
-                    self.hub.release(row);
-                }
-            }
-            Parcel::Joined { subject, recovery, waiter } => {
-                if let Some(row) = self.hub.find(&subject) {
-                    self.joined(row, *recovery, waiter, now, world);
-                }
-            }
-            Parcel::Deliver { subject, delivery } => {
-                self.deliver_to_patterns(&subject, &delivery.publication, now, world);
-                if let Some(row) = self.hub.find(&subject) {
-                    self.deliver(row, delivery, now, world);
-                }
-            }
-            Parcel::Watch { pattern, waiter } => {
-                self.hub.patterns.set_watcher(&pattern, from, true);
-                self.mail.send(from, Parcel::Watched { pattern, waiter }, world);
-            }
-            Parcel::Unwatch { pattern } => self.hub.patterns.set_watcher(&pattern, from, false),
-            Parcel::Watched { pattern, waiter } => self.watched(&pattern, waiter, now, world),
-            Parcel::Counted { conn, generation, count } => self.counted(from, conn, generation, count, now),
-            Parcel::Published { waiter, position } => self.published(waiter, position, now, world),
-            Parcel::Excerpt { subject, query, waiter } => {
-                let excerpt = Box::new(self.excerpt(&subject, &query, now));
-                self.mail.send(from, Parcel::Excerpted { waiter, excerpt }, world);
-            }
-            Parcel::Attend { subject, user, comes } => self.count_in(&subject, user, comes),
-            Parcel::Announce { subject, client, comes } => self.on_announce(&subject, &client, comes, world),
-            Parcel::Claim { subject, conn, generation, stays } => {
-                self.on_claim((from, conn, generation), &subject, stays, world);
-            }
-            Parcel::Superseded { conn, generation } => self.supersede(conn, generation, now),
-            Parcel::Told { subject, client, comes } => self.on_told(&subject, &client, comes),
-            Parcel::Census { subject, waiter } => {
-                let headcount = self.census(&subject);
-                self.mail.send(from, Parcel::Headcount { waiter, headcount }, world);
-            }
-            Parcel::RollCall { subject, waiter } => {
-                let roll = self.roll(&subject);
-                self.mail.send(from, Parcel::Roll { waiter, roll }, world);
-            }
-            Parcel::Headcount { waiter, headcount } => self.counted_heads(waiter, headcount, now),
-            Parcel::Roll { waiter, roll } => self.called(waiter, roll, now),
-            Parcel::Excerpted { waiter, excerpt } => self.excerpted(waiter, *excerpt, now, world),
-            Parcel::Uplink { session, commands, waiter } => {
-                self.on_uplink(from, session, commands, waiter, now, world);
-            }
-            Parcel::HookRequest(request) => self.on_hook_request(from, request, now, world),
-            Parcel::HookDelivery(delivery) => self.on_hook_delivery(delivery, now, world),
-            Parcel::Uplinked { waiter } => self.uplinked(waiter, now, world),
-        }
-    }
-
-    /// Ends all subscriptions of a connection; subjects that nobody here wants any more are left.
-    pub(crate) fn unsubscribe_all(&mut self, conn: ConnId, world: &mut impl Effects) {
-        while self.conns.rows[conn.0].subscriptions != NONE {
-            self.unsubscribe(conn, self.conns.rows[conn.0].subscriptions, world);
-        }
-    }
-
-    /// Ends one subscription.
-    pub(crate) fn unsubscribe(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
-        let row = self.hub.subscription(subscription).subject;
-        self.end_pending(conn, row, world);
-        if self.hub.facts(subscription).has(hub::Facts::SOLE) {
-            self.claim(conn, row, false, world);
-        }
-        let announced = self.end_presence(conn, subscription, world);
-        let conn_row = &mut self.conns.rows[conn.0];
-        self.hub.unsubscribe(subscription, &mut conn_row.subscriptions);
-        self.filters.release(subscription);
-        conn_row.subscription_count -= 1;
-        if let Some(client) = announced {
-            self.announce_end(row, client, world);
-        }
-        self.identities.forget_grant(conn, row);
-        self.renewals.forget(conn, row);
-        if self.hub.first(row) == NONE && self.hub.is_joined(row) {
-            self.hub.set_joined(row, false);
-            let subject = self.hub.name(row).clone();
-            if is_pattern(&subject) {
-                self.leave_pattern(&subject, world);
-            } else {
-                let owner = self.owner(&subject);
-                self.mail.send(owner, Parcel::Leave { subject }, world);
-            }
-        }
-        self.hub.release(row);
     }
 }

@@ -178,11 +178,11 @@ impl Shard {
         };
         let mut place = [0; 10];
         place[..4].copy_from_slice(&conn.0.to_le_bytes());
-        place[4..8].copy_from_slice(&self.conns.rows[conn.0].generation.to_le_bytes());
+        place[4..8].copy_from_slice(&self.conns[conn].generation.to_le_bytes());
         place[8..].copy_from_slice(&self.config.shard.0.to_le_bytes());
         let client = self.config.key.hash(&place).0;
-        let session = self.conns.rows[conn.0].session;
-        let user = (!self.user(conn).is_empty()).then(|| self.sessions.user_hash(session));
+        let session = self.conns[conn].session;
+        let user = (!self.user(conn).is_empty()).then(|| self.clients.user_hash(session));
         let is_fine = self.is_within(Whose::Client, client, (command, about), now)
             && user.is_none_or(|user| self.is_within(Whose::User, user, (command, about), now));
         is_fine || command == Metered::Unsubscribe

@@ -35,7 +35,7 @@ impl Shard {
         match &self.config.admission.roster {
             Some(roster) if !user.is_empty() => {
                 let most = self.config.limits.user_connections;
-                let admitted = roster.enter(self.sessions.hash_of(user), most);
+                let admitted = roster.enter(self.clients.hash_of(user), most);
                 if admitted { Ok(()) } else { Err(Refused::Disconnect(Disconnect::ConnectionLimit)) }
             }
             Some(_) | None => Ok(()),
@@ -46,7 +46,7 @@ impl Shard {
     pub(crate) fn has_room_in_roster(&self, user: &str) -> Result<(), Refused> {
         let most = self.config.limits.user_connections;
         match &self.config.admission.roster {
-            Some(roster) if !user.is_empty() && !roster.has_room(self.sessions.hash_of(user), most) => {
+            Some(roster) if !user.is_empty() && !roster.has_room(self.clients.hash_of(user), most) => {
                 Err(Refused::Disconnect(Disconnect::ConnectionLimit))
             }
             Some(_) | None => Ok(()),
@@ -57,7 +57,7 @@ impl Shard {
     pub(crate) fn leave_roster(&self, conn: ConnId) {
         let user = self.user(conn);
         if let Some(roster) = self.config.admission.roster.as_ref().filter(|_| !user.is_empty()) {
-            roster.leave(self.sessions.hash_of(user));
+            roster.leave(self.clients.hash_of(user));
         }
     }
 

@@ -7,9 +7,9 @@ use wire::frame::Opcode;
 use wire::sse;
 
 use super::uni::bare;
+use crate::border::Frame;
 use crate::encode::message;
-use crate::report::Transport;
-use crate::send::{Frame, chunk};
+use crate::send::chunk;
 use crate::shard::Shard;
 
 /// A Centrifugo dialect. One more is a value here and a line in each function below.
@@ -144,40 +144,10 @@ impl<T> PerDialect<T> {
     }
 }
 
-impl Transport {
-    /// True if frames go over it.
-    pub(crate) const fn is_websocket(self) -> bool {
-        match self {
-            Self::PlainWebSocket | Self::PublishStream | Self::Echo | Self::Hook => true,
-            Self::Http | Self::EventStream | Self::LongPoll => false,
-            Self::Centrifugo(dialect) => dialect.is_websocket(),
-        }
-    }
-
-    /// True if the client says nothing but who it is, and is told pushes alone.
-    pub(crate) fn is_uni(self) -> bool {
-        self.dialect().is_some_and(Dialect::is_uni)
-    }
-
-    /// The dialect, if a Centrifugo session is spoken to over it.
-    pub(crate) const fn dialect(self) -> Option<Dialect> {
-        match self {
-            Self::Centrifugo(dialect) => Some(dialect),
-            Self::Http
-            | Self::PlainWebSocket
-            | Self::EventStream
-            | Self::LongPoll
-            | Self::PublishStream
-            | Self::Echo
-            | Self::Hook => None,
-        }
-    }
-}
-
 impl Shard {
     /// How replies to a session are written.
     pub(crate) fn encoding(&self, conn: ConnId) -> Encoding {
-        let dialect = self.conns.rows[conn.0].transport.dialect();
+        let dialect = self.conns[conn].transport.dialect();
         debug_assert!(dialect.is_some(), "only Centrifugo sessions have replies and pushes");
         dialect.unwrap_or(Dialect::Json).encoding()
     }
@@ -185,13 +155,13 @@ impl Shard {
     /// Queues what `write` writes, a reply or a push, as the session's dialect has it. Nothing is queued for a connection
     /// that has no session.
     pub(crate) fn tell(&mut self, conn: ConnId, write: impl FnOnce(Encoding, &mut Vec<u8>)) {
-        let Some(dialect) = self.conns.rows[conn.0].transport.dialect() else {
+        let Some(dialect) = self.conns[conn].transport.dialect() else {
             debug_assert!(false, "only Centrifugo sessions have replies and pushes");
             return;
         };
         let mut written = self.take_scratch();
         write(dialect.encoding(), &mut written);
         self.queue_own(conn, dialect.frame(&written));
-        self.scratch = written;
+        self.give_scratch_back(written);
     }
 }

@@ -111,7 +111,7 @@ impl Shard {
     // ---- the client's command ----
 
     /// `history`: the checks of section 2.4, in their order.
-    pub(crate) fn on_history(
+    pub(super) fn on_history(
         &mut self,
         conn: ConnId,
         id: u32,
@@ -163,7 +163,7 @@ impl Shard {
     }
 
     /// The channel's namespace if its name is one; none only in development, where every channel may be used.
-    pub(crate) fn known_namespace(&self, channel: &str) -> Result<Option<&Namespace>, ErrorCode> {
+    pub(super) fn known_namespace(&self, channel: &str) -> Result<Option<&Namespace>, ErrorCode> {
         let namespace = self.hub.namespace_of(channel);
         if namespace.is_none() && !self.config.dev {
             return Err(ErrorCode::UnknownChannel);
@@ -173,11 +173,6 @@ impl Shard {
             return Err(ErrorCode::BadRequest);
         }
         Ok(namespace)
-    }
-
-    /// True if the connection has a live subscription to the channel.
-    pub(crate) fn is_subscribed(&self, conn: ConnId, channel: &str) -> bool {
-        self.subscription_of(conn, channel).is_some_and(|subscription| self.hub.subscription(subscription).live)
     }
 }
 

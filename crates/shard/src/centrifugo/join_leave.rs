@@ -18,18 +18,16 @@ use hub::{Facts, Publisher};
 use super::dialect::{Dialect, PerDialect};
 use super::presence::told;
 use crate::border::{Effects, Frame};
-use crate::conn::{Flags, Phase};
 use crate::hop::Parcel;
-use crate::send::Content;
 use crate::shard::Shard;
 
 /// Subscriptions that are told who comes and goes: the subject's row, and the subscription's. A subject with a million subscribers,
 /// of whom one wants to hear it, costs one.
-pub(crate) type Hearers = BTreeSet<(u32, u32)>;
+pub(super) type Hearers = BTreeSet<(u32, u32)>;
 
 impl Shard {
     /// A subscription is live and its client knows: the others may be told.
-    pub(crate) fn announce(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
+    pub(super) fn announce(&mut self, conn: ConnId, subscription: u32, world: &mut impl Effects) {
         let facts = self.hub.facts(subscription);
         if facts.has(Facts::ANNOUNCES) {
             facts.set(Facts::ANNOUNCED, true);
@@ -94,16 +92,16 @@ impl Shard {
 
     /// Tells those of this shard that asked to hear it.
     fn tell_hearers(&mut self, row: u32, client: &Publisher, comes: bool) {
-        if self.hearers.is_empty() {
+        if self.centrifugo.hearers.is_empty() {
             return;
         }
         let mut frames: PerDialect<Frame> = PerDialect::default();
         let mut written = Vec::new();
-        let hearers: Vec<u32> = self.hearers.range((row, 0)..=(row, NONE)).map(|hearer| hearer.1).collect();
+        let hearers: Vec<u32> = self.centrifugo.hearers.range((row, 0)..=(row, NONE)).map(|hearer| hearer.1).collect();
         for subscription in hearers {
             let subscription = self.hub.subscription(subscription);
             let conn = subscription.conn;
-            let Some(dialect) = self.conns.rows[conn.0].transport.dialect().filter(|_| subscription.live) else {
+            let Some(dialect) = self.conns[conn].transport.dialect().filter(|_| subscription.live) else {
                 continue;
             };
             let subject = self.hub.name(row);
@@ -111,20 +109,6 @@ impl Shard {
             let frame = Rc::clone(frame);
             self.queue_notice(conn, frame);
         }
-    }
-
-    /// Queues what a client may miss: not behind half of an outbox, so that publications keep their room.
-    fn queue_notice(&mut self, conn: ConnId, frame: Frame) {
-        let row = &mut self.conns.rows[conn.0];
-        if matches!(row.phase, Phase::Vacant | Phase::Closing) || row.flags.has(Flags::DOOMED) {
-            return;
-        }
-        if row.outbox.bytes as usize + frame.len() > self.config.outbox.bytes / 2 {
-            self.report.untold += 1;
-            return;
-        }
-        self.outboxes.push(&mut row.outbox, frame, Content::Notice);
-        self.flush_later(conn);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Orders: what the control plane has done with the clients of a user. Every shard gets them, each for its own connections.
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -9,10 +10,11 @@ use hub::{Facts, Override, Position};
 use protocol::centrifugo::{Disconnect, UnsubscribeCode};
 
 use super::Waiting;
-use super::server_side::{To, Wanted};
+use super::server_side::To;
+use super::wanted::Wanted;
 use crate::border::Effects;
 use crate::client::refreshed;
-use crate::command::Ticket;
+use crate::command::{Answer, Ticket};
 use crate::conn::{Phase, State};
 use crate::shard::Shard;
 
@@ -82,7 +84,46 @@ pub struct Subscription {
     pub changes: Override,
 }
 
+/// Orders that wait for owners to answer: for how many subscriptions, and how many clients it was done with.
+#[derive(Debug, Default)]
+pub(super) struct Orders(BTreeMap<Ticket, (usize, usize)>);
+
+impl Orders {
+    /// One more subscription is waited for.
+    pub(super) fn await_one(&mut self, ticket: Ticket) {
+        self.0.entry(ticket).or_default().0 += 1;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl Shard {
+    /// An order begins, which is answered when all its subscriptions are live.
+    pub(crate) fn order_begun(&mut self, ticket: Ticket) {
+        self.centrifugo.orders.0.insert(ticket, (1, 0));
+    }
+
+    /// All of it that can be done at once has been done, with so many clients.
+    pub(crate) fn order_under_way(&mut self, ticket: Ticket, clients: usize, world: &mut impl Effects) {
+        self.centrifugo.orders.0.entry(ticket).or_default().1 = clients;
+        self.order_done(ticket, world);
+    }
+
+    /// One of its subscriptions is live, or has ended: the last one completes the answer.
+    pub(super) fn order_done(&mut self, ticket: Ticket, world: &mut impl Effects) {
+        let Some(order) = self.centrifugo.orders.0.get_mut(&ticket) else {
+            return;
+        };
+        order.0 -= 1;
+        if *order == (0, order.1) {
+            let clients = order.1;
+            self.centrifugo.orders.0.remove(&ticket);
+            world.answer(ticket, Answer::Obeyed(clients));
+        }
+    }
+
     /// Does what is ordered with those of the clients that are here; says how many they were.
     pub(crate) fn obey(
         &mut self,
@@ -117,7 +158,7 @@ impl Shard {
                 for conn in &conns {
                     self.set_end(*conn, left, now);
                     if let Some(info) = info.clone() {
-                        self.identities.set_info(*conn, info);
+                        self.clients.set_info(*conn, info);
                     }
                     let result = refreshed(left);
                     self.tell(*conn, |encoding, out| encoding.push_refresh(out, &result));
@@ -144,13 +185,13 @@ impl Shard {
         let is_meant = |conn: &ConnId| whom.client.is_empty() || *self.client(*conn) == *whom.client;
         let named = Sealed::read(&whom.session).and_then(|name| self.named_session(name));
         let is_named = |conn: &ConnId| whom.session.is_empty() || named == Some(*conn);
-        self.sessions.of_user(&whom.user).filter(is_here).filter(is_meant).filter(is_named).collect()
+        self.clients.of_user(&whom.user).filter(is_here).filter(is_meant).filter(is_named).collect()
     }
 
     /// True for a session that lives.
     pub(crate) fn is_session(&self, conn: ConnId) -> bool {
-        let row = &self.conns.rows[conn.0];
-        matches!(row.phase, Phase::Open | Phase::Asked) && row.session != base::NONE
+        let row = &self.conns[conn];
+        matches!(row.phase(), Phase::Open | Phase::Asked) && row.session != base::NONE
     }
 
     fn is_connecting(&self, conn: ConnId) -> bool {
@@ -169,7 +210,7 @@ impl Shard {
         if self.subscription_of(conn, subject).is_some() {
             return;
         }
-        let count = usize::from(self.conns.rows[conn.0].subscription_count);
+        let count = usize::from(self.conns[conn].subscription_count);
         if count >= self.config.limits.subscriptions_per_connection {
             let why = Disconnect::ChannelLimit;
             self.dismiss(conn, why.code(), why.reason(), now);

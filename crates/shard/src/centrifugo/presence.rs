@@ -43,7 +43,7 @@ impl Shard {
     // ---- coming and going ----
 
     /// What a subscription is to presence: counted, told of, told.
-    pub(crate) fn terms(&self, conn: ConnId, row: u32, wants_to_hear: bool, changes: &Override) -> Facts {
+    pub(super) fn terms(&self, conn: ConnId, row: u32, wants_to_hear: bool, changes: &Override) -> Facts {
         let mut facts = Facts::default();
         let Some(namespace) = self.hub.namespace(row) else {
             return facts;
@@ -65,12 +65,12 @@ impl Shard {
     }
 
     /// A client has subscribed: its subscription is to presence what `facts` say, and the owner is told that it is there.
-    pub(crate) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
-        let subscription = self.conns.rows[conn.0].subscriptions;
+    pub(super) fn begin_presence(&mut self, conn: ConnId, row: u32, facts: Facts, world: &mut impl Effects) {
+        let subscription = self.conns[conn].subscriptions;
         debug_assert_eq!(self.hub.subscription(subscription).subject, row, "the newest subscription is the first");
         *self.hub.facts(subscription) = facts;
         if facts.has(Facts::HEARS) {
-            self.hearers.insert((row, subscription));
+            self.centrifugo.hearers.insert((row, subscription));
         }
         if facts.has(Facts::PRESENT) {
             self.tell_owner(conn, row, true, world);
@@ -89,13 +89,13 @@ impl Shard {
             self.tell_owner(conn, row, false, world);
         }
         if facts.has(Facts::HEARS) {
-            self.hearers.remove(&(row, subscription));
+            self.centrifugo.hearers.remove(&(row, subscription));
         }
         facts.has(Facts::ANNOUNCED).then(|| self.publisher(conn, Some(row)))
     }
 
     fn tell_owner(&mut self, conn: ConnId, row: u32, comes: bool, world: &mut impl Effects) {
-        let user = self.sessions.user_hash(self.conns.rows[conn.0].session);
+        let user = self.clients.user_hash(self.conns[conn].session);
         let owner = self.owner(self.hub.name(row));
         if owner != self.config.shard {
             let subject = self.hub.name(row).clone();
@@ -158,7 +158,7 @@ impl Shard {
     // ---- the client's commands ----
 
     /// `presence`.
-    pub(crate) fn on_presence(
+    pub(super) fn on_presence(
         &mut self,
         conn: ConnId,
         id: u32,
@@ -180,7 +180,7 @@ impl Shard {
     }
 
     /// `presence_stats`.
-    pub(crate) fn on_presence_stats(
+    pub(super) fn on_presence_stats(
         &mut self,
         conn: ConnId,
         id: u32,

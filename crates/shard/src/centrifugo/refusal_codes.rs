@@ -77,7 +77,7 @@ impl Refused {
 
 impl Shard {
     /// A unidirectional client may not connect: there is no reply that an error could be in.
-    pub(crate) fn refuse_uni(&mut self, conn: ConnId, refused: Refused, now: Instant) -> Next {
+    pub(super) fn refuse_uni(&mut self, conn: ConnId, refused: Refused, now: Instant) -> Next {
         let disconnect = match &refused {
             Refused::Disconnect(why) => return Next::Disconnect(*why),
             Refused::Told(said) if matches!(**said, Said::Disconnect { .. }) => {
@@ -99,7 +99,7 @@ impl Shard {
     /// Answers a request for a stream with a status, if its client may not connect and is told so; says whether.
     ///
     /// Whether it may is asked again when the stream begins: nothing is kept of this time.
-    pub(crate) fn refuse_by_status(
+    pub(super) fn refuse_by_status(
         &mut self,
         conn: ConnId,
         (dialect, connect): (Dialect, &Connect<'_>),

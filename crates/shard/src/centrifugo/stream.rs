@@ -2,7 +2,6 @@
 //! as requests of its own (`uplink`).
 //!
 //! A push is a chunk, the same bytes for all streams of a dialect ([`crate::send`]); no request follows a stream (`Connection: close`).
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use base::{ConnId, Instant};
@@ -10,10 +9,10 @@ use wire::response;
 
 use super::uni::of_request;
 use crate::border::Effects;
-use crate::conn::Phase;
+use crate::conn::{Phase, Transport};
 use crate::handshake::Response;
-use crate::report::Transport;
 use crate::request::{Cors, Downlink, not_connect};
+use crate::send::write_begin;
 use crate::shard::Shard;
 
 /// Header fields of a stream: nobody on the way is to keep it, or to hold it back.
@@ -55,19 +54,19 @@ impl Shard {
         }
         fields.extend(FIELDS);
         fields.extend(cors.iter().flat_map(|cors| cors.fields()));
-        fields.extend(self.coding(conn));
-        let mut head = self.take_scratch();
-        response::write_head(&mut head, 200, &fields, None, false);
-        if dialect.is_event_stream() {
-            // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
-            // for Node loses the event that follows one in the same read.
-            self.write_begin(conn, &mut head, b"\n");
-        }
-        let response = Rc::from(&*head);
-        self.scratch = head;
-        let anchor = self.conns.rows[conn.0].outbox.last();
+        let coding = self.coding(conn);
+        fields.extend(coding);
+        let response = self.written(|head| {
+            response::write_head(head, 200, &fields, None, false);
+            if dialect.is_event_stream() {
+                // The body begins with an empty line, so that whoever waits for its begin has it. Without a carriage return: eventsource 2
+                // for Node loses the event that follows one in the same read.
+                write_begin(head, coding.is_some(), b"\n");
+            }
+        });
+        let anchor = self.conns[conn].outbox.last();
         self.begin_open(conn, anchor, response, Transport::Centrifugo(dialect), now);
-        if self.conns.rows[conn.0].phase != Phase::Open {
+        if self.conns[conn].phase() != Phase::Open {
             return;
         }
         self.introduce(conn, user);

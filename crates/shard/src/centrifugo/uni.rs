@@ -55,8 +55,8 @@ pub(crate) const fn disconnect_of_code(code: u32) -> Disconnect {
 impl Shard {
     /// A message over a unidirectional WebSocket: the connect request. Whatever comes after it is not heard.
     pub(crate) fn on_uni_message(&mut self, conn: ConnId, message: &[u8], now: Instant, world: &mut impl Effects) {
-        let row = &self.conns.rows[conn.0];
-        if row.session == NONE && row.phase == Phase::Open {
+        let row = &self.conns[conn];
+        if row.session == NONE && row.phase() == Phase::Open {
             // Nothing at all is nothing only in a request for a stream.
             self.connect_uni(conn, if message.is_empty() { b"?" } else { message }, now, world);
         }

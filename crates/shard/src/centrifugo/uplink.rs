@@ -8,7 +8,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use base::{ConnId, Instant, NONE, Sealed, ShardId};
+use base::{ConnId, Instant, NONE, SealKey, Sealed, ShardId, SubjectKey};
 use protocol::centrifugo::Disconnect;
 
 use super::dialect::Dialect;
@@ -22,7 +22,7 @@ use crate::request::{Cors, Denied};
 use crate::shard::Shard;
 
 /// A POST that waits for its answer: on which shard, and which connection of it.
-pub(crate) type Post = (ShardId, Waiter);
+type Post = (ShardId, Waiter);
 
 /// How a POST is to be answered.
 #[derive(Debug)]
@@ -44,28 +44,43 @@ struct Uplink {
 }
 
 /// What is on its way up to the sessions of a shard. Sessions to which nothing is have no row here.
-#[derive(Debug, Default)]
-pub(crate) struct Uplinks(BTreeMap<ConnId, Uplink>);
+#[derive(Debug)]
+pub(super) struct Uplinks {
+    by_conn: BTreeMap<ConnId, Uplink>,
+    /// POSTs whose session has ended.
+    ended: Vec<Post>,
+    /// Names sessions to those who send commands for them.
+    key: SealKey,
+}
 
 impl Uplinks {
+    pub(super) fn new(key: &SubjectKey) -> Self {
+        Self { by_conn: BTreeMap::new(), ended: Vec::new(), key: SealKey::new(key, "session") }
+    }
+
+    /// True while somebody waits whose session has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     /// True if something is on its way to the session.
-    pub(crate) fn has(&self, conn: ConnId) -> bool {
-        !self.0.is_empty() && self.0.contains_key(&conn)
+    pub(super) fn has(&self, conn: ConnId) -> bool {
+        !self.by_conn.is_empty() && self.by_conn.contains_key(&conn)
     }
 
     /// Sessions to which something is on its way.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(super) fn len(&self) -> usize {
+        self.by_conn.len()
     }
 
     /// Bytes that wait.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.values().map(|uplink| uplink.waiting_bytes).sum()
+    pub(super) fn bytes(&self) -> usize {
+        self.by_conn.values().map(|uplink| uplink.waiting_bytes).sum()
     }
 
     /// The message is the session's next; false if too much waits already.
     fn push(&mut self, conn: ConnId, message: Box<[u8]>, post: Post) -> bool {
-        let uplink = self.0.entry(conn).or_default();
+        let uplink = self.by_conn.entry(conn).or_default();
         let bytes = uplink.waiting_bytes + message.len();
         if !uplink.waiting.is_empty() && (uplink.waiting.len() == UPLINKS_MAX || bytes > UPLINK_BYTES_MAX) {
             return false;
@@ -77,9 +92,9 @@ impl Uplinks {
 
     /// The message that comes next, whose POST is the current one from now on. `None` if there is none: the row is gone.
     fn next(&mut self, conn: ConnId) -> Option<Box<[u8]>> {
-        let uplink = self.0.get_mut(&conn)?;
+        let uplink = self.by_conn.get_mut(&conn)?;
         let Some((message, post)) = uplink.waiting.pop_front() else {
-            self.0.remove(&conn);
+            self.by_conn.remove(&conn);
             return None;
         };
         uplink.waiting_bytes -= message.len();
@@ -89,12 +104,12 @@ impl Uplinks {
 
     /// The POST whose commands have been handled.
     fn take_current(&mut self, conn: ConnId) -> Option<Post> {
-        self.0.get_mut(&conn)?.current.take()
+        self.by_conn.get_mut(&conn)?.current.take()
     }
 
     /// All POSTs that wait for a session.
     fn take_all(&mut self, conn: ConnId) -> Vec<Post> {
-        let Some(uplink) = self.0.remove(&conn) else {
+        let Some(uplink) = self.by_conn.remove(&conn) else {
             return Vec::new();
         };
         uplink.current.into_iter().chain(uplink.waiting.into_iter().map(|(_, post)| post)).collect()
@@ -117,24 +132,24 @@ fn conn_of(place: u64) -> ConnId {
 impl Shard {
     /// What names the connection's session, and this server, to who sends commands for it, or has the API do something with it; nothing
     /// if nobody does.
-    pub(crate) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
-        let row = &self.conns.rows[conn.0];
+    pub(super) fn uplink_address(&self, conn: ConnId) -> (String, Box<str>) {
+        let row = &self.conns[conn];
         let Some(dialect) = row.transport.dialect().filter(|dialect| dialect.has_uplink() || dialect.is_uni()) else {
             return Default::default();
         };
-        let session = self.session_key.seal(place(self.config.shard, conn), u128::from(row.generation));
+        let session = self.centrifugo.uplinks.key.seal(place(self.config.shard, conn), u128::from(row.generation));
         let node = if dialect.is_uni() { Box::default() } else { self.config.endpoints.node.clone() };
         (session.to_string(), node)
     }
 
     /// The live session of this shard that the name was given to.
-    pub(crate) fn named_session(&self, name: Sealed) -> Option<ConnId> {
-        let conn = conn_of(self.session_key.place(name));
-        let row = self.conns.rows.get(conn.0)?;
-        let is_there = matches!(row.phase, Phase::Asked | Phase::Open)
+    pub(super) fn named_session(&self, name: Sealed) -> Option<ConnId> {
+        let conn = conn_of(self.centrifugo.uplinks.key.place(name));
+        let row = self.conns.get(conn)?;
+        let is_there = matches!(row.phase(), Phase::Asked | Phase::Open)
             && row.session != NONE
             && row.transport.dialect().is_some_and(Dialect::has_uplink);
-        (is_there && self.session_key.fits(name, u128::from(row.generation))).then_some(conn)
+        (is_there && self.centrifugo.uplinks.key.fits(name, u128::from(row.generation))).then_some(conn)
     }
 
     // ---- the connection of the POST ----
@@ -159,7 +174,7 @@ impl Shard {
             return;
         }
         let name = Sealed::read(&uplink.session);
-        let shard = name.map(|name| shard_of(self.session_key.place(name)));
+        let shard = name.map(|name| shard_of(self.centrifugo.uplinks.key.place(name)));
         let (Some(name), Some(shard)) = (name, shard.filter(|shard| shard.0 < self.config.shards)) else {
             // Nobody's: said to nobody, as the reference has it.
             self.answer_post(conn, 204, &to, now, world);
@@ -167,9 +182,8 @@ impl Shard {
         };
         self.disarm(conn);
         self.conns.lend(conn).state = State::Uplink(to);
-        let row = &mut self.conns.rows[conn.0];
-        row.phase = Phase::Asked;
-        let waiter = Waiter::Conn { conn, generation: row.generation };
+        self.conns[conn].enter(Phase::Asked);
+        let waiter = self.conns.waiter(conn);
         let commands = Box::from(&*uplink.commands);
         if shard == self.config.shard {
             self.on_uplink(shard, name, commands, waiter, now, world);
@@ -214,8 +228,8 @@ impl Shard {
             self.answer_uplink((from, waiter), now, world);
             return;
         };
-        self.conns.rows[conn.0].active_s = crate::conn::second(now);
-        if self.uplinks.push(conn, commands, (from, waiter)) {
+        self.conns[conn].note_active(now);
+        if self.centrifugo.uplinks.push(conn, commands, (from, waiter)) {
             self.go_on_with_uplinks(conn, now, world);
         } else {
             // Whoever doesn't wait for answers would not learn that commands were lost: it is to begin anew, later.
@@ -227,18 +241,18 @@ impl Shard {
     /// Handles what waits for a session, a message after the other, until one has to wait for an owner.
     pub(crate) fn go_on_with_uplinks(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
         while !self.has_unfinished_commands(conn) {
-            if let Some(post) = self.uplinks.take_current(conn) {
+            if let Some(post) = self.centrifugo.uplinks.take_current(conn) {
                 self.answer_uplink(post, now, world);
             }
-            let row = &self.conns.rows[conn.0];
+            let row = &self.conns[conn];
             let Some(dialect) = row.transport.dialect() else {
                 return;
             };
             // What waits for a session that closes is answered when that is settled.
-            if row.phase != Phase::Open || row.flags.has(Flags::STALLED) {
+            if row.phase() != Phase::Open || row.flags.has(Flags::STALLED) {
                 return;
             }
-            let Some(commands) = self.uplinks.next(conn) else {
+            let Some(commands) = self.centrifugo.uplinks.next(conn) else {
                 return;
             };
             self.on_whole_message(conn, dialect.encoding(), &commands, now, world);
@@ -247,21 +261,20 @@ impl Shard {
 
     /// True while the last message's commands have not all been handled.
     fn has_unfinished_commands(&mut self, conn: ConnId) -> bool {
-        self.conns.rows[conn.0].phase == Phase::Asked
-            || self.conns.lent(conn).is_some_and(|lent| !lent.commands.is_empty())
+        self.conns[conn].phase() == Phase::Asked || self.conns.lent(conn).is_some_and(|lent| !lent.commands.is_empty())
     }
 
     /// The session ends: who still waits for it is answered at the end of the turn.
     pub(crate) fn end_uplinks(&mut self, conn: ConnId) {
-        if self.uplinks.has(conn) {
-            let posts = self.uplinks.take_all(conn);
-            self.ended_posts.extend(posts);
+        if self.centrifugo.uplinks.has(conn) {
+            let posts = self.centrifugo.uplinks.take_all(conn);
+            self.centrifugo.uplinks.ended.extend(posts);
         }
     }
 
     /// Answers those whose session has ended before their commands were handled.
     pub(crate) fn answer_ended_posts(&mut self, now: Instant, world: &mut impl Effects) {
-        for post in core::mem::take(&mut self.ended_posts) {
+        for post in core::mem::take(&mut self.centrifugo.uplinks.ended) {
             self.answer_uplink(post, now, world);
         }
     }

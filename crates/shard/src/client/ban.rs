@@ -20,11 +20,11 @@ pub trait Blocks: fmt::Debug + Send + Sync {
 
 /// The names of the tokens that sessions have shown, as hashes. A session whose token has no name has no row.
 #[derive(Debug, Default)]
-pub(crate) struct TokenIds(BTreeMap<ConnId, u64>);
+pub(super) struct TokenIds(BTreeMap<ConnId, u64>);
 
 impl TokenIds {
     /// A session has shown this token, or one without a name.
-    pub(crate) fn set(&mut self, conn: ConnId, id: Option<u64>) {
+    pub(super) fn set(&mut self, conn: ConnId, id: Option<u64>) {
         match id {
             Some(id) => self.0.insert(conn, id),
             None => self.0.remove(&conn),
@@ -36,12 +36,12 @@ impl TokenIds {
         self.0.iter().filter(|(_, known)| **known == id).map(|(conn, _)| *conn).collect()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// About the bytes that they take.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.0.len() * size_of::<(ConnId, u64)>()
     }
 }
@@ -53,15 +53,15 @@ impl Shard {
     }
 
     /// What a token's name is remembered as; `None`: it has none.
-    pub(crate) fn token_id(&self, id: &str) -> Option<u64> {
+    pub(super) fn token_id(&self, id: &str) -> Option<u64> {
         (!id.is_empty()).then(|| self.config.key.hash(id.as_bytes()).0)
     }
 
     /// Ends the sessions that have shown the token, and says how many; subscriptions that it allows end in the turns that follow.
     pub(crate) fn end_token(&mut self, id: &str, now: Instant) -> usize {
         let Some(id) = self.token_id(id) else { return 0 };
-        self.identities.end_token(id, now);
-        let conns = self.token_ids.of(id);
+        self.clients.identities.end_token(id, now);
+        let conns = self.clients.token_ids.of(id);
         let why = Disconnect::ConnectionExpired;
         for conn in &conns {
             self.dismiss(*conn, why.code(), why.reason(), now);

@@ -13,7 +13,7 @@ use crate::shard::Shard;
 
 /// Capabilities of a shard's sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Capabilities {
+pub(super) struct Capabilities {
     by_conn: BTreeMap<ConnId, Arc<Caps>>,
     /// Each once.
     shared: BTreeSet<Arc<Caps>>,
@@ -22,12 +22,12 @@ pub(crate) struct Capabilities {
 
 impl Capabilities {
     /// Those of a session, if it has any.
-    pub(crate) fn of(&self, conn: ConnId) -> Option<&Caps> {
+    pub(super) fn of(&self, conn: ConnId) -> Option<&Caps> {
         self.by_conn.get(&conn).map(AsRef::as_ref)
     }
 
     /// A session has others from here on, or none.
-    pub(crate) fn set(&mut self, conn: ConnId, caps: Caps) {
+    pub(super) fn set(&mut self, conn: ConnId, caps: Caps) {
         self.forget(conn);
         if caps.is_empty() {
             return;
@@ -45,7 +45,7 @@ impl Capabilities {
     }
 
     /// A session has none any more.
-    pub(crate) fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId) {
         if let Some(caps) = self.by_conn.remove(&conn)
             // This one and the set's.
             && Arc::strong_count(&caps) == 2
@@ -56,12 +56,12 @@ impl Capabilities {
     }
 
     /// Sessions that have some, and how many different ones there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_conn.len() + self.shared.len()
     }
 
     /// About the bytes that they take.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.by_conn.len() * size_of::<(ConnId, Arc<Caps>)>() + self.bytes
     }
 }
@@ -69,12 +69,12 @@ impl Capabilities {
 impl Shard {
     /// What the session's tokens say of doing something with a channel.
     pub(crate) fn ruling(&self, conn: ConnId, operation: Operation, channel: &str) -> Ruling {
-        let of_session = match self.caps.of(conn) {
+        let of_session = match self.clients.caps.of(conn) {
             Some(caps) => self.ruling_of(caps, operation, channel, self.user(conn)),
             None => Ruling::Silent,
         };
-        let of_subscription = match self.identities.has_grants(conn).then(|| self.hub.find(channel)).flatten() {
-            Some(row) => self.identities.ruling(conn, row, operation),
+        let of_subscription = match self.clients.identities.has_grants(conn).then(|| self.hub.find(channel)).flatten() {
+            Some(row) => self.clients.identities.ruling(conn, row, operation),
             None => Ruling::Silent,
         };
         match (of_session, of_subscription) {
@@ -115,14 +115,14 @@ impl Shard {
 
     /// A session has the capabilities of another token: what they do not let it be subscribed to any more ends, unless a token of its own or
     /// the server began it.
-    pub(crate) fn take_caps(&mut self, conn: ConnId, token: &mut Token, world: &mut impl Effects) {
+    pub(super) fn take_caps(&mut self, conn: ConnId, token: &mut Token, world: &mut impl Effects) {
         let caps = core::mem::take(&mut token.caps);
-        if caps.is_empty() && self.caps.of(conn).is_none() {
+        if caps.is_empty() && self.clients.caps.of(conn).is_none() {
             return;
         }
-        self.caps.set(conn, caps);
+        self.clients.caps.set(conn, caps);
         let mut ended = Vec::new();
-        let mut at = self.conns.rows[conn.0].subscriptions;
+        let mut at = self.conns[conn].subscriptions;
         while at != NONE {
             let subscription = self.hub.subscription(at);
             if !self.may_stay(conn, subscription.facts, self.hub.name(subscription.subject)) {

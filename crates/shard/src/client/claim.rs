@@ -10,16 +10,16 @@ use crate::hop::Parcel;
 use crate::shard::Shard;
 
 /// A connection of some shard.
-pub(crate) type Claimant = (ShardId, ConnId, u32);
+pub(super) type Claimant = (ShardId, ConnId, u32);
 
 /// Who claimed last, by the hash of the personal channel's name. A row a user who is connected.
-pub(crate) type Claims = BTreeMap<u64, Claimant>;
+pub(super) type Claims = BTreeMap<u64, Claimant>;
 
 impl Shard {
     /// A connection claims to be its user's only one, or has gone if it does not stay.
     pub(crate) fn claim(&mut self, conn: ConnId, row: u32, stays: bool, world: &mut impl Effects) {
         let subject = self.hub.name(row).clone();
-        let generation = self.conns.rows[conn.0].generation;
+        let generation = self.conns[conn].generation;
         let owner = self.owner(&subject);
         if owner == self.config.shard {
             self.on_claim((owner, conn, generation), &subject, stays, world);
@@ -33,12 +33,12 @@ impl Shard {
         let key = self.config.key.hash(subject.as_bytes()).0;
         if !stays {
             // Another one may have claimed since.
-            if self.claims.get(&key) == Some(&claimant) {
-                self.claims.remove(&key);
+            if self.clients.claims.get(&key) == Some(&claimant) {
+                self.clients.claims.remove(&key);
             }
             return;
         }
-        match self.claims.insert(key, claimant) {
+        match self.clients.claims.insert(key, claimant) {
             Some(former) if former != claimant => {
                 let (shard, conn, generation) = former;
                 if shard == self.config.shard {

@@ -39,7 +39,7 @@ struct Grant {
 /// Deadlines are ordered here and not in the wheel: a connection has one timer, which its heartbeat has, and those who
 /// never expire need none.
 #[derive(Debug, Default)]
-pub(crate) struct Identities {
+pub(super) struct Identities {
     by_conn: BTreeMap<ConnId, Identity>,
     /// When, whose, and the subject's row, or `NONE` for the connection itself.
     dues: BTreeSet<(Instant, ConnId, u32)>,
@@ -47,7 +47,7 @@ pub(crate) struct Identities {
 
 impl Identities {
     /// What is told of the connection, and what is told of its subscription to `subject`.
-    pub(crate) fn told(&self, conn: ConnId, subject: Option<u32>) -> (&[u8], &[u8]) {
+    pub(super) fn told(&self, conn: ConnId, subject: Option<u32>) -> (&[u8], &[u8]) {
         let Some(identity) = self.by_conn.get(&conn) else {
             return (&[], &[]);
         };
@@ -56,7 +56,7 @@ impl Identities {
     }
 
     /// Takes over what is told of a connection.
-    pub(crate) fn set_info(&mut self, conn: ConnId, info: Box<[u8]>) {
+    pub(super) fn set_info(&mut self, conn: ConnId, info: Box<[u8]>) {
         if !info.is_empty() || self.by_conn.contains_key(&conn) {
             self.by_conn.entry(conn).or_default().info = info;
             self.drop_if_empty(conn);
@@ -64,7 +64,7 @@ impl Identities {
     }
 
     /// Takes over when a connection ends, instead of when it was to end.
-    pub(crate) fn set_due(&mut self, conn: ConnId, old: Option<Instant>, new: Option<Instant>) {
+    pub(super) fn set_due(&mut self, conn: ConnId, old: Option<Instant>, new: Option<Instant>) {
         rearm(&mut self.dues, conn, NONE, old, new);
     }
 
@@ -76,7 +76,7 @@ impl Identities {
 
     /// Takes over what a subscription token says, the first one or a later one; `id` is its name's hash, and it outlasts its end by
     /// `grace`.
-    pub(crate) fn grant(
+    pub(super) fn grant(
         &mut self,
         (conn, subject): (ConnId, u32),
         token: Token,
@@ -97,7 +97,7 @@ impl Identities {
     }
 
     /// Makes each subscription that this token allows due now. Looks at all of them: it is rare.
-    pub(crate) fn end_token(&mut self, id: u64, now: Instant) {
+    pub(super) fn end_token(&mut self, id: u64, now: Instant) {
         for (conn, identity) in &mut self.by_conn {
             for grant in identity.grants.iter_mut().filter(|grant| grant.id == Some(id)) {
                 rearm(&mut self.dues, *conn, grant.subject, grant.due.replace(now), Some(now));
@@ -106,7 +106,7 @@ impl Identities {
     }
 
     /// A subscription's end is put off until `left` is over, or for ever; an info that is empty stays as it was.
-    pub(crate) fn renew(
+    pub(super) fn renew(
         &mut self,
         conn: ConnId,
         subject: u32,
@@ -124,7 +124,7 @@ impl Identities {
     }
 
     /// Forgets what allowed a subscription.
-    pub(crate) fn forget_grant(&mut self, conn: ConnId, subject: u32) {
+    pub(super) fn forget_grant(&mut self, conn: ConnId, subject: u32) {
         if let Some(identity) = self.by_conn.get_mut(&conn)
             // From the end: a connection that closes ends its newest subscription first.
             && let Some(at) = identity.grants.iter().rposition(|grant| grant.subject == subject)
@@ -136,12 +136,12 @@ impl Identities {
     }
 
     /// True if tokens have something to say of the connection's subscriptions.
-    pub(crate) fn has_grants(&self, conn: ConnId) -> bool {
+    pub(super) fn has_grants(&self, conn: ConnId) -> bool {
         self.by_conn.get(&conn).is_some_and(|identity| !identity.grants.is_empty())
     }
 
     /// What a subscription's token says of doing something with its subject.
-    pub(crate) fn ruling(&self, conn: ConnId, subject: u32, operation: Operation) -> Ruling {
+    pub(super) fn ruling(&self, conn: ConnId, subject: u32, operation: Operation) -> Ruling {
         let grants = self.by_conn.get(&conn).map(|identity| identity.grants.iter());
         match grants.and_then(|mut grants| grants.find(|grant| grant.subject == subject)) {
             Some(grant) if grant.deny.has(operation) => Ruling::Denied,
@@ -151,13 +151,13 @@ impl Identities {
     }
 
     /// How long a subscription's token is still good, if it has an end.
-    pub(crate) fn left(&self, conn: ConnId, subject: u32, now: Instant) -> Option<Duration> {
+    pub(super) fn left(&self, conn: ConnId, subject: u32, now: Instant) -> Option<Duration> {
         let grants = &self.by_conn.get(&conn)?.grants;
         grants.iter().find(|grant| grant.subject == subject)?.expires.map(|at| at.since(now))
     }
 
     /// Forgets a session, which was to end at `due`.
-    pub(crate) fn forget(&mut self, conn: ConnId, due: Option<Instant>) {
+    pub(super) fn forget(&mut self, conn: ConnId, due: Option<Instant>) {
         rearm(&mut self.dues, conn, NONE, due, None);
         if let Some(identity) = self.by_conn.remove(&conn) {
             for grant in identity.grants {
@@ -167,19 +167,19 @@ impl Identities {
     }
 
     /// When the next one is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         self.dues.first().map(|due| due.0)
     }
 
     /// Takes one that is due: whose, and the subject's row, or `NONE` for the connection itself.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(ConnId, u32)> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<(ConnId, u32)> {
         let (_, conn, subject) = self.dues.first().filter(|due| due.0 <= now).copied()?;
         self.dues.pop_first();
         Some((conn, subject))
     }
 
     /// Makes a subscription due again later.
-    pub(crate) fn defer(&mut self, conn: ConnId, subject: u32, at: Instant) {
+    pub(super) fn defer(&mut self, conn: ConnId, subject: u32, at: Instant) {
         let grants = self.by_conn.get_mut(&conn).map(|identity| identity.grants.iter_mut());
         if let Some(grant) = grants.and_then(|mut grants| grants.find(|grant| grant.subject == subject)) {
             rearm(&mut self.dues, conn, subject, grant.due.replace(at), Some(at));
@@ -187,12 +187,12 @@ impl Identities {
     }
 
     /// Sessions that something is known of.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_conn.len() + self.dues.len()
     }
 
     /// About the bytes that they take, without the texts in them.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.by_conn.len() * size_of::<(ConnId, Identity)>() + self.dues.len() * size_of::<(Instant, ConnId, u32)>()
     }
 }

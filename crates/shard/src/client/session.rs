@@ -13,14 +13,14 @@ use hashbrown::HashTable;
 
 /// What a connected client is to the server.
 #[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) conn: ConnId,
+pub(super) struct Session {
+    pub(super) conn: ConnId,
     user: u32,
     /// Other sessions of the user.
     next: u32,
     prev: u32,
     /// The second at whose beginning it is disconnected, or `NONE`.
-    pub(crate) due_s: u32,
+    pub(super) due_s: u32,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ const _: () = assert!(size_of::<Session>() <= 20 && size_of::<User>() <= 32);
 
 /// All sessions of a shard.
 #[derive(Debug)]
-pub(crate) struct Sessions {
+pub(super) struct Sessions {
     rows: Slab<Session>,
     users: Slab<User>,
     by_name: HashTable<u32>,
@@ -57,14 +57,14 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(key: SubjectKey, random: &mut Prng) -> Self {
+    pub(super) fn new(key: SubjectKey, random: &mut Prng) -> Self {
         let mut fresh = || SubjectKey([random.next_u64(), random.next_u64()]);
         let id_keys = [fresh(), fresh()];
         Self { rows: Slab::default(), users: Slab::default(), by_name: HashTable::new(), key, id_keys }
     }
 
     /// A client of `user` has connected; empty: an anonymous one.
-    pub(crate) fn begin(&mut self, conn: ConnId, user: &str) -> u32 {
+    pub(super) fn begin(&mut self, conn: ConnId, user: &str) -> u32 {
         let user = self.enter(user);
         let next = self.users[user].first;
         let row = self.rows.insert(Session { conn, user, next, prev: NONE, due_s: NONE });
@@ -76,7 +76,7 @@ impl Sessions {
     }
 
     /// It has gone; a user without sessions goes with it.
-    pub(crate) fn end(&mut self, row: u32) -> Session {
+    pub(super) fn end(&mut self, row: u32) -> Session {
         let gone = self.rows.remove(row);
         if gone.next != NONE {
             self.rows[gone.next].prev = gone.prev;
@@ -115,22 +115,22 @@ impl Sessions {
     }
 
     /// The user's name; empty for an anonymous one and for `NONE`.
-    pub(crate) fn user(&self, row: u32) -> &str {
+    pub(super) fn user(&self, row: u32) -> &str {
         if row == NONE { "" } else { &self.users[self.rows[row].user].name }
     }
 
     /// Tells users apart in the attendance of all shards.
-    pub(crate) fn user_hash(&self, row: u32) -> u64 {
+    pub(super) fn user_hash(&self, row: u32) -> u64 {
         self.hash_of(self.user(row))
     }
 
     /// The same for a user by its name; all shards have the same.
-    pub(crate) fn hash_of(&self, name: &str) -> u64 {
+    pub(super) fn hash_of(&self, name: &str) -> u64 {
         self.key.hash(name.as_bytes()).0
     }
 
     /// The connections of a user.
-    pub(crate) fn of_user(&self, name: &str) -> impl Iterator<Item = ConnId> + '_ {
+    pub(super) fn of_user(&self, name: &str) -> impl Iterator<Item = ConnId> + '_ {
         let found = self.by_name.find(self.key.hash(name.as_bytes()).0, |&row| self.users[row].name == name);
         let mut at = found.map_or(NONE, |&user| self.users[user].first);
         core::iter::from_fn(move || {
@@ -141,12 +141,12 @@ impl Sessions {
     }
 
     /// Sets the second of a session's end, `NONE` for never; says what it was.
-    pub(crate) fn set_due(&mut self, row: u32, due_s: u32) -> u32 {
+    pub(super) fn set_due(&mut self, row: u32, due_s: u32) -> u32 {
         core::mem::replace(&mut self.rows[row].due_s, due_s)
     }
 
     /// The id of the client that has the slot in this generation: a version 4 UUID (RFC 9562 section 5.4).
-    pub(crate) fn client_id(&self, shard: ShardId, conn: ConnId, generation: u32) -> String {
+    pub(super) fn client_id(&self, shard: ShardId, conn: ConnId, generation: u32) -> String {
         let mut place = [0; 10];
         place[..4].copy_from_slice(&conn.0.to_le_bytes());
         place[4..8].copy_from_slice(&generation.to_le_bytes());
@@ -157,22 +157,22 @@ impl Sessions {
     }
 
     /// Sessions there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// The hashes of all users' names, in any order; see [`Sessions::user_hash`].
-    pub(crate) fn user_hashes(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn user_hashes(&self) -> impl Iterator<Item = u64> + '_ {
         self.by_name.iter().map(|&user| self.key.hash(self.users[user].name.as_bytes()).0)
     }
 
     /// Users there are.
-    pub(crate) fn users(&self) -> usize {
+    pub(super) fn users(&self) -> usize {
         self.users.len()
     }
 
     /// Bytes held, without names longer than 24 bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.rows.bytes() + self.users.bytes() + self.by_name.allocation_size()
     }
 }

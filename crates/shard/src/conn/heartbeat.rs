@@ -5,10 +5,11 @@ use protocol::centrifugo::Disconnect;
 use wire::frame::Opcode;
 use wire::sse;
 
-use super::{Flags, Phase, State};
-use crate::border::{Close, Effects};
+use super::{Flags, Phase, State, Transport};
+use crate::border::{Close, Effects, Frame};
+use crate::centrifugo::PerDialect;
 use crate::encode::message;
-use crate::report::{Refusal, Transport};
+use crate::report::Refusal;
 use crate::request::Denied;
 use crate::send::chunk;
 use crate::shard::Shard;
@@ -21,19 +22,29 @@ pub(crate) fn second(now: Instant) -> u32 {
     u32::try_from(now.as_millis() / 1_000).unwrap_or(u32::MAX)
 }
 
+/// Frames that are always the same.
+#[derive(Debug, Default)]
+pub(super) struct Constant {
+    ping: Option<Frame>,
+    centrifugo_ping: PerDialect<Frame>,
+    comment: Option<Frame>,
+}
+
 impl Shard {
+    /// Has the connection's timer fire then, and not when it was to.
     pub(crate) fn arm(&mut self, conn: ConnId, at: Instant) {
-        self.wheel.arm(&mut self.conns, conn.0, at);
+        self.lives.wheel.arm(&mut self.conns, conn.0, at);
     }
 
+    /// The connection has no timer.
     pub(crate) fn disarm(&mut self, conn: ConnId) {
-        self.wheel.disarm(&mut self.conns, conn.0);
+        self.lives.wheel.disarm(&mut self.conns, conn.0);
     }
 
     /// Arms the timer of a connection that has just opened. The first ping comes at a random time in the second half of the
     /// interval: clients that came together are not pinged together for ever.
     pub(crate) fn arm_first_heartbeat(&mut self, conn: ConnId, now: Instant) {
-        let row = &self.conns.rows[conn.0];
+        let row = &self.conns[conn];
         if row.transport.dialect().is_some() && row.session == base::NONE {
             self.arm(conn, now + self.config.limits.connect_timeout);
             return;
@@ -54,16 +65,23 @@ impl Shard {
         if idle.is_zero() {
             self.disarm(conn);
         } else {
-            let quiet = second(now).saturating_sub(self.conns.rows[conn.0].active_s);
+            let quiet = second(now).saturating_sub(self.conns[conn].active_s);
             let left = idle.saturating_sub(Duration::from_secs(quiet.into())).max(Duration::from_secs(1));
             self.arm(conn, now + left);
         }
     }
 
+    /// Fires the timers that are due.
+    pub(crate) fn fire_timers(&mut self, now: Instant, world: &mut impl Effects) {
+        while let Some(row) = self.lives.wheel.expire(&mut self.conns, now) {
+            self.on_timer(ConnId(row), now, world);
+        }
+    }
+
     /// A connection's timer has fired.
-    pub(crate) fn on_timer(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
-        let row = &self.conns.rows[conn.0];
-        match row.phase {
+    fn on_timer(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
+        let row = &self.conns[conn];
+        match row.phase() {
             Phase::Vacant => {}
             // A session that waits for an owner still lives, and must be pinged; other transports have no timer here.
             Phase::Asked if row.session != base::NONE => self.on_heartbeat(conn, now),
@@ -97,7 +115,7 @@ impl Shard {
             let denied = Denied::new(408, Refusal::HeadTooSlow, "the request did not arrive in time");
             self.deny(conn, &denied, now, world);
         } else {
-            if !self.conns.rows[conn.0].flags.has(Flags::SERVED) {
+            if !self.conns[conn].flags.has(Flags::SERVED) {
                 self.report.refuse(Refusal::HeadTooSlow);
             }
             self.close(conn, Close::Graceful, world);
@@ -106,7 +124,7 @@ impl Shard {
 
     fn on_heartbeat(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
-        let row = &mut self.conns.rows[conn.0];
+        let row = &mut self.conns[conn];
         let quiet = Duration::from_secs(second(now).saturating_sub(row.active_s).into());
         if !heartbeat.idle_close.is_zero() && quiet >= heartbeat.idle_close {
             self.report.refuse(Refusal::Idle);
@@ -133,7 +151,7 @@ impl Shard {
     /// What a session is told of pings: their interval in seconds (0: none come that it would see), and whether it must answer.
     pub(crate) fn ping_terms(&self, conn: ConnId) -> (u32, bool) {
         let heartbeat = self.config.heartbeat;
-        let row = &self.conns.rows[conn.0];
+        let row = &self.conns[conn];
         let is_uni = row.transport.is_uni();
         if heartbeat.ping_interval.is_zero() || row.flags.has(Flags::FRAME_PINGS) && !is_uni {
             return (0, false);
@@ -144,7 +162,7 @@ impl Shard {
 
     /// A pong frame: of a session that is pinged by frames it is the sign of life, and the only one.
     pub(crate) fn on_pong_frame(&mut self, conn: ConnId) {
-        let flags = &mut self.conns.rows[conn.0].flags;
+        let flags = &mut self.conns[conn].flags;
         if flags.has(Flags::FRAME_PINGS) {
             flags.set(Flags::PINGED, false);
         }
@@ -152,7 +170,7 @@ impl Shard {
 
     fn ping(&mut self, conn: ConnId, now: Instant) {
         let heartbeat = self.config.heartbeat;
-        if let Some(dialect) = self.conns.rows[conn.0].transport.dialect()
+        if let Some(dialect) = self.conns[conn].transport.dialect()
             && dialect.is_uni()
         {
             // What an application sees; nobody answers it. A WebSocket is pinged besides.
@@ -162,10 +180,10 @@ impl Shard {
                 return;
             }
         }
-        let frame = match self.conns.rows[conn.0].transport {
+        let frame = match self.conns[conn].transport {
             Transport::EventStream => {
                 // Nobody answers a comment: TCP_USER_TIMEOUT finds the dead.
-                let comment = self.constant.comment.get_or_insert_with(|| {
+                let comment = self.lives.constant.comment.get_or_insert_with(|| {
                     let mut bytes = alloc::vec::Vec::new();
                     sse::write_comment(&mut bytes, "");
                     chunk(&[&bytes])
@@ -175,9 +193,9 @@ impl Shard {
                 self.arm(conn, now + heartbeat.ping_interval);
                 return;
             }
-            Transport::Centrifugo(dialect) if !self.conns.rows[conn.0].flags.has(Flags::FRAME_PINGS) => {
+            Transport::Centrifugo(dialect) if !self.conns[conn].flags.has(Flags::FRAME_PINGS) => {
                 let ping = || dialect.frame(dialect.encoding().ping());
-                self.constant.centrifugo_ping.get_or_insert_with(dialect, ping)
+                self.lives.constant.centrifugo_ping.get_or_insert_with(dialect, ping)
             }
             Transport::PlainWebSocket
             | Transport::PublishStream
@@ -185,11 +203,11 @@ impl Shard {
             | Transport::Hook
             | Transport::Http
             | Transport::LongPoll
-            | Transport::Centrifugo(_) => self.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
+            | Transport::Centrifugo(_) => self.lives.constant.ping.get_or_insert_with(|| message(Opcode::Ping, &[])),
         };
         let frame = alloc::rc::Rc::clone(frame);
         self.queue_own(conn, frame);
-        let flags = &mut self.conns.rows[conn.0].flags;
+        let flags = &mut self.conns[conn].flags;
         flags.set(Flags::PINGED, true);
         if heartbeat.pong_timeout.is_zero() {
             self.arm(conn, now + heartbeat.ping_interval);
@@ -201,7 +219,7 @@ impl Shard {
 
     fn on_no_pong(&mut self, conn: ConnId, now: Instant) {
         self.report.refuse(Refusal::NoPong);
-        if self.conns.rows[conn.0].transport.dialect().is_some() {
+        if self.conns[conn].transport.dialect().is_some() {
             self.disconnect(conn, Disconnect::NoPong, now);
         } else {
             self.close_websocket(conn, 1001, "no answer to a ping", now);
@@ -209,7 +227,7 @@ impl Shard {
     }
 
     fn close_idle(&mut self, conn: ConnId, now: Instant) {
-        match self.conns.rows[conn.0].transport {
+        match self.conns[conn].transport {
             Transport::EventStream => self.begin_closing(conn, now),
             Transport::Centrifugo(_) => self.disconnect(conn, Disconnect::ForceReconnect, now),
             Transport::PlainWebSocket

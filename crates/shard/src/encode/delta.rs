@@ -11,8 +11,8 @@ use protocol::centrifugo::Publication as Push;
 use protocol::{Encoding, fossil};
 
 use super::push;
+use crate::border::Frame;
 use crate::centrifugo::{Dialect, PerDialect};
-use crate::send::Frame;
 use crate::shard::Shard;
 
 /// How a subscriber is told a publication.
@@ -150,7 +150,7 @@ impl Shard {
     /// for the first, so that whatever of it is dropped, the rest makes sense.
     fn keeps_base(&self, conn: ConnId) -> bool {
         let may_drop = self.config.outbox.policy != OutboxPolicy::Close || self.hub.some_may_drop();
-        !may_drop || self.conns.rows[conn.0].outbox.is_empty()
+        !may_drop || self.conns[conn].outbox.is_empty()
     }
 
     /// A subscription has been sent a publication in this form: the next may be a delta of it.
@@ -162,7 +162,7 @@ impl Shard {
 
     /// Publications were dropped from the connection's outbox: nobody knows which subscription's.
     pub(crate) fn forget_bases(&mut self, conn: ConnId) {
-        let mut at = self.conns.rows[conn.0].subscriptions;
+        let mut at = self.conns[conn].subscriptions;
         while at != NONE {
             self.hub.facts(at).set(Facts::BASED, false);
             at = self.hub.subscription(at).sibling();

@@ -27,7 +27,7 @@ struct Entry {
 
 /// The addresses that a shard owns, and who has them.
 #[derive(Debug, Default)]
-pub(crate) struct Directory(HashTable<Entry>);
+pub(super) struct Directory(HashTable<Entry>);
 
 fn hash(key: &SubjectKey, address: &str) -> u64 {
     key.hash(address.as_bytes()).0
@@ -35,7 +35,7 @@ fn hash(key: &SubjectKey, address: &str) -> u64 {
 
 impl Directory {
     /// Those who have the address.
-    pub(crate) fn holders(&self, key: &SubjectKey, address: &str) -> Vec<Holder> {
+    pub(super) fn holders(&self, key: &SubjectKey, address: &str) -> Vec<Holder> {
         let same = self.0.iter_hash(hash(key, address)).filter(|entry| entry.address == address);
         same.map(|entry| entry.holder).collect()
     }
@@ -57,18 +57,18 @@ impl Directory {
     }
 
     /// Entries there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.0.allocation_size()
     }
 }
 
 impl Shard {
     /// A connection of this shard is to have its address, or has gone if it does not stay. The answer comes to [`Shard::entered`].
-    pub(crate) fn enter_hook(&mut self, conn: ConnId, address: &SubjectName, stays: bool, world: &mut impl Effects) {
+    pub(super) fn enter_hook(&mut self, conn: ConnId, address: &SubjectName, stays: bool, world: &mut impl Effects) {
         let of = self.hook_conn(conn);
         let owner = self.owner(address);
         if owner != self.config.shard {
@@ -88,7 +88,7 @@ impl Shard {
     }
 
     /// The owner's end: another shard's connection is to have the address.
-    pub(crate) fn on_hook_enter(&mut self, from: ShardId, address: &str, of: HookConn, world: &mut impl Effects) {
+    pub(super) fn on_hook_enter(&mut self, from: ShardId, address: &str, of: HookConn, world: &mut impl Effects) {
         let admitted = self.give_address(Holder { shard: from, of }, address, world);
         self.mail.send(from, Parcel::HookDelivery(HookDelivery::Entered { of, admitted }), world);
     }
@@ -130,7 +130,7 @@ impl Shard {
 
     /// Names a connection of this shard.
     pub(crate) fn hook_conn(&self, conn: ConnId) -> HookConn {
-        HookConn { conn, generation: self.conns.rows[conn.0].generation }
+        HookConn { conn, generation: self.conns[conn].generation }
     }
 }
 

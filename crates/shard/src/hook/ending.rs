@@ -41,7 +41,7 @@ impl Shard {
                 by: EndedBy::Server,
                 reason: "the server closed it".into(),
             });
-            self.hooks.events.push_back(HookEvent::End { of, address: row.address, ending });
+            self.hooks.tell(HookEvent::End { of, address: row.address, ending });
         }
     }
 

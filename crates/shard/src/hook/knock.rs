@@ -8,9 +8,9 @@ use protocol::plain;
 use super::rows::Row;
 use super::{Duplicates, EndedBy, Ending, FORWARDED_FOR, HookConn, HookEvent, Verdict, address_parts, forwarded_for};
 use crate::border::Effects;
-use crate::conn::{Phase, State};
+use crate::conn::{Phase, State, Transport};
 use crate::handshake::Response;
-use crate::report::{Refusal, Transport};
+use crate::report::Refusal;
 use crate::request::Handshake;
 use crate::shard::Shard;
 
@@ -53,7 +53,7 @@ impl Shard {
         let is_refused =
             self.config.hooks[hook].duplicates == Duplicates::Refuse && !id.is_empty() && handshake.is_some();
         self.disarm(conn);
-        self.conns.rows[conn.0].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         self.hooks.rows.insert(conn, Row { address: address.clone(), ..Row::default() });
         let question = HookEvent::Connect {
             of: self.hook_conn(conn),
@@ -75,7 +75,7 @@ impl Shard {
         if let Some(State::Knock(knock)) = self.conns.lent(conn).map(|lent| &mut lent.state)
             && let Some(question) = knock.question.take()
         {
-            self.hooks.events.push_back(question);
+            self.hooks.tell(question);
         }
     }
 
@@ -89,7 +89,7 @@ impl Shard {
     }
 
     /// The owner of the address has answered.
-    pub(crate) fn entered(&mut self, of: HookConn, admitted: bool, now: Instant, world: &mut impl Effects) {
+    pub(super) fn entered(&mut self, of: HookConn, admitted: bool, now: Instant, world: &mut impl Effects) {
         let HookConn { conn, generation } = of;
         if self.conns.find(conn, generation).is_none() {
             return;
@@ -111,7 +111,7 @@ impl Shard {
     }
 
     /// The back end has answered. An accepted client is its own to the end, whether or not it is still there.
-    pub(crate) fn on_verdict(
+    pub(super) fn on_verdict(
         &mut self,
         of: HookConn,
         address: SubjectName,
@@ -126,7 +126,7 @@ impl Shard {
             if matches!(verdict, Verdict::Accept { .. }) {
                 let ending =
                     Ending { code: 1006, by: EndedBy::Fin, reason: "it was gone before it was accepted".into() };
-                self.hooks.events.push_back(HookEvent::End { of, address, ending });
+                self.hooks.tell(HookEvent::End { of, address, ending });
             }
             return;
         };
@@ -188,7 +188,7 @@ impl Shard {
     /// A newer connection has the address.
     pub(crate) fn replace(&mut self, of: HookConn, now: Instant) {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         if is_open && let Some(row) = self.hooks.rows.find(conn) {
             row.entered = false;
             self.report.refuse(Refusal::Duplicate);

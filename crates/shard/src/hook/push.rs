@@ -71,7 +71,7 @@ impl Shard {
             return;
         }
         self.disarm(conn);
-        self.conns.rows[conn.0].phase = Phase::Asked;
+        self.conns[conn].enter(Phase::Asked);
         let pushing = Pushing {
             address,
             kind,
@@ -99,7 +99,7 @@ impl Shard {
             return;
         };
         let address = pushing.address.clone();
-        let waiter = self.waiter(conn);
+        let waiter = self.conns.waiter(conn);
         let owner = self.owner(&address);
         if owner == self.config.shard {
             let holders = self.hooks.directory.holders(&self.config.key, &address);
@@ -107,10 +107,6 @@ impl Shard {
         } else {
             self.mail.send(owner, Parcel::HookRequest(HookRequest::Locate { address, waiter }), world);
         }
-    }
-
-    fn waiter(&self, conn: ConnId) -> Waiter {
-        Waiter::Conn { conn, generation: self.conns.rows[conn.0].generation }
     }
 
     fn waits(&mut self, waiter: Waiter) -> Option<ConnId> {
@@ -121,13 +117,13 @@ impl Shard {
     }
 
     /// The owner's end: another shard asks who has an address.
-    pub(crate) fn on_hook_locate(&mut self, from: ShardId, address: &str, waiter: Waiter, world: &mut impl Effects) {
+    pub(super) fn on_hook_locate(&mut self, from: ShardId, address: &str, waiter: Waiter, world: &mut impl Effects) {
         let holders = self.hooks.directory.holders(&self.config.key, address);
         self.mail.send(from, Parcel::HookDelivery(HookDelivery::Located { waiter, holders }), world);
     }
 
     /// The owner has said who has the address.
-    pub(crate) fn located(&mut self, waiter: Waiter, holders: Vec<Holder>, now: Instant, world: &mut impl Effects) {
+    pub(super) fn located(&mut self, waiter: Waiter, holders: Vec<Holder>, now: Instant, world: &mut impl Effects) {
         let Some(conn) = self.waits(waiter) else {
             return;
         };
@@ -138,7 +134,7 @@ impl Shard {
     }
 
     /// A holder's shard has answered.
-    pub(crate) fn pushed(&mut self, waiter: Waiter, pushed: Pushed, now: Instant, world: &mut impl Effects) {
+    pub(super) fn pushed(&mut self, waiter: Waiter, pushed: Pushed, now: Instant, world: &mut impl Effects) {
         let Some(conn) = self.waits(waiter) else {
             return;
         };
@@ -157,7 +153,7 @@ impl Shard {
     }
 
     fn go_on_with_push(&mut self, conn: ConnId, now: Instant, world: &mut impl Effects) {
-        let waiter = self.waiter(conn);
+        let waiter = self.conns.waiter(conn);
         if let Some(pushing) = self.pushing(conn) {
             let Some(Holder { shard, of }) = pushing.left.pop() else {
                 self.answer_push(conn, now, world);
@@ -188,7 +184,7 @@ impl Shard {
     }
 
     /// The holder's end: another shard has a message for a client of this one.
-    pub(crate) fn on_hook_push(
+    pub(super) fn on_hook_push(
         &mut self,
         from: ShardId,
         (of, kind, payload): (HookConn, Kind, &[u8]),
@@ -202,7 +198,7 @@ impl Shard {
 
     fn push(&mut self, of: HookConn, kind: Kind, payload: &[u8], now: Instant, world: &mut impl Effects) -> Pushed {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         if !is_open || self.hooks.rows.find(conn).is_none() {
             return Pushed::Gone;
         }
@@ -213,7 +209,7 @@ impl Shard {
         let frame = message(opcode(kind), payload);
         let bytes_max = self.config.outbox.bytes;
         let is_over = |shard: &Self| {
-            let outbox = &shard.conns.rows[conn.0].outbox;
+            let outbox = &shard.conns[conn].outbox;
             !outbox.is_empty() && outbox.bytes as usize + frame.len() > bytes_max
         };
         if is_over(self) {
@@ -223,7 +219,7 @@ impl Shard {
             self.report.hook_full += 1;
             return Pushed::Full;
         }
-        self.conns.rows[conn.0].active_s = crate::conn::second(now);
+        self.conns[conn].note_active(now);
         self.report.hook_pushes += 1;
         self.queue_own(conn, frame);
         Pushed::Queued

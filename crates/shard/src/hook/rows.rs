@@ -7,17 +7,17 @@ use super::Ending;
 
 /// One connection's part.
 #[derive(Debug, Default)]
-pub(crate) struct Row {
+pub(super) struct Row {
     /// Its address.
-    pub(crate) address: SubjectName,
+    pub(super) address: SubjectName,
     /// How it ended, once that is known.
-    pub(crate) ending: Option<Box<Ending>>,
+    pub(super) ending: Option<Box<Ending>>,
     /// Messages under way.
-    pub(crate) messages: u16,
+    pub(super) messages: u16,
     /// The owner of the address has been told of it.
-    pub(crate) entered: bool,
+    pub(super) entered: bool,
     /// The back end has accepted it, and is to hear of its end.
-    pub(crate) accepted: bool,
+    pub(super) accepted: bool,
 }
 
 // A million of them are 48 MB.
@@ -29,7 +29,7 @@ struct At(u32);
 
 /// The rows, found by connection.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(super) struct Rows {
     by_conn: Table<At>,
     rows: Slab<Row>,
 }
@@ -40,26 +40,26 @@ impl Rows {
     }
 
     /// A connection begins.
-    pub(crate) fn insert(&mut self, conn: ConnId, row: Row) {
+    pub(super) fn insert(&mut self, conn: ConnId, row: Row) {
         debug_assert_eq!(self.at(conn), NONE, "{conn} begins twice");
         let at = self.rows.insert(row);
         self.by_conn.grow_to(conn.0).0 = at.wrapping_add(1);
     }
 
     /// The connection's row, if it is of this kind.
-    pub(crate) fn find(&mut self, conn: ConnId) -> Option<&mut Row> {
+    pub(super) fn find(&mut self, conn: ConnId) -> Option<&mut Row> {
         let at = self.at(conn);
         (at != NONE).then(|| &mut self.rows[at])
     }
 
     /// Its address; empty if it is of another kind.
-    pub(crate) fn address(&self, conn: ConnId) -> &str {
+    pub(super) fn address(&self, conn: ConnId) -> &str {
         let at = self.at(conn);
         if at == NONE { "" } else { &self.rows[at].address }
     }
 
     /// A connection ends.
-    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Row> {
+    pub(super) fn remove(&mut self, conn: ConnId) -> Option<Row> {
         let at = self.at(conn);
         (at != NONE).then(|| {
             self.by_conn.grow_to(conn.0).0 = 0;
@@ -68,11 +68,11 @@ impl Rows {
     }
 
     /// Connections there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.by_conn.bytes() + self.rows.bytes()
     }
 }

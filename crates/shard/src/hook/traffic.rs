@@ -50,9 +50,9 @@ impl Shard {
         };
         let address = row.address.clone();
         self.report.hook_messages += 1;
-        self.hooks.events.push_back(HookEvent::Message { of, address, kind, payload: payload.into() });
+        self.hooks.tell(HookEvent::Message { of, address, kind, payload: payload.into() });
         if is_full {
-            self.conns.rows[conn.0].flags.set(Flags::STALLED, true);
+            self.conns[conn].flags.set(Flags::STALLED, true);
         } else if self.hooks.is_over_bound() {
             self.stall_until_room(conn);
         }
@@ -84,7 +84,7 @@ impl Shard {
 
     fn on_outcome(&mut self, of: HookConn, outcome: Outcome, now: Instant, world: &mut impl Effects) {
         let HookConn { conn, generation } = of;
-        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase == Phase::Open);
+        let is_open = self.conns.find(conn, generation).is_some_and(|row| row.phase() == Phase::Open);
         let Some(row) = self.hooks.rows.find(conn).filter(|_| is_open) else {
             return;
         };
@@ -92,7 +92,7 @@ impl Shard {
         match outcome {
             Outcome::Nothing => {}
             Outcome::Reply { kind, payload } => {
-                self.conns.rows[conn.0].active_s = crate::conn::second(now);
+                self.conns[conn].note_active(now);
                 self.report.hook_answers += 1;
                 self.queue_own(conn, message(opcode(kind), &payload));
                 self.stall_if_full(conn, world);

@@ -40,20 +40,20 @@ impl Dialect {
 impl Shard {
     /// A command begins, maybe again: what a back end has said of it is its own from here on, until it ends. Says whether there is something.
     pub(crate) fn begin_command(&mut self, conn: ConnId) -> bool {
-        self.told = None;
+        self.asking.told = None;
         if let Some(State::Asked(asked)) = self.conns.lent(conn).map(|lent| &mut lent.state) {
             let (introduced, told) = (asked.introduced.take(), asked.told.take());
             debug_assert!(told.is_some(), "a command that waits for its answer is not handled");
             self.conns.take_state(conn);
             self.introduce(conn, introduced);
-            self.told = told;
+            self.asking.told = told;
         }
-        self.told.is_some()
+        self.asking.told.is_some()
     }
 
     /// What the back end says to this command; `None`: it is being asked, and the command has to come again.
     fn told(&mut self, conn: ConnId, proxy: &ProxyName, about: About, data: &[u8]) -> Option<Told> {
-        if let Some(told) = self.told.take() {
+        if let Some(told) = self.asking.told.take() {
             return Some(told);
         }
         if self.hooks.is_over_bound() {
@@ -63,16 +63,16 @@ impl Shard {
         }
         let introduced = self.take_introduction(conn);
         let ask = self.question(conn, proxy, about, data);
-        let of = HookConn { conn, generation: self.conns.rows[conn.0].generation };
+        let of = self.hook_conn(conn);
         self.conns.lend(conn).state = State::Asked(Box::new(Asked { introduced, told: None }));
-        self.conns.rows[conn.0].phase = Phase::Asked;
-        self.hooks.events.push_back(HookEvent::Ask { of, ask: Box::new(ask) });
+        self.conns[conn].enter(Phase::Asked);
+        self.hooks.tell(HookEvent::Ask { of, ask: Box::new(ask) });
         None
     }
 
     /// A question about a client.
     pub(super) fn question(&self, conn: ConnId, proxy: &ProxyName, about: About, data: &[u8]) -> Ask {
-        let row = &self.conns.rows[conn.0];
+        let row = &self.conns[conn];
         let dialect = row.transport.dialect().unwrap_or(Dialect::Json);
         Ask {
             proxy: ProxyName::clone(proxy),
@@ -86,9 +86,9 @@ impl Shard {
             user: (row.session != NONE).then(|| self.user(conn).into()),
             about,
             data: data.into(),
-            fields: self.kept_fields.named(conn, &self.config.proxies.fields, false),
-            emulated: self.kept_fields.named(conn, &self.config.proxies.fields, true),
-            meta: self.metas.of(conn).cloned(),
+            fields: self.asking.fields.named(conn, &self.config.proxies.fields, false),
+            emulated: self.asking.fields.named(conn, &self.config.proxies.fields, true),
+            meta: self.asking.metas.of(conn).cloned(),
         }
     }
 
@@ -106,14 +106,14 @@ impl Shard {
         }
         let HookConn { conn, generation } = of;
         // It may have left, or be about to.
-        if self.conns.find(conn, generation).is_none_or(|row| row.phase != Phase::Asked) {
+        if self.conns.find(conn, generation).is_none_or(|row| row.phase() != Phase::Asked) {
             return;
         }
         let Some(State::Asked(asked)) = self.conns.lent(conn).map(|lent| &mut lent.state) else {
             return;
         };
         asked.told = Some(told);
-        if self.conns.rows[conn.0].session == NONE {
+        if self.conns[conn].session == NONE {
             // The time to connect begins anew: it was the back end's.
             self.arm(conn, now + self.config.limits.connect_timeout);
         }

@@ -46,18 +46,18 @@ fn of_connect<'h>(
 
 /// The fields of those clients that have some. Few settings make any be kept: then each client has a row here.
 #[derive(Debug, Default)]
-pub(crate) struct KeptFields(BTreeMap<ConnId, Values>);
+pub(super) struct KeptFields(BTreeMap<ConnId, Values>);
 
 impl KeptFields {
     /// A client has these.
-    pub(crate) fn keep(&mut self, conn: ConnId, values: Values) {
+    pub(super) fn keep(&mut self, conn: ConnId, values: Values) {
         if !values.is_empty() {
             self.0.insert(conn, values);
         }
     }
 
     /// A client says these in its `connect`.
-    pub(crate) fn emulate(&mut self, conn: ConnId, headers: &[(Cow<'_, str>, Cow<'_, str>)], fields: &[Field]) {
+    pub(super) fn emulate(&mut self, conn: ConnId, headers: &[(Cow<'_, str>, Cow<'_, str>)], fields: &[Field]) {
         let mut said = of_connect(headers, fields).peekable();
         if said.peek().is_some() {
             // A command that comes again says the same again.
@@ -69,7 +69,7 @@ impl KeptFields {
     }
 
     /// The client has connected: what only that was about is forgotten.
-    pub(crate) fn connected(&mut self, conn: ConnId, fields: &[Field]) {
+    pub(super) fn connected(&mut self, conn: ConnId, fields: &[Field]) {
         if self.0.is_empty() {
             return;
         }
@@ -80,14 +80,14 @@ impl KeptFields {
     }
 
     /// The client has left.
-    pub(crate) fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId) {
         if !self.0.is_empty() {
             self.0.remove(&conn);
         }
     }
 
     /// A client's fields by name: those of its request, or those that it has said in its `connect`.
-    pub(crate) fn named(&self, conn: ConnId, fields: &[Field], is_emulated: bool) -> Vec<(Box<str>, Box<[u8]>)> {
+    pub(super) fn named(&self, conn: ConnId, fields: &[Field], is_emulated: bool) -> Vec<(Box<str>, Box<[u8]>)> {
         let values = self.0.get(&conn).into_iter().flatten();
         let named = |(at, value): &(u16, Box<[u8]>)| {
             let field = fields.get(usize::from(*at)).filter(|field| field.is_emulated == is_emulated)?;
@@ -97,12 +97,12 @@ impl KeptFields {
     }
 
     /// Clients that have some.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// About the bytes that they take.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let of = |values: &Values| {
             values.iter().map(|(_, value)| value.len() + size_of::<(u16, Box<[u8]>)>()).sum::<usize>()
         };

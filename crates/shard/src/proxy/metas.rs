@@ -5,38 +5,49 @@ use alloc::sync::Arc;
 
 use base::ConnId;
 
+use crate::shard::Shard;
+
 /// The metas of those sessions that have one. Without a proxy that is told of it, none has a row here.
 #[derive(Debug, Default)]
-pub(crate) struct Metas(BTreeMap<ConnId, Arc<[u8]>>);
+pub(super) struct Metas(BTreeMap<ConnId, Arc<[u8]>>);
 
 impl Metas {
     /// A session has this from here on; nothing: what it had.
-    pub(crate) fn set(&mut self, conn: ConnId, meta: Box<[u8]>) {
+    pub(super) fn set(&mut self, conn: ConnId, meta: Box<[u8]>) {
         if !meta.is_empty() {
             self.0.insert(conn, meta.into());
         }
     }
 
     /// The session has ended.
-    pub(crate) fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId) {
         if !self.0.is_empty() {
             self.0.remove(&conn);
         }
     }
 
     /// A session's meta.
-    pub(crate) fn of(&self, conn: ConnId) -> Option<&Arc<[u8]>> {
+    pub(super) fn of(&self, conn: ConnId) -> Option<&Arc<[u8]>> {
         self.0.get(&conn)
     }
 
     /// Sessions that have one.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// About the bytes that they take.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.0.values().map(|meta| meta.len() + size_of::<(ConnId, Arc<[u8]>)>()).sum()
+    }
+}
+
+impl Shard {
+    /// Takes over a session's meta, unless nobody is told of it; nothing: it stays as it was.
+    pub(crate) fn set_meta(&mut self, conn: ConnId, meta: Box<[u8]>) {
+        if self.config.proxies.meta {
+            self.asking.metas.set(conn, meta);
+        }
     }
 }
 

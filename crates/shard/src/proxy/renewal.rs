@@ -1,5 +1,6 @@
 //! Sessions and subscriptions whose end a back end may put off (the protocol page, sections 4.2 and 4.3): it is asked when the end has come, and
 //! whatever the client does meanwhile goes on.
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
@@ -23,7 +24,7 @@ const FULL_DELAY: Duration = Duration::from_secs(1);
 /// Ends about which a back end is asked: of a connection's subscription to a subject, by its row, or of the connection itself, by `NONE`.
 /// Each has a number, so that an answer is not taken for that to a later question.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals {
+pub(super) struct Renewals {
     by_end: BTreeMap<(ConnId, u32), u32>,
     last: u32,
 }
@@ -49,14 +50,14 @@ impl Renewals {
     }
 
     /// The subscription has ended, or the connection.
-    pub(crate) fn forget(&mut self, conn: ConnId, subject: u32) {
+    pub(super) fn forget(&mut self, conn: ConnId, subject: u32) {
         if !self.by_end.is_empty() {
             self.by_end.remove(&(conn, subject));
         }
     }
 
     /// Ends about which somebody is asked.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_end.len()
     }
 }
@@ -91,7 +92,7 @@ impl Shard {
             return false;
         };
         if self.hooks.is_over_bound() {
-            self.identities.defer(conn, subject, now + FULL_DELAY);
+            self.clients.defer(conn, subject, now + FULL_DELAY);
         } else {
             let channel = self.hub.name(subject).as_str().into();
             self.ask_to_renew(conn, subject, &proxy, About::SubRefresh { channel });
@@ -100,11 +101,10 @@ impl Shard {
     }
 
     fn ask_to_renew(&mut self, conn: ConnId, subject: u32, proxy: &ProxyName, about: About) {
-        if let Some(number) = self.renewals.begin(conn, subject) {
+        if let Some(number) = self.asking.renewals.begin(conn, subject) {
             let ask = self.question(conn, proxy, about, &[]);
-            let generation = self.conns.rows[conn.0].generation;
-            let (of, ask) = (HookConn { conn, generation }, alloc::boxed::Box::new(Ask { number, ..ask }));
-            self.hooks.events.push_back(HookEvent::Ask { of, ask });
+            let (of, ask) = (self.hook_conn(conn), Box::new(Ask { number, ..ask }));
+            self.hooks.tell(HookEvent::Ask { of, ask });
         }
     }
 
@@ -119,7 +119,7 @@ impl Shard {
         if self.conns.find(conn, generation).is_none() || !self.is_session(conn) {
             return;
         }
-        let Some(subject) = self.renewals.take(conn, number) else {
+        let Some(subject) = self.asking.renewals.take(conn, number) else {
             return;
         };
         let renewed = match told {
@@ -140,7 +140,7 @@ impl Shard {
                 self.set_end(conn, Some(left), now);
                 self.set_meta(conn, meta);
                 if !info.is_empty() {
-                    self.identities.set_info(conn, info);
+                    self.clients.set_info(conn, info);
                 }
             }
             Some(_) | None => self.disconnect(conn, Disconnect::ConnectionExpired, now),
@@ -156,10 +156,10 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         match renewed {
-            Some(Token { left, info, .. }) => self.identities.renew(conn, subject, (left, info), now),
+            Some(Token { left, info, .. }) => self.clients.renew(conn, subject, (left, info), now),
             // Another command of the client may be about this very subscription: it is looked at again.
-            None if self.conns.rows[conn.0].phase == Phase::Asked => {
-                self.identities.defer(conn, subject, now + FULL_DELAY);
+            None if self.conns[conn].phase() == Phase::Asked => {
+                self.clients.defer(conn, subject, now + FULL_DELAY);
             }
             None => self.end_subscription(conn, subject, now, world),
         }
@@ -167,7 +167,7 @@ impl Shard {
 
     /// Ends a subscription whose time is over: a client's with a push, for the server's the client has to come again.
     pub(crate) fn end_subscription(&mut self, conn: ConnId, subject: u32, now: Instant, world: &mut impl Effects) {
-        let head = self.conns.rows[conn.0].subscriptions;
+        let head = self.conns[conn].subscriptions;
         if let Some(subscription) = self.hub.subscription_to(head, subject) {
             // What the server began, the client can't begin anew.
             if self.hub.facts(subscription).has(Facts::SERVER_SIDE) {

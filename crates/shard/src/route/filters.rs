@@ -28,7 +28,7 @@ const _: () = assert!(RUN_FILTERED_MAX <= u64::BITS as usize);
 
 /// All filters of a shard. A subscription without one has no row here.
 #[derive(Debug, Default)]
-pub(crate) struct Filters {
+pub(super) struct Filters {
     rows: Slab<Row>,
     by_filter: BTreeMap<Rc<Filter>, u32>,
     /// Subscriptions and their filters.
@@ -43,12 +43,12 @@ fn hash(subscription: u32) -> u64 {
 
 impl Filters {
     /// Filters there are, and subscriptions that have one.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len() + self.of.len()
     }
 
     /// Other publications than before are asked about.
-    pub(crate) fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.round += 1;
     }
 
@@ -71,7 +71,7 @@ impl Filters {
     }
 
     /// A subscription has ended; a filter without subscriptions goes with it.
-    pub(crate) fn release(&mut self, subscription: u32) {
+    pub(super) fn release(&mut self, subscription: u32) {
         let Ok(entry) = self.of.find_entry(hash(subscription), |entry| entry.0 == subscription) else {
             return;
         };
@@ -85,7 +85,7 @@ impl Filters {
     }
 
     /// Whether the subscription wants the publication, which is the one at `at` of this round.
-    pub(crate) fn wants(&mut self, subscription: u32, at: usize, tags: &[(Box<str>, Box<str>)]) -> bool {
+    pub(super) fn wants(&mut self, subscription: u32, at: usize, tags: &[(Box<str>, Box<str>)]) -> bool {
         let found = self.row_of(subscription);
         if found == NONE || at >= RUN_FILTERED_MAX {
             return self.wants_one(subscription, tags);
@@ -105,7 +105,7 @@ impl Filters {
     }
 
     /// The same, of a publication that is nobody else's business.
-    pub(crate) fn wants_one(&self, subscription: u32, tags: &[(Box<str>, Box<str>)]) -> bool {
+    pub(super) fn wants_one(&self, subscription: u32, tags: &[(Box<str>, Box<str>)]) -> bool {
         let row = self.row_of(subscription);
         row == NONE || self.rows[row].filter.as_ref().is_none_or(|filter| filter.wants(tags))
     }
@@ -128,7 +128,7 @@ impl Shard {
     pub(crate) fn set_filter(&mut self, subscription: u32, filter: Option<Filter>) {
         self.hub.facts(subscription).set(hub::Facts::FILTERED, filter.is_some());
         if let Some(filter) = filter {
-            self.filters.set(subscription, filter);
+            self.routing.filters.set(subscription, filter);
         }
     }
 }

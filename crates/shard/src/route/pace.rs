@@ -43,22 +43,22 @@ impl Pace {
 
 /// The paces of a shard, by the subject's row; each holds its row.
 #[derive(Debug, Default)]
-pub(crate) struct Paces {
+pub(super) struct Paces {
     by_row: BTreeMap<u32, Pace>,
     dues: BTreeSet<(Instant, u32)>,
     bytes: usize,
 }
 
 impl Paces {
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_row.len()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         self.dues.first().map(|due| due.0)
     }
 
@@ -77,7 +77,7 @@ impl Paces {
     }
 
     /// A recovery, as if what waits had not been published yet.
-    pub(crate) fn as_sent(
+    pub(super) fn as_sent(
         &self,
         row: u32,
         since: Option<Position>,
@@ -107,7 +107,7 @@ impl Paces {
 impl Shard {
     /// What the draft may be told as a delta of: what was sent last.
     pub(crate) fn base(&self, row: u32, draft: &Draft) -> Option<Arc<Base>> {
-        match self.paces.by_row.get(&row) {
+        match self.routing.paces.by_row.get(&row) {
             None => self.hub.base(row, draft),
             Some(Pace { sent, .. }) if self.hub.wants_delta(row, draft) => {
                 Some(Arc::new(Base { payload: Arc::clone(&sent.payload), kind: sent.kind }))
@@ -122,17 +122,17 @@ impl Shard {
     }
 
     /// A publication that may go out now; `None`: it waits.
-    pub(crate) fn paced(&mut self, row: u32, delivery: Delivery, now: Instant) -> Option<Delivery> {
+    pub(super) fn paced(&mut self, row: u32, delivery: Delivery, now: Instant) -> Option<Delivery> {
         let interval = self.interval(row);
-        let pace = self.paces.take(row);
+        let pace = self.routing.paces.take(row);
         if interval.is_zero() && pace.is_none() {
             return Some(delivery);
         }
-        let is_full = self.paces.bytes + PACE_BYTES + delivery.publication.bytes() > PACED_BYTES_MAX;
+        let is_full = self.routing.paces.bytes + PACE_BYTES + delivery.publication.bytes() > PACED_BYTES_MAX;
         match pace {
             Some(pace) if !is_full => {
                 self.report.conflated += u64::from(pace.waiting.is_some());
-                self.paces.set(row, Pace { waiting: Some(delivery.into()), ..pace });
+                self.routing.paces.set(row, Pace { waiting: Some(delivery.into()), ..pace });
                 None
             }
             // There is no room to let it wait in: it goes out, and so does what comes after it.
@@ -144,7 +144,7 @@ impl Shard {
             Some(_) | None => {
                 self.hub.pin(row, true);
                 let sent = delivery.publication.clone();
-                self.paces.set(row, Pace { due: now + interval, sent, waiting: None });
+                self.routing.paces.set(row, Pace { due: now + interval, sent, waiting: None });
                 Some(delivery)
             }
         }
@@ -153,10 +153,10 @@ impl Shard {
     /// Sends out what has waited long enough.
     pub(crate) fn send_due_paces(&mut self, now: Instant, world: &mut impl Effects) {
         for _ in 0..DUE_PER_TURN_MAX {
-            let Some(&(_, row)) = self.paces.dues.first().filter(|due| due.0 <= now) else {
+            let Some(&(_, row)) = self.routing.paces.dues.first().filter(|due| due.0 <= now) else {
                 return;
             };
-            let Some(Pace { waiting, .. }) = self.paces.take(row) else {
+            let Some(Pace { waiting, .. }) = self.routing.paces.take(row) else {
                 return;
             };
             let interval = self.interval(row);
@@ -167,7 +167,7 @@ impl Shard {
                         self.hub.pin(row, false);
                     } else {
                         // A turn that comes late does not shorten the next interval.
-                        self.paces.set(row, Pace { due: now + interval, sent, waiting: None });
+                        self.routing.paces.set(row, Pace { due: now + interval, sent, waiting: None });
                     }
                     self.send_out(row, *delivery, now, world);
                 }
@@ -178,8 +178,8 @@ impl Shard {
     }
 
     /// Sends a publication of a subject that this shard owns to every core that wants it.
-    pub(crate) fn send_out(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
-        let mut fitting = core::mem::take(&mut self.fitting);
+    pub(super) fn send_out(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
+        let mut fitting = core::mem::take(&mut self.routing.fitting);
         let others = self.hub.patterns.fitting(self.hub.name(row), &mut fitting);
         for shard in self.hub.watchers(row, others) {
             let parcel = Parcel::Deliver { subject: self.hub.name(row).clone(), delivery: delivery.clone() };
@@ -190,7 +190,7 @@ impl Shard {
             self.deliver_to_fitting(&fitting, &subject, &delivery.publication, now, world);
             fitting.clear();
         }
-        self.fitting = fitting;
+        self.routing.fitting = fitting;
         self.deliver(row, delivery, now, world);
     }
 }

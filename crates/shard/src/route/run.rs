@@ -12,16 +12,15 @@ use hub::{Delivery, Facts};
 use crate::border::{Effects, End, Frame, Input};
 use crate::centrifugo::PerDialect;
 use crate::command::Command;
-use crate::conn::{Flags, Phase};
+use crate::conn::{Flags, Phase, Transport};
 use crate::encode::{Encoded, Form};
 use crate::hop::Parcel;
 use crate::limits::{RUN_BYTES_MAX, RUN_FILTERED_MAX};
-use crate::report::Transport;
 use crate::shard::Shard;
 
 /// What waits for its delivery; at rest it is empty.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(super) struct Run {
     /// The subject's row. It has subscribers, so it stays as long as the run is held back.
     row: u32,
     deliveries: Vec<Delivery>,
@@ -31,7 +30,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
     }
 }
@@ -93,8 +92,8 @@ impl Shard {
     pub(crate) fn before(&mut self, input: &Input<'_>, now: Instant, world: &mut impl Effects) {
         let only_publishes = match input {
             Input::Received { conn, .. } => {
-                let row = &self.conns.rows[conn.0];
-                row.transport == Transport::PublishStream && row.phase == Phase::Open
+                let row = &self.conns[*conn];
+                row.transport == Transport::PublishStream && row.phase() == Phase::Open
             }
             Input::Parcel { parcel: Parcel::Publish { .. } | Parcel::Deliver { .. }, .. } => true,
             Input::Command { command: Command::Publish { .. }, .. } => true,
@@ -107,7 +106,7 @@ impl Shard {
             | Input::Ended { end: End::Finished | End::Foreseen, .. } => false,
         };
         if only_publishes {
-            self.run.is_open = true;
+            self.routing.run.is_open = true;
         } else {
             self.end_run(now, world);
         }
@@ -115,18 +114,18 @@ impl Shard {
 
     /// The subscribers' end: delivers a publication, or lets it wait for those that follow it at once.
     pub(crate) fn deliver(&mut self, row: u32, delivery: Delivery, now: Instant, world: &mut impl Effects) {
-        if self.run.row != row {
+        if self.routing.run.row != row {
             self.deliver_run(now, world);
         }
-        if !self.run.is_open || !self.hub.has_several_subscriptions(row) {
+        if !self.routing.run.is_open || !self.hub.has_several_subscriptions(row) {
             self.deliver_each(row, core::slice::from_ref(&delivery), now, world);
             return;
         }
-        self.run.row = row;
-        self.run.payload_bytes += delivery.publication.payload.len();
-        self.run.deliveries.push(delivery);
-        let is_long = self.run.deliveries.len() >= RUN_FILTERED_MAX && self.filters.len() > 0;
-        if is_long || self.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
+        self.routing.run.row = row;
+        self.routing.run.payload_bytes += delivery.publication.payload.len();
+        self.routing.run.deliveries.push(delivery);
+        let is_long = self.routing.run.deliveries.len() >= RUN_FILTERED_MAX && self.routing.filters.len() > 0;
+        if is_long || self.routing.run.payload_bytes >= RUN_BYTES_MAX.min(self.config.outbox.bytes / 2) {
             self.deliver_run(now, world);
         }
     }
@@ -134,18 +133,18 @@ impl Shard {
     /// Delivers what waits; from here on publications are delivered as they come.
     pub(crate) fn end_run(&mut self, now: Instant, world: &mut impl Effects) {
         self.deliver_run(now, world);
-        self.run.is_open = false;
+        self.routing.run.is_open = false;
     }
 
     fn deliver_run(&mut self, now: Instant, world: &mut impl Effects) {
-        if self.run.is_empty() {
+        if self.routing.run.is_empty() {
             return;
         }
-        let mut deliveries = core::mem::take(&mut self.run.deliveries);
-        self.run.payload_bytes = 0;
-        self.deliver_each(self.run.row, &deliveries, now, world);
+        let mut deliveries = core::mem::take(&mut self.routing.run.deliveries);
+        self.routing.run.payload_bytes = 0;
+        self.deliver_each(self.routing.run.row, &deliveries, now, world);
         deliveries.clear();
-        self.run.deliveries = deliveries;
+        self.routing.run.deliveries = deliveries;
     }
 
     /// Queues publications for every subscriber of this core, encoded once a dialect.
@@ -166,7 +165,7 @@ impl Shard {
     }
 
     /// Queues encoded publications for every subscriber of a row on this core.
-    pub(crate) fn deliver_encoded(
+    pub(super) fn deliver_encoded(
         &mut self,
         row: u32,
         encoded: &mut [Encoded<'_>],
@@ -174,7 +173,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         let mut joined = Joined::default();
-        self.filters.begin();
+        self.routing.filters.begin();
         let mut at = self.hub.first(row);
         while at != NONE {
             let subscription = self.hub.subscription(at);
@@ -205,7 +204,7 @@ impl Shard {
         world: &mut impl Effects,
     ) {
         for (at, one) in encoded.iter_mut().enumerate() {
-            if self.filters.wants(subscription, at, one.publication().tags()) {
+            if self.routing.filters.wants(subscription, at, one.publication().tags()) {
                 self.deliver_to(conn, subscription, row, one, now, world);
             } else {
                 // It has not what the next one may be a delta of.
@@ -225,9 +224,9 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) -> bool {
-        let transport = self.conns.rows[conn.0].transport;
+        let transport = self.conns[conn].transport;
         let tells_more = transport == Transport::EventStream && self.tells_all_positions(conn);
-        if tells_more || self.conns.rows[conn.0].flags.has(Flags::BLOCKED) {
+        if tells_more || self.conns[conn].flags.has(Flags::BLOCKED) {
             return false;
         }
         let form = self.form(conn, subscription);

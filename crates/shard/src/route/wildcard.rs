@@ -74,7 +74,7 @@ impl Shard {
     }
 
     /// Nobody here wants the pattern any more.
-    pub(crate) fn leave_pattern(&mut self, pattern: &SubjectName, world: &mut impl Effects) {
+    pub(super) fn leave_pattern(&mut self, pattern: &SubjectName, world: &mut impl Effects) {
         self.hub.patterns.set_row(pattern, NONE);
         for shard in self.others() {
             self.mail.send(shard, Parcel::Unwatch { pattern: pattern.clone() }, world);
@@ -89,16 +89,16 @@ impl Shard {
         now: Instant,
         world: &mut impl Effects,
     ) {
-        let mut fitting = core::mem::take(&mut self.fitting);
+        let mut fitting = core::mem::take(&mut self.routing.fitting);
         self.hub.patterns.fitting(subject, &mut fitting);
         self.deliver_to_fitting(&fitting, subject, publication, now, world);
         fitting.clear();
-        self.fitting = fitting;
+        self.routing.fitting = fitting;
     }
 
     /// Queues it for the subscribers of patterns. Only for those of its own namespace: what the others
     /// permit says nothing of it; and not if its subject is for some users only.
-    pub(crate) fn deliver_to_fitting(
+    pub(super) fn deliver_to_fitting(
         &mut self,
         fitting: &[u32],
         subject: &SubjectName,

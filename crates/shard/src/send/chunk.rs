@@ -9,9 +9,8 @@ use alloc::vec::Vec;
 use base::ConnId;
 use wire::chunks;
 
-use crate::conn::{Flags, Phase};
-use crate::report::Transport;
-use crate::send::Frame;
+use crate::border::Frame;
+use crate::conn::{Flags, Phase, Transport};
 use crate::shard::Shard;
 
 /// What coding the body of a stream to an HTTP/1.1 client has.
@@ -24,9 +23,18 @@ pub(crate) fn chunk(pieces: &[&[u8]]) -> Frame {
     bytes.into()
 }
 
+/// The begin of a stream's body, in a chunk or not, behind the response's head.
+pub(crate) fn write_begin(head: &mut Vec<u8>, in_chunks: bool, begin: &[u8]) {
+    if in_chunks {
+        chunks::write(head, &[begin]);
+    } else {
+        head.extend_from_slice(begin);
+    }
+}
+
 /// The frame that was taken out of its chunks last, and what was in them. It is held, so that its address is not another one's meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Unchunked(Option<(Frame, Frame)>);
+pub(super) struct Unchunked(Option<(Frame, Frame)>);
 
 impl Unchunked {
     fn of(&mut self, frame: &Frame) -> Frame {
@@ -41,7 +49,7 @@ impl Unchunked {
     }
 
     /// Forgets the frame of the turn.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.0 = None;
     }
 }
@@ -60,27 +68,23 @@ impl Transport {
 impl Shard {
     /// The field that says how a stream to this connection is coded; `None` if it ends with the connection.
     pub(crate) fn coding(&self, conn: ConnId) -> Option<(&'static str, &'static str)> {
-        (!self.conns.rows[conn.0].flags.has(Flags::NO_CHUNKS)).then_some(CODING)
-    }
-
-    /// The begin of a stream's body as this connection takes it, behind the response's head.
-    pub(crate) fn write_begin(&self, conn: ConnId, head: &mut Vec<u8>, begin: &[u8]) {
-        match self.coding(conn) {
-            Some(_) => chunks::write(head, &[begin]),
-            None => head.extend_from_slice(begin),
-        }
+        (!self.conns[conn].flags.has(Flags::NO_CHUNKS)).then_some(CODING)
     }
 
     /// A stream's frame as this connection takes it; another transport's is as it was.
     pub(crate) fn unchunked(&mut self, conn: ConnId, frame: Frame) -> Frame {
-        let row = &self.conns.rows[conn.0];
-        if row.flags.has(Flags::NO_CHUNKS) && row.transport.is_stream() { self.unchunked.of(&frame) } else { frame }
+        let row = &self.conns[conn];
+        if row.flags.has(Flags::NO_CHUNKS) && row.transport.is_stream() {
+            self.sending.unchunked.of(&frame)
+        } else {
+            frame
+        }
     }
 
     /// Ends the body of a stream that has begun, if it is in chunks: its reader sees that nothing is missing.
     pub(crate) fn end_body(&mut self, conn: ConnId) {
-        let row = &self.conns.rows[conn.0];
-        if row.phase == Phase::Open && row.transport.is_stream() && !row.flags.has(Flags::NO_CHUNKS) {
+        let row = &self.conns[conn];
+        if row.phase() == Phase::Open && row.transport.is_stream() && !row.flags.has(Flags::NO_CHUNKS) {
             self.queue_own(conn, chunks::LAST.into());
         }
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use base::ConnId;
 use wire::deflate::{Deflater, Inflater, Window};
 
-use super::Frame;
+use crate::border::Frame;
 use crate::config::Compression;
 use crate::shard::Shard;
 
@@ -16,12 +16,12 @@ const REMEMBERED_MAX: usize = 16;
 
 /// What compression needs, once a shard. Before anybody has agreed to it, it is a few words.
 #[derive(Debug)]
-pub(crate) struct Deflates {
+pub(super) struct Deflates {
     deflater: Deflater,
     /// Those of deflaters before it.
     tried_before: u64,
     /// Lent to the decoder.
-    pub(crate) inflater: Inflater,
+    pub(super) inflater: Inflater,
     /// Frames of this turn, and what they became. Each is held, so that its address is not another one's meanwhile.
     remembered: Vec<(Frame, Window, Frame)>,
     /// The one that is given up next.
@@ -29,7 +29,7 @@ pub(crate) struct Deflates {
 }
 
 impl Deflates {
-    pub(crate) fn new(compression: &Compression) -> Self {
+    pub(super) fn new(compression: &Compression) -> Self {
         Self {
             deflater: Deflater::new(compression.level),
             tried_before: 0,
@@ -40,12 +40,12 @@ impl Deflates {
     }
 
     /// Messages that were compressed, or tried.
-    pub(crate) fn tried(&self) -> u64 {
+    pub(super) fn tried(&self) -> u64 {
         self.tried_before + self.deflater.tried()
     }
 
     /// From now on compresses so hard.
-    pub(crate) fn set_level(&mut self, level: u8) {
+    pub(super) fn set_level(&mut self, level: u8) {
         self.tried_before = self.tried();
         self.deflater = Deflater::new(level);
     }
@@ -74,7 +74,7 @@ impl Deflates {
     }
 
     /// Forgets the frames of the turn.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.remembered.clear();
         self.oldest = 0;
     }
@@ -82,18 +82,18 @@ impl Deflates {
 
 impl Shard {
     /// What is said to this connection alone, as it takes it.
-    pub(crate) fn deflated_own(&mut self, conn: ConnId, frame: Frame) -> Frame {
-        match self.conns.rows[conn.0].deflate {
+    pub(super) fn deflated_own(&mut self, conn: ConnId, frame: Frame) -> Frame {
+        match self.conns[conn].deflate {
             None => frame,
-            Some(window) => self.deflates.own(frame, window, self.config.compression.payload_bytes),
+            Some(window) => self.sending.deflates.own(frame, window, self.config.compression.payload_bytes),
         }
     }
 
     /// Publications, as this connection takes them.
     pub(crate) fn deflated(&mut self, conn: ConnId, frame: Frame) -> Frame {
-        match self.conns.rows[conn.0].deflate {
+        match self.conns[conn].deflate {
             None => frame,
-            Some(window) => self.deflates.shared(frame, window, self.config.compression.payload_bytes),
+            Some(window) => self.sending.deflates.shared(frame, window, self.config.compression.payload_bytes),
         }
     }
 }

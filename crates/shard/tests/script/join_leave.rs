@@ -5,7 +5,7 @@ use base::ConnId;
 use hub::{Access, Namespace, OutboxPolicy};
 use shard::{Holdings, Limits, Outbox, ShardConfig};
 
-use crate::desk::{Desk, frame, namespace, upgrade};
+use crate::desk::{Desk, dev, frame, namespace, upgrade};
 use crate::presence::{config, user};
 use crate::session::{lines, say};
 
@@ -156,4 +156,24 @@ fn a_slow_reader_is_not_closed_for_them() {
     desk.writable(ann, usize::MAX);
     let heard = lines(&desk.hear(ann));
     assert!(heard.len() > 3 && heard.iter().all(|push| push.contains("\"join\"")), "{heard:?}");
+}
+
+/// Neither the reply to a connect that waited for an owner, nor what others do.
+#[test]
+fn nothing_that_a_client_of_http_1_0_is_told_is_in_a_chunk() {
+    let mut desk = Desk::new(&ShardConfig { dev: true, endpoints: dev().endpoints, ..hearing(3) });
+    let channel = owned(&desk, "told", 2);
+    let stream = desk.connect();
+    let connect = format!("%7B%22subs%22%3A%7B%22{channel}%22%3A%7B%7D%7D%7D");
+    desk.tell(stream, format!("GET /connection/uni_sse?cf_connect={connect} HTTP/1.0\r\nHost: h\r\n\r\n"));
+    desk.settle();
+    let begin = String::from_utf8(desk.hear_raw(stream)).unwrap();
+    let (_, body) = begin.split_once("\r\n\r\n").unwrap();
+    let is_bare = |body: &str| body.lines().all(|line| line.is_empty() || line.starts_with("data: "));
+    assert!(body.starts_with("\ndata: {\"connect\":") && is_bare(body), "{begin}");
+    let ann = user(&mut desk, "ann");
+    subscribe(&mut desk, ann, &channel);
+    desk.settle();
+    let told = String::from_utf8(desk.hear_raw(stream)).unwrap();
+    assert!(told.contains("\"user\":\"ann\"") && is_bare(&told), "{told}");
 }

@@ -1,26 +1,20 @@
-//! Publishers: `POST /pub/<subject>`, and the publish stream `GET /pub`.
+//! The publish stream: `GET /pub`, upgraded. A frame publishes; with `?ack=1` it is told how many of them have been accepted.
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use base::{ConnId, Instant, ShardId};
-use hub::{Draft, Kind, Position, subject_name};
-use protocol::plain::{self, Mark};
+use hub::{Draft, Kind, subject_name};
+use protocol::plain;
 use wire::frame::Opcode;
-use wire::head::HeadError;
-use wire::response;
 
 use crate::border::Effects;
-use crate::centrifugo::AnswerTo;
+use crate::border::Frame;
 use crate::conn::{CLOSING_TIMEOUT, Flags, Phase, State};
 use crate::encode::message;
-use crate::handshake::Response;
-use crate::hop::{Parcel, Receipt, Waiter};
+use crate::hop::{Parcel, Receipt};
 use crate::report::Refusal;
-use crate::request::{Body, Denied, Framing, Publish, Purpose};
-use crate::send::Frame;
 use crate::shard::Shard;
 
 /// How long accepted publications of a publish stream may go unreported: half of the promised 100 ms, since a timer may
@@ -72,9 +66,16 @@ impl Publisher {
     }
 }
 
-/// What owners have accepted of publish streams in this turn, to be told in one parcel a connection.
+/// Counts of publish streams that are on their way: to the shards of their connections, and to their clients.
 #[derive(Debug, Default)]
-pub(crate) struct Counts(Vec<Count>);
+pub(crate) struct Acks {
+    /// What this shard has accepted in this turn, to be told in one parcel a connection.
+    counts: Vec<Count>,
+    /// Connections with something to report.
+    listed: Vec<(ConnId, u32)>,
+    /// When it is due.
+    due: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Count {
@@ -84,121 +85,29 @@ struct Count {
     count: u32,
 }
 
-impl Counts {
+impl Acks {
+    /// One more publication of the connection's stream has been accepted.
     pub(crate) fn add(&mut self, from: ShardId, conn: ConnId, generation: u32) {
         let same = |entry: &&mut Count| (entry.from, entry.conn, entry.generation) == (from, conn, generation);
         // Backends are few, and the last one is mostly the next one.
-        match self.0.iter_mut().rev().find(same) {
+        match self.counts.iter_mut().rev().find(same) {
             Some(entry) => entry.count += 1,
-            None => self.0.push(Count { from, conn, generation, count: 1 }),
+            None => self.counts.push(Count { from, conn, generation, count: 1 }),
         }
+    }
+
+    /// When the next reports are due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Connections with something to report.
+    pub(crate) fn len(&self) -> usize {
+        self.listed.len()
     }
 }
 
 impl Shard {
-    // ---- POST, whatever it brings ----
-
-    pub(crate) fn begin_body(&mut self, conn: ConnId, body: Box<Body>, now: Instant, world: &mut impl Effects) {
-        self.conns.rows[conn.0].phase = Phase::Body;
-        if body.expects_continue {
-            self.queue_own(conn, response::CONTINUE.into());
-        }
-        let empty = matches!(body.framing, Framing::Length(0));
-        self.conns.lend(conn).state = State::Body(body);
-        self.arm(conn, now + self.config.limits.head_timeout);
-        if empty {
-            self.on_body(conn, &[], now, world);
-        }
-    }
-
-    /// Bytes of a request's body. Says how many it used.
-    pub(crate) fn on_body(&mut self, conn: ConnId, bytes: &[u8], now: Instant, world: &mut impl Effects) -> usize {
-        let State::Body(mut body) = self.conns.take_state(conn) else {
-            debug_assert!(false, "a connection in phase Body has a body");
-            return bytes.len();
-        };
-        let (used, done) = match &mut body.framing {
-            Framing::Length(length) => {
-                let used = bytes.len().min(*length - body.bytes.len());
-                body.bytes.extend_from_slice(&bytes[..used]);
-                (used, body.bytes.len() == *length)
-            }
-            Framing::Chunked(decoder) => match decoder.push(bytes, &mut body.bytes) {
-                Ok(progress) => (progress.used, progress.done),
-                Err(error) => {
-                    self.deny(conn, &bad_body(error).with(body.purpose.into_cors()), now, world);
-                    return bytes.len();
-                }
-            },
-        };
-        if done {
-            self.on_whole_body(conn, *body, now, world);
-        } else {
-            self.conns.lend(conn).state = State::Body(body);
-        }
-        used
-    }
-
-    fn on_whole_body(&mut self, conn: ConnId, body: Body, now: Instant, world: &mut impl Effects) {
-        let Body { purpose, keep_alive, bytes, .. } = body;
-        match purpose {
-            Purpose::Publish(publish) => self.publish_body(conn, publish, bytes, keep_alive, now, world),
-            Purpose::Push(push) => self.begin_push(conn, push, bytes, keep_alive, now, world),
-            Purpose::Downlink(downlink) => self.begin_downlink(conn, downlink, &bytes, now, world),
-            Purpose::Uplink { encoding, cors } => {
-                let uplink = encoding.uplink(&bytes).ok();
-                self.begin_uplink(conn, uplink.as_ref(), AnswerTo { keep_alive, cors }, now, world);
-            }
-        }
-    }
-
-    // ---- POST /pub/<subject> ----
-
-    fn publish_body(
-        &mut self,
-        conn: ConnId,
-        publish: Publish,
-        bytes: Vec<u8>,
-        keep_alive: bool,
-        now: Instant,
-        world: &mut impl Effects,
-    ) {
-        let Publish { subject, kind, extra } = publish;
-        let is_text = simdutf8::basic::from_utf8(&bytes).is_ok();
-        let kind = match kind {
-            Some(Kind::Text) if !is_text => {
-                let denied =
-                    Denied::new(400, Refusal::BadText, "the Content-Type says text, the body is not valid UTF-8");
-                self.deny(conn, &denied, now, world);
-                return;
-            }
-            Some(kind) => kind,
-            None if is_text => Kind::Text,
-            None => Kind::Binary,
-        };
-        let row = &mut self.conns.rows[conn.0];
-        row.phase = Phase::Asked;
-        let waiter = Waiter::Conn { conn, generation: row.generation };
-        self.disarm(conn);
-        let subject_tag = plain::subject_tag(&subject);
-        self.conns.lend(conn).state = State::Publishing { keep_alive, subject_tag };
-        let draft = Draft { payload: bytes.into(), kind, extra: extra.map(Arc::from) };
-        self.publish(&subject, draft, Receipt::Position(waiter), now, world);
-        self.stall_if_backlogged(conn);
-    }
-
-    /// The owner has accepted the publication of a `POST /pub`.
-    pub(crate) fn answer_publish(&mut self, conn: ConnId, position: Position, now: Instant, world: &mut impl Effects) {
-        let State::Publishing { keep_alive, subject_tag } = self.conns.take_state(conn) else {
-            return;
-        };
-        let mut body = Vec::new();
-        plain::write_published(&mut body, Mark { subject_tag, epoch: position.epoch, offset: position.offset });
-        self.respond(conn, &Response { status: 200, fields: &[], body: &body }, keep_alive, now, world);
-    }
-
-    // ---- GET /pub, upgraded ----
-
     pub(crate) fn on_publish_frame(
         &mut self,
         conn: ConnId,
@@ -240,7 +149,7 @@ impl Shard {
 
     fn receipt_of(&mut self, conn: ConnId, subject: &str) -> Receipt {
         let owner = self.owner(subject);
-        let generation = self.conns.rows[conn.0].generation;
+        let generation = self.conns[conn].generation;
         match self.conns.lent(conn).map(|lent| &mut lent.state) {
             Some(State::Publisher(publisher)) => {
                 publisher.note_sent(owner);
@@ -252,15 +161,15 @@ impl Shard {
 
     /// Tells publishers what this turn has accepted.
     pub(crate) fn send_counts(&mut self, now: Instant, world: &mut impl Effects) {
-        for Count { from, conn, generation, count } in core::mem::take(&mut self.counts.0) {
+        for Count { from, conn, generation, count } in core::mem::take(&mut self.acks.counts) {
             if from == self.config.shard {
                 self.counted(from, conn, generation, count, now);
             } else {
                 self.mail.send(from, Parcel::Counted { conn, generation, count }, world);
             }
         }
-        if !self.acks.is_empty() && self.acks_at.is_none() {
-            self.acks_at = Some(now + ACK_DELAY);
+        if !self.acks.listed.is_empty() && self.acks.due.is_none() {
+            self.acks.due = Some(now + ACK_DELAY);
         }
     }
 
@@ -278,19 +187,19 @@ impl Shard {
                 return;
             }
             if !core::mem::replace(&mut publisher.is_listed, true) {
-                self.acks.push((conn, generation));
+                self.acks.listed.push((conn, generation));
             }
         }
     }
 
     /// Sends the counts that are due.
     pub(crate) fn send_due_acks(&mut self, now: Instant) {
-        if self.acks_at.is_none_or(|at| at > now) {
+        if self.acks.due.is_none_or(|at| at > now) {
             return;
         }
-        self.acks_at = None;
-        for (conn, generation) in core::mem::take(&mut self.acks) {
-            let Some(phase) = self.conns.find(conn, generation).map(|row| row.phase) else {
+        self.acks.due = None;
+        for (conn, generation) in core::mem::take(&mut self.acks.listed) {
+            let Some(phase) = self.conns.find(conn, generation).map(|row| row.phase()) else {
                 continue;
             };
             if let Some(State::Publisher(publisher)) = self.conns.lent(conn).map(|lent| &mut lent.state) {
@@ -309,7 +218,7 @@ impl Shard {
             Some(State::Publisher(publisher)) if !publisher.sent.is_empty() => publisher.goodbye = Some(frame),
             Some(_) | None => return Err(frame),
         }
-        self.conns.rows[conn.0].flags.set(Flags::GOODBYE, true);
+        self.conns[conn].flags.set(Flags::GOODBYE, true);
         self.arm(conn, now + CLOSING_TIMEOUT);
         Ok(())
     }
@@ -343,11 +252,6 @@ impl Shard {
         let frame = message(Opcode::Binary, &plain::acknowledgement(publisher.accepted));
         self.queue_own(conn, frame);
     }
-}
-
-fn bad_body(error: HeadError) -> Denied {
-    let refusal = if error.status() == 413 { Refusal::TooLarge } else { Refusal::BadRequest };
-    Denied::new(error.status(), refusal, error.reason())
 }
 
 #[cfg(test)]
