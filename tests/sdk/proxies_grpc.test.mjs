@@ -105,7 +105,7 @@ for (const other of others) {
   await event(other, "listening");
 }
 const nobody = await freePort();
-const named = { page: page.address().port, page2: page2.address().port, silent: silent.address().port, nobody, fast: plain.port, packed: plain.port, secure: secure.port, unsure: secure.port, anonymous: secure.port, misnamed: secure.port };
+const named = { page: page.address().port, page2: page2.address().port, silent: silent.address().port, nobody, fast: plain.port, packed: plain.port, secure: secure.port, unsure: secure.port, anonymous: secure.port, misnamed: secure.port, blind: secure.port };
 const tls = (ca, name, identity) => `
 [proxies.grpc.tls]
 enabled = true
@@ -120,8 +120,11 @@ const more = {
   unsure: tls("theirs", "back.example", "back.example"),
   anonymous: tls("ours", "back.example"),
   misnamed: tls("ours", "other.example", "back.example"),
+  blind: `${tls("theirs", "other.example", "back.example")}insecure_skip_verify = true\n`,
 };
 const config = `
+pid_file = "${file("pid")}"
+
 [client.proxy.connect]
 enabled = true
 endpoint = "grpc://127.0.0.1:${plain.port}"
@@ -193,7 +196,9 @@ deadline_ms = 5000
 `;
 const server = await Server.start({ args: [], config });
 after(async () => {
+  assert.equal((await readFile(file("pid"), "utf8")).trim(), String(server.child.pid));
   await server.close();
+  await assert.rejects(readFile(file("pid")), { code: "ENOENT" });
   for (const one of [plain, secure]) one.server.forceShutdown();
   page.closeAllConnections();
   for (const other of others) other.close();
@@ -340,6 +345,8 @@ test("questions are compressed where that is set, and certificates shown", soon,
   assert.deepEqual(metadata.get("x-key"), []);
   assert.deepEqual((await one.rpc("secure:x", { a: 1 })).data, { user: "jon", method: "secure:x", data: { a: 1 } });
   await until(async () => (await ended("proxies.secure", "ok")) === 1);
+  assert.equal((await one.rpc("blind:x", {})).data.method, "blind:x");
+  assert.match(server.log, /^proxies\.blind: INSECURE: /m);
 });
 
 test("a back end that comes back is asked again", soon, async () => {

@@ -8,7 +8,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
+use anybody::Anybody;
+
 use crate::settings::{Protocol, SettingsError};
+
+mod anybody;
 
 /// How a back end is reached by TLS. The default: by the authorities of the system, which have certified the host of its URL.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -19,6 +23,8 @@ pub struct TlsSettings {
     pub identity: Option<Identity>,
     /// The name that the back end's certificate must have, and that it is asked for; empty: the host of the URL.
     pub name: String,
+    /// Whether anybody is believed to be the back end: for development only.
+    pub is_unverified: bool,
 }
 
 /// A certificate and its key.
@@ -78,9 +84,12 @@ impl TlsSettings {
 
     fn config(&self) -> Result<ClientConfig, Wrong> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let anybody = Anybody::new(&provider);
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| ("enabled", error.to_string()))?;
-        let builder = if self.authorities.is_empty() {
+        let builder = if self.is_unverified {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(anybody))
+        } else if self.authorities.is_empty() {
             let roots = builder.with_native_roots();
             roots.map_err(|error| ("server_ca_pem", format!("the system's certificates can't be read: {error}")))?
         } else {
@@ -130,8 +139,10 @@ mod tests {
     #[test]
     fn what_tls_can_go_by() {
         let authorities = CERTIFICATE.to_vec();
-        let own = TlsSettings { authorities, identity: identity(CERTIFICATE, KEY), name: "back.example".into() };
+        let identity = identity(CERTIFICATE, KEY);
+        let own = TlsSettings { authorities, identity, name: "back.example".into(), is_unverified: false };
         assert_eq!(own.check(), Ok(()));
+        assert_eq!(TlsSettings { is_unverified: true, ..own.clone() }.check(), Ok(()));
         assert!(!format!("{own:?}").contains(&format!("{:?}", &KEY[..20])), "a key is not shown");
         for protocol in [Protocol::Agreed, Protocol::Http1, Protocol::H2] {
             assert!(own.wrap(HttpConnector::new(), protocol).is_ok());

@@ -24,6 +24,10 @@ pub(crate) fn announce(settings: &Settings, address: SocketAddr, shards: u16, co
         let address = hook.listen.unwrap_or(address);
         eprintln!("ws2api {prefix}: INSECURE: everybody who reaches {address} may push to its clients");
     }
+    for proxy in settings.proxies.engine.iter().filter(|one| one.tls.as_ref().is_some_and(|tls| tls.is_unverified)) {
+        let (name, endpoint) = (&proxy.name, proxy.shown_endpoint());
+        eprintln!("{name}: INSECURE: whoever answers at {endpoint} is believed, whatever its certificate");
+    }
     // Whatever is logged: that everything is open is nothing to be quiet about.
     if settings.dev {
         eprintln!("DEVELOPMENT MODE: everybody who reaches {address} may publish and subscribe to everything");

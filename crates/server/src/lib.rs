@@ -31,6 +31,7 @@ mod key_fetch;
 mod listing;
 mod mesh;
 mod order;
+mod pid_file;
 mod plane;
 mod plane_thread;
 mod port;

@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::error::StartError;
 use crate::host::GuestList;
 use crate::mesh::{Beds, meshes};
+use crate::pid_file::PidFile;
 use crate::plane::Plane;
 use crate::plane_thread::Control;
 use crate::reload::{self, Listeners, Published};
@@ -35,6 +36,8 @@ pub struct Running {
     address: SocketAddr,
     leave: UnboundedSender<()>,
     control: thread::JoinHandle<Result<(), StartError>>,
+    /// Gone with the server.
+    _pid_file: Option<PidFile>,
 }
 
 /// Serves until SIGTERM or SIGINT, then leaves as the settings say; a second signal ends it at once.
@@ -86,6 +89,8 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     // Clients hear the name that the API tells.
     settings.endpoints.node = format!("{uid:016x}").into();
     let address = port::claim(settings.address)?;
+    let pid_file = settings.pid_file.clone().map(PidFile::write).transpose();
+    let pid_file = pid_file.map_err(StartError::system("write pid_file"))?;
     let doors = claim_doors(address, &settings)?;
     let cores = cores();
     let shards = settings.shards.map_or_else(|| u16::try_from(cores.len()).unwrap_or(ShardId::COUNT_MAX), Into::into);
@@ -148,7 +153,7 @@ fn start(mut settings: Settings, signals: bool, guests: GuestList) -> Result<Run
     let control = Control { listeners, queues, delivered, settings, wants, address, left, ended, signals };
     let thread = thread::Builder::new().name("control".into());
     let control = thread.spawn(move || control.run(runtime)).map_err(StartError::system("start a thread"))?;
-    Ok(Running { address, leave, control })
+    Ok(Running { address, leave, control, _pid_file: pid_file })
 }
 
 /// Where it listens: at its own address, and where hooks have others.

@@ -80,6 +80,8 @@ pub struct Settings {
     pub bans_file: Option<PathBuf>,
     /// Most entries of that list.
     pub bans_max: usize,
+    /// Where the number of the process is, while it runs; `None`: nowhere.
+    pub pid_file: Option<PathBuf>,
     /// What is worth a line on standard error.
     pub log_level: LogLevel,
     /// The HTTP API and publishers.
@@ -198,6 +200,7 @@ impl Settings {
             ("batch_wait", self.batch_window != new.batch_window),
             ("limits.rate_buckets", rate_buckets(self).zip(rate_buckets(new)).is_some_and(|(old, new)| old != new)),
             ("bans.file", self.bans_file != new.bans_file),
+            ("pid_file", self.pid_file != new.pid_file),
             ("node.name", self.node_name != new.node_name),
             ("client.user_connection_limit, from or to 0", self.counts_users() != new.counts_users()),
             ("health, init, http_api.disabled or a handler_prefix of the control plane", self.paths != new.paths),

@@ -6,6 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::grpc::{Callee, is_metadata, is_metadata_value, speaks_grpc};
 use crate::settings::SettingsError;
+use crate::shown::without_secrets;
 use crate::tls::TlsSettings;
 use crate::told::Said;
 
@@ -78,6 +79,12 @@ impl ProxySettings {
             }
         }
         Ok(())
+    }
+
+    /// Where it is, without what may be a secret.
+    #[must_use]
+    pub fn shown_endpoint(&self) -> String {
+        without_secrets(&self.endpoint)
     }
 
     /// The section of what is said of its language, and in it the key of [`ProxySettings::constant`].

@@ -51,6 +51,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         node_name: values.text("node.name"),
         bans_file: Some(values.text("bans.file")).filter(|path| !path.is_empty()).map(PathBuf::from),
         bans_max: values.number("bans.count_max"),
+        pid_file: Some(values.text("pid_file")).filter(|path| !path.is_empty()).map(PathBuf::from),
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),

@@ -24,7 +24,12 @@ pub(super) fn tls(values: &Values, before: &str) -> Result<Option<TlsSettings>, 
         (false, true) => return Err(("key_pem", "cert_pem is there, and its key is not".to_owned())),
         (true, false) => return Err(("cert_pem", "key_pem is there, and its certificate is not".to_owned())),
     };
-    Ok(Some(TlsSettings { authorities: read("server_ca_pem")?, identity, name: values.text(&of("server_name")) }))
+    Ok(Some(TlsSettings {
+        authorities: read("server_ca_pem")?,
+        identity,
+        name: values.text(&of("server_name")),
+        is_unverified: values.flag(&of("insecure_skip_verify")),
+    }))
 }
 
 /// What is PEM, is PEM in base64, or else a file's path. The text itself may be a key: it is not said.

@@ -7,8 +7,8 @@ const SERVER_NAME: &str = "the name that the backend's certificate must have; em
 const CERTIFICATE: &str =
     "a certificate that is shown to the backend, and those that lead to its authority, written likewise";
 const NO_CLIENTS: &str = "it is for servers";
-const ALWAYS_VERIFIED: &str =
-    "certificates are always verified: `server_ca_pem` names the authority of one that the system does not know";
+const UNVERIFIED: &str =
+    "whether anybody is believed to be the backend, whatever its certificate: for development; the start says so";
 
 /// What is said of each proxy, below its section.
 macro_rules! proxy {
@@ -54,7 +54,7 @@ macro_rules! proxy {
             Key::text(concat!($section, "http.tls.cert_pem"), CERTIFICATE),
             Key::secret(concat!($section, "http.tls.key_pem"), "its key, written likewise"),
             Key::idle(concat!($section, "http.tls.client_ca_pem"), NO_CLIENTS),
-            Key::missing(concat!($section, "http.tls.insecure_skip_verify"), ALWAYS_VERIFIED),
+            Key::flag(concat!($section, "http.tls.insecure_skip_verify"), UNVERIFIED),
             Key::flag(
                 concat!($section, "grpc.tls.enabled"),
                 "whether a GRPC backend is spoken to by TLS, by what follows or the certificates of the system",
@@ -64,7 +64,7 @@ macro_rules! proxy {
             Key::text(concat!($section, "grpc.tls.cert_pem"), CERTIFICATE),
             Key::secret(concat!($section, "grpc.tls.key_pem"), "its key, written likewise"),
             Key::idle(concat!($section, "grpc.tls.client_ca_pem"), NO_CLIENTS),
-            Key::missing(concat!($section, "grpc.tls.insecure_skip_verify"), ALWAYS_VERIFIED),
+            Key::flag(concat!($section, "grpc.tls.insecure_skip_verify"), UNVERIFIED),
             Key::text(concat!($section, "grpc.credentials_key"), "metadata of every call over GRPC, whatever a client says"),
             Key::secret(concat!($section, "grpc.credentials_value"), "its value"),
             Key::new(concat!($section, "grpc.static_metadata"), Kind::Pairs, "", "metadata of every call over GRPC"),

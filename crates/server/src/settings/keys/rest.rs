@@ -143,5 +143,5 @@ pub(super) const KEYS: &[Key] = &[
         "what is written to standard error: from \"warn\" on without what is no warning, from \"error\" on without warnings",
     ),
     Key::missing("log.file", "what is said goes to standard error"),
-    Key::missing("pid_file", "the service manager knows the process"),
+    Key::text("pid_file", "a file with the number of the process, while it runs; empty: none"),
 ];

@@ -98,12 +98,17 @@ fn a_proxy_is_asked_over_grpc_by_its_own_section() {
     assert_eq!((&connect.credentials, connect.compresses), (&Some(("x-key".into(), "secret".into())), true));
     let authorities = pem.as_bytes().to_vec();
     let identity = Some(hook::Identity { chain: authorities.clone(), key: key.as_bytes().to_vec() });
-    assert_eq!(connect.tls, Some(hook::TlsSettings { authorities, identity, name: "back.example".into() }));
+    assert_eq!(
+        connect.tls,
+        Some(hook::TlsSettings { authorities, identity, name: "back.example".into(), is_unverified: false })
+    );
     let bare = load(".toml", &GRPC.replace("grpc://", "")).unwrap();
     assert!(bare.proxies.engine[0].endpoint == "127.0.0.1:9000" && bare.proxies.engine[0].tls.is_none());
     let unverified =
-        load(".toml", &format!("{GRPC}grpc = {{ tls = {{ enabled = true, insecure_skip_verify = true }} }}")).unwrap();
-    assert!(warnings(&unverified)[0].contains("client.proxy.connect.grpc.tls.insecure_skip_verify"));
+        load(".toml", &format!("{GRPC}grpc = {{ tls = {{ enabled = true, insecure_skip_verify = true }} }}"));
+    let unverified = unverified.unwrap();
+    assert_eq!(warnings(&unverified), [""; 0]);
+    assert!(unverified.proxies.engine[0].tls.as_ref().is_some_and(|tls| tls.is_unverified));
 }
 
 #[test]
