@@ -52,8 +52,9 @@ impl TlsSettings {
     /// # Errors
     /// Which of the settings is wrong, as Centrifugo calls it below `tls`, and what is wrong with it.
     pub fn check(&self) -> Result<(), Wrong> {
-        self.config()?;
-        self.name().map(drop)
+        // First what is written: a system without certificates is not what is wrong with a name.
+        self.name()?;
+        self.config().map(drop)
     }
 
     /// Has a connector speak TLS to `https:` URLs.
