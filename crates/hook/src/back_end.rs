@@ -147,6 +147,11 @@ impl BackEnds {
         if self.choice == Choice::Hash { self.hashed(id) } else { 0 }
     }
 
+    /// How many back ends a lane decides for.
+    pub(crate) fn in_a_lane(&self) -> usize {
+        if self.choice == Choice::Hash { 1 } else { self.all.len() }
+    }
+
     fn hashed(&self, id: &str) -> usize {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);

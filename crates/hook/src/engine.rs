@@ -17,7 +17,7 @@ use crate::exchange::{Answer, Question, fields};
 use crate::figures::{Ended, Figures, Meter, Purpose};
 use crate::lanes::LaneId;
 use crate::proxy::{Proxies, ProxySettings};
-use crate::settings::{Choice, OnFailure, OnFlood, OnOpen, Settings, SettingsError};
+use crate::settings::{OnFailure, OnFlood, OnOpen, Settings, SettingsError};
 use crate::strict::{self, Counters};
 use crate::tls::TlsSettings;
 
@@ -171,12 +171,12 @@ impl Engine {
 
     /// How many of one shard's messages may be under way there, if `shards` have some.
     fn places(&self, hook: usize, shards: usize) -> usize {
-        let Some(Hook { settings, .. }) = self.hooks.get(hook).filter(|hook| hook.settings.on_flood == OnFlood::Wait)
-        else {
+        let waits = |hook: &&Hook| hook.settings.on_flood == OnFlood::Wait;
+        let Some(Hook { settings, back_ends, .. }) = self.hooks.get(hook).filter(waits) else {
             return usize::MAX;
         };
         let each = settings.requests_max + settings.waiting_max / 2 / shards.max(1);
-        each.saturating_mul(if settings.choice == Choice::Hash { 1 } else { settings.back_ends.len() })
+        each.saturating_mul(back_ends.in_a_lane())
     }
 
     fn name(&self, of: Of) -> HeaderValue {

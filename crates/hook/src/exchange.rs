@@ -141,10 +141,11 @@ impl Question<'_> {
 
     /// A place at the back end, and until when its answer has to be there. An end waits for its place however long it takes.
     async fn place<'b>(&self, back_end: &'b BackEnd, until: Instant) -> Result<(Place<'b>, Instant), Ended> {
+        let place = back_end.place(self.is_counted);
         if self.purpose == Purpose::End {
-            return Ok((back_end.place(true).await?, Instant::now() + self.timeout));
+            return Ok((place.await?, Instant::now() + self.timeout));
         }
-        let place = tokio::time::timeout_at(until, back_end.place(self.is_counted)).await;
+        let place = tokio::time::timeout_at(until, place).await;
         Ok((place.unwrap_or(Err(Ended::TimedOut))?, until))
     }
 

@@ -30,6 +30,7 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
     let mut proxies = proxies::Wanted::new(&reading)?;
     let namespaces = namespaces::build(&reading, &naming, &mut proxies, dev)?;
     let values = &reading.server;
+    let path = |key| Some(values.text(key)).filter(|path| !path.is_empty()).map(PathBuf::from);
     let endpoints = transports::build(values, dev)?;
     let paths = transports::paths(values, &endpoints)?;
     Ok(Settings {
@@ -49,9 +50,9 @@ pub(crate) fn build(reading: Reading, dev: bool) -> Result<Settings, SettingsErr
         drain_deadline: values.time("shutdown.timeout"),
         paths,
         node_name: values.text("node.name"),
-        bans_file: Some(values.text("bans.file")).filter(|path| !path.is_empty()).map(PathBuf::from),
+        bans_file: path("bans.file"),
         bans_max: values.number("bans.count_max"),
-        pid_file: Some(values.text("pid_file")).filter(|path| !path.is_empty()).map(PathBuf::from),
+        pid_file: path("pid_file"),
         log_level: log_level(values),
         api: api(values),
         anonymous: values.flag("client.allow_anonymous_connect_without_token"),
